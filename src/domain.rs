@@ -1,0 +1,8 @@
+//! Values and their laws: money, cards, conditions, markets, observations. No I/O, no clock, no randomness.
+
+pub mod card;
+pub mod condition;
+pub mod market;
+pub mod money;
+pub mod observation;
+pub mod series;

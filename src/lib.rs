@@ -1,0 +1,3 @@
+//! TCG Radar: is this card a deal for *you*, after fees, postage, customs, risk and work?
+
+pub mod domain;

@@ -1,0 +1,3 @@
+//! Parses, runs, and maps the outcome to an exit code.
+
+fn main() {}

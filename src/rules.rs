@@ -1,0 +1,7 @@
+//! The rule pack: text in `rules/` becomes a checked graph of facts that any number of cards and tenants are judged by.
+//!
+//! Pure: no clock, no randomness, and no I/O but reading the pack's own folder.
+
+pub mod facts;
+pub mod units;
+pub mod value;

@@ -2,6 +2,11 @@
 //!
 //! Pure: no clock, no randomness, and no I/O but reading the pack's own folder.
 
+pub mod ast;
+pub mod diagnostic;
 pub mod facts;
+pub mod sandbox;
+pub mod source;
 pub mod units;
 pub mod value;
+pub mod yaml;

@@ -75,6 +75,7 @@ codes! {
     NotNumber = "not-number", "the score or waterfall names a fact that is not a number";
     AggregateCycle = "aggregate-cycle", "what an aggregate counts depends on the aggregate itself";
     UnknownRegime = "unknown-regime", "the active customs regime has no file";
+    StrayFile = "stray-file", "a file lies where no kind of rule file belongs";
     MissingFile = "missing-file", "a file that every pack needs is absent";
 }
 

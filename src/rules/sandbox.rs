@@ -202,6 +202,10 @@ fn places_of(places: i64) -> Outcome<u32> {
     }
 }
 
+fn ratio<A: Number, B: Number>(left: A, right: B, places: i64) -> Outcome<Decimal> {
+    Ok(round_half_up(divide(left.decimal(), right.decimal())?, places_of(places)?))
+}
+
 fn register_functions(engine: &mut Engine) {
     engine
         .register_fn("round_half_up", |number: Decimal, places: i64| -> Outcome<Decimal> { Ok(round_half_up(number, places_of(places)?)) })
@@ -211,9 +215,6 @@ fn register_functions(engine: &mut Engine) {
         .register_fn("cents", |number: i64| Decimal::from(number))
         .register_fn("known", |value: Dynamic| !value.is_unit())
         .register_fn("days_between", |from: NaiveDate, to: NaiveDate| (to - from).num_days());
-    fn ratio<A: Number, B: Number>(left: A, right: B, places: i64) -> Outcome<Decimal> {
-        Ok(round_half_up(divide(left.decimal(), right.decimal())?, places_of(places)?))
-    }
     engine
         .register_fn("ratio", ratio::<Decimal, Decimal>)
         .register_fn("ratio", ratio::<Decimal, i64>)
@@ -296,7 +297,7 @@ mod tests {
         assert!(run(&format!("\"{}\"", "a".repeat(5_000))).is_err(), "text");
         assert!(run(&format!("{}1{}", "(".repeat(200), ")".repeat(200))).is_err(), "depth");
         let sum = vec!["1"; 40].join(" + ");
-        let many = (0..60).map(|index| format!("let v{index} = {sum};")).collect::<String>();
+        let many = (0..60).map(|index| format!("let v{index} = {sum};")).collect::<Vec<_>>().join(" ");
         let engine = engine(Limits { operations: 50, call_depth: 8 });
         let ast = engine.compile(format!("fn f() {{ {many} 1 }}")).unwrap();
         let error = engine.call_fn::<Dynamic>(&mut Scope::new(), &ast, "f", ()).unwrap_err();

@@ -5,6 +5,7 @@
 pub mod ast;
 pub mod customs;
 pub mod diagnostic;
+pub mod eval;
 pub mod facts;
 pub mod graph;
 pub mod interpret;

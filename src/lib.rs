@@ -1,3 +1,6 @@
 //! TCG Radar: is this card a deal for *you*, after fees, postage, customs, risk and work?
 
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod store;

@@ -1,4 +1,18 @@
 //! TCG Radar: is this card a deal for *you*, after fees, postage, customs, risk and work?
+//!
+//! # The map of the house
+//!
+//! | where | what |
+//! |---|---|
+//! | [`cli`] | the command line: one file a command group |
+//! | [`config`] | settings from the environment, one struct a concern |
+//! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
+//! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
+//! | [`store`] | the database: roles and tables |
+//! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod rules;
+pub mod store;

@@ -49,7 +49,12 @@ impl ImportError {
 ///
 /// # Errors
 /// The database refuses or is gone. A file that cannot be understood is in the reports.
-pub async fn import_files(store: &Store, files: &[PathBuf], now: DateTime<Utc>, progress: &dyn Progress) -> Result<Vec<FileReport>, ImportError> {
+pub async fn import_files(
+    store: &Store,
+    files: &[PathBuf],
+    now: DateTime<Utc>,
+    progress: &dyn Progress,
+) -> Result<Vec<FileReport>, ImportError> {
     let mut reports = Vec::new();
     let mut known = Vec::new();
     for path in files {

@@ -195,7 +195,9 @@ impl PriceWriter {
     /// # Errors
     /// The database refuses or is gone.
     pub async fn flush(&mut self, tx: &mut ServiceTx) -> Result<(), StoreError> {
-        for (statement, text) in [("COPY staged_series FROM STDIN", &mut self.new_series), ("COPY staged_prices FROM STDIN", &mut self.rows)] {
+        for (statement, text) in
+            [("COPY staged_series FROM STDIN", &mut self.new_series), ("COPY staged_prices FROM STDIN", &mut self.rows)]
+        {
             if !text.is_empty() {
                 let mut copy = tx.db().copy_in_raw(statement).await?;
                 copy.send(text.as_bytes()).await?;
@@ -231,7 +233,11 @@ impl PriceWriter {
             written.changed = changed.unsigned_abs();
             written.unchanged = self.staged.saturating_sub(written.new + written.changed);
             if written.is_change() {
-                super::current_prices::refresh(tx, "CREATE TEMPORARY TABLE touched_series ON COMMIT DROP AS SELECT DISTINCT series_id FROM staged_ids").await?;
+                super::current_prices::refresh(
+                    tx,
+                    "CREATE TEMPORARY TABLE touched_series ON COMMIT DROP AS SELECT DISTINCT series_id FROM staged_ids",
+                )
+                .await?;
             }
         }
         sqlx::raw_sql(UNSTAGE).execute(tx.db()).await?;
@@ -255,7 +261,9 @@ pub struct Rekeyed {
 /// The database refuses or is gone.
 pub async fn rekey_products(tx: &mut ServiceTx) -> Result<Rekeyed, StoreError> {
     let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
-    let moved = sqlx::query!(r#"SELECT series AS "series!", dropped AS "dropped!" FROM rekey_product_series($1)"#, &feeds).fetch_one(tx.db()).await?;
+    let moved = sqlx::query!(r#"SELECT series AS "series!", dropped AS "dropped!" FROM rekey_product_series($1)"#, &feeds)
+        .fetch_one(tx.db())
+        .await?;
     // Pairs are few against prices, so every product-keyed series of a known card is looked at again.
     const OF_KNOWN_PRODUCTS: &str = "CREATE TEMPORARY TABLE touched_series ON COMMIT DROP AS
         SELECT DISTINCT series_id FROM price_series AS series

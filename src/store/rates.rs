@@ -42,7 +42,8 @@ pub async fn write_activity(tx: &mut ServiceTx, counts: &[Activity], now: DateTi
     for counts in counts.chunks(4000) {
         let column = |of: fn(&Activity) -> Option<String>| counts.iter().map(of).collect::<Vec<_>>();
         let card = column(|count| if let Subject::Card(card) = &count.subject { Some(card.to_string()) } else { None });
-        let product_market = column(|count| if let Subject::Product { market, .. } = &count.subject { Some(market.to_string()) } else { None });
+        let product_market =
+            column(|count| if let Subject::Product { market, .. } = &count.subject { Some(market.to_string()) } else { None });
         let product = column(|count| if let Subject::Product { id, .. } = &count.subject { Some(id.clone()) } else { None });
         let text = |of: fn(&Activity) -> &str| counts.iter().map(|count| of(count).to_owned()).collect::<Vec<_>>();
         let touched = sqlx::query_scalar!(

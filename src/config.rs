@@ -74,7 +74,12 @@ impl Config {
             forwarder_consolidation_fee: fee("DEFAULT_FORWARDER_CONSOLIDATION_FEE")?,
             insurance_rate: rate("DEFAULT_INSURANCE_RATE")?,
             forex_buffer: rate("DEFAULT_FOREX_BUFFER")?,
-            min_seller_rating: vars.decimal("DEFAULT_MIN_SELLER_RATING", "a percentage from 0 to 100", Decimal::ZERO, Decimal::ONE_HUNDRED)?,
+            min_seller_rating: vars.decimal(
+                "DEFAULT_MIN_SELLER_RATING",
+                "a percentage from 0 to 100",
+                Decimal::ZERO,
+                Decimal::ONE_HUNDRED,
+            )?,
             min_seller_sales: vars.parsed("DEFAULT_MIN_SELLER_SALES", "a whole number from 0", |sales: &i64| *sales >= 0)?,
             min_profit_threshold: vars.decimal("DEFAULT_MIN_PROFIT_THRESHOLD", "an amount from 0", Decimal::ZERO, Decimal::MAX)?,
             min_headache_score: vars.decimal("DEFAULT_MIN_HEADACHE_SCORE", "a score from 0", Decimal::ZERO, Decimal::MAX)?,
@@ -136,7 +141,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    fn parsed<T: FromStr>(&self, variable: &'static str, allowed: &'static str, good: impl Fn(&T) -> bool) -> Result<Option<T>, ConfigError> {
+    fn parsed<T: FromStr>(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        good: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, ConfigError> {
         let Some(value) = self.text(variable) else { return Ok(None) };
         match value.parse() {
             Ok(parsed) if good(&parsed) => Ok(Some(parsed)),
@@ -144,7 +154,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
     }
 
-    fn decimal(&self, variable: &'static str, allowed: &'static str, least: Decimal, most: Decimal) -> Result<Option<Decimal>, ConfigError> {
+    fn decimal(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        least: Decimal,
+        most: Decimal,
+    ) -> Result<Option<Decimal>, ConfigError> {
         self.parsed(variable, allowed, |value: &Decimal| *value >= least && *value <= most)
     }
 

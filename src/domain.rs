@@ -5,5 +5,6 @@ pub mod condition;
 pub mod market;
 pub mod money;
 pub mod observation;
+pub mod product;
 pub mod profile;
 pub mod series;

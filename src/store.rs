@@ -9,18 +9,24 @@ use sqlx::{
 
 use crate::config;
 
+pub mod catalogue;
+mod current_prices;
 pub mod embedded;
 mod error;
 mod migrate;
+pub mod prices;
+pub mod rates;
 pub mod server;
 mod tx;
 pub mod users;
+mod written;
 
 pub use self::{
     error::StoreError,
     migrate::{Migration, MigrationState},
     server::Server,
     tx::{ServiceTx, TenantTx},
+    written::Written,
 };
 
 /// Told about slow steps: installing, creating the cluster, starting it.

@@ -69,8 +69,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             if let Some(name) = &profile {
                 presets::read(&global.config.profiles)?.get(name)?;
             }
-            let new =
-                NewTenant { id: TenantId(Uuid::new_v4()), telegram_chat_id, discord_channel_id, country, tier, preset: profile };
+            let new = NewTenant { id: TenantId(Uuid::new_v4()), telegram_chat_id, discord_channel_id, country, tier, preset: profile };
             let store = global.store().await?;
             let mut tx = store.service().await?;
             users::add(&mut tx, &new).await?;

@@ -203,7 +203,11 @@ impl Settings {
                 within(setting, fee, AMOUNT, |fee| fee >= Decimal::ZERO)?;
             }
             if terms.currency.is_none() && fees.iter().any(Option::is_some) {
-                return Err(BadSetting { setting, value: "without a currency".into(), allowed: "currency: EUR, USD or GBP beside its fees" });
+                return Err(BadSetting {
+                    setting,
+                    value: "without a currency".into(),
+                    allowed: "currency: EUR, USD or GBP beside its fees",
+                });
             }
         }
         Ok(())

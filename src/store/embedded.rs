@@ -273,7 +273,15 @@ impl Folder {
         runner.create_folder(&unfinished)?;
         let mut initdb = runner.command(&binaries.program("initdb"));
         initdb.arg("--pgdata").arg(&unfinished);
-        initdb.args(["--username", SUPERUSER, "--encoding=UTF8", "--locale=C", "--auth-local=trust", "--auth-host=reject", "--no-instructions"]);
+        initdb.args([
+            "--username",
+            SUPERUSER,
+            "--encoding=UTF8",
+            "--locale=C",
+            "--auth-local=trust",
+            "--auth-host=reject",
+            "--no-instructions",
+        ]);
         process::run(initdb, "initdb").await?;
         fs::rename(&unfinished, self.data()).map_err(file("rename", &unfinished))
     }
@@ -282,7 +290,8 @@ impl Folder {
         runner.create_folder(&server.socket)?;
         let deadline = Instant::now() + READY_WITHIN;
         loop {
-            let mut child = process::spawn_server(runner.command(&binaries.program("postgres")), &self.data(), &server.socket, &self.log())?;
+            let mut child =
+                process::spawn_server(runner.command(&binaries.program("postgres")), &self.data(), &server.socket, &self.log())?;
             loop {
                 if answers(&server.superuser("postgres")).await {
                     return Ok(());

@@ -19,7 +19,9 @@ pub enum StoreError {
     #[error("the database refused: {0}")]
     Query(#[source] sqlx::Error),
 
-    #[error("migration {version} ({name}) was changed after it had been applied: restore migrations/{version:04}_*, and put the change into a new migration")]
+    #[error(
+        "migration {version} ({name}) was changed after it had been applied: restore migrations/{version:04}_*, and put the change into a new migration"
+    )]
     MigrationChanged { version: i64, name: String },
 
     #[error("the database has migration {0}, which this program does not know: run the newer program, or roll back with it")]
@@ -40,7 +42,9 @@ pub enum StoreError {
     )]
     RolesMissing { role: String },
 
-    #[error("refusing to serve as the database role \"{role}\": it {fault}, so row security would not hold; use a plain role that is granted tcg_service and tcg_tenant")]
+    #[error(
+        "refusing to serve as the database role \"{role}\": it {fault}, so row security would not hold; use a plain role that is granted tcg_service and tcg_tenant"
+    )]
     UnsafeRole { role: String, fault: &'static str },
 
     #[error("the telegram chat {0} already belongs to a tenant")]
@@ -90,7 +94,10 @@ fn is_connection_fault(error: &sqlx::Error) -> bool {
 /// Serialization failures and deadlocks are retried; so is whatever cut the connection.
 fn is_transient(error: &sqlx::Error) -> bool {
     is_connection_fault(error)
-        || error.as_database_error().and_then(|fault| fault.code()).is_some_and(|code| code == "40001" || code == "40P01" || code == "55P03")
+        || error
+            .as_database_error()
+            .and_then(|fault| fault.code())
+            .is_some_and(|code| code == "40001" || code == "40P01" || code == "55P03")
 }
 
 #[cfg(test)]

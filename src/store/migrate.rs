@@ -67,7 +67,8 @@ pub(super) async fn down(db: &mut PgConnection, target: i64, tell: Tell<'_>) -> 
 
 /// Every migration of this program, with its state in the database.
 pub(super) async fn list(db: &mut PgConnection) -> Result<Vec<Migration>, StoreError> {
-    let has_table = sqlx::query_scalar!(r#"SELECT to_regclass('public._sqlx_migrations') IS NOT NULL AS "has!""#).fetch_one(&mut *db).await?;
+    let has_table =
+        sqlx::query_scalar!(r#"SELECT to_regclass('public._sqlx_migrations') IS NOT NULL AS "has!""#).fetch_one(&mut *db).await?;
     let applied = if has_table { db.list_applied_migrations(TABLE).await.map_err(explain)? } else { Vec::new() };
     let mut applied: HashMap<i64, _> = applied.into_iter().map(|row| (row.version, row.checksum)).collect();
     let ours = MIGRATIONS.iter().filter(|migration| migration.migration_type.is_up_migration());
@@ -133,8 +134,12 @@ mod tests {
 
     #[test]
     fn the_guides_chain_comes_first_with_its_names() {
-        let names: Vec<_> =
-            MIGRATIONS.iter().filter(|step| step.migration_type.is_up_migration()).map(|step| step.description.to_string()).take(7).collect();
+        let names: Vec<_> = MIGRATIONS
+            .iter()
+            .filter(|step| step.migration_type.is_up_migration())
+            .map(|step| step.description.to_string())
+            .take(7)
+            .collect();
         let guide =
             ["initial schema", "signals schema", "phase2 schema", "synergy schema", "discord profile", "users table", "subscription tier"];
         assert_eq!(names, guide);

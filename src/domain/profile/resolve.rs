@@ -112,9 +112,7 @@ impl Profile {
             min_profit_threshold: levels
                 .pick(|level| level.min_profit_threshold)
                 .or("DEFAULT_MIN_PROFIT_THRESHOLD", defaults.min_profit_threshold),
-            min_headache_score: levels
-                .pick(|level| level.min_headache_score)
-                .or("DEFAULT_MIN_HEADACHE_SCORE", defaults.min_headache_score),
+            min_headache_score: levels.pick(|level| level.min_headache_score).or("DEFAULT_MIN_HEADACHE_SCORE", defaults.min_headache_score),
             min_score: levels.pick(|level| level.min_score),
             min_seller_rating: levels.pick(|level| level.min_seller_rating).or("DEFAULT_MIN_SELLER_RATING", defaults.min_seller_rating),
             min_seller_sales: levels.pick(|level| level.min_seller_sales).or("DEFAULT_MIN_SELLER_SALES", defaults.min_seller_sales),
@@ -163,7 +161,8 @@ impl Levels<'_> {
     fn forwarder(&self, zone: Zone, defaults: &Defaults) -> Option<Forwarder> {
         let in_us = zone == Zone::Us;
         let switch = self.own.use_forwarder.filter(|_| in_us);
-        let stated = self.own.forwarders.in_zone(zone).is_some() || (switch != Some(false) && self.preset.forwarders.in_zone(zone).is_some());
+        let stated =
+            self.own.forwarders.in_zone(zone).is_some() || (switch != Some(false) && self.preset.forwarders.in_zone(zone).is_some());
         if !stated && switch != Some(true) {
             return None;
         }
@@ -181,7 +180,8 @@ impl Levels<'_> {
             self.pick(|level| in_currency(level, |terms| terms.consolidation_fee).or(level.us_consolidation_fee.filter(|_| guide)));
         Some(Forwarder {
             receiving_fee: receiving.or("DEFAULT_FORWARDER_RECEIVING_FEE", defaults.forwarder_receiving_fee.filter(|_| guide)),
-            consolidation_fee: consolidation.or("DEFAULT_FORWARDER_CONSOLIDATION_FEE", defaults.forwarder_consolidation_fee.filter(|_| guide)),
+            consolidation_fee: consolidation
+                .or("DEFAULT_FORWARDER_CONSOLIDATION_FEE", defaults.forwarder_consolidation_fee.filter(|_| guide)),
             outbound: self.pick(|level| in_currency(level, |terms| terms.outbound)),
             currency,
         })

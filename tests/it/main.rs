@@ -1,1 +1,4 @@
 //! One binary holds every integration test: it links once.
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+mod simulate;

@@ -5,4 +5,5 @@ pub mod condition;
 pub mod market;
 pub mod money;
 pub mod observation;
+pub mod product;
 pub mod series;

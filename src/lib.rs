@@ -6,7 +6,10 @@
 //! |---|---|
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
 //! | [`simulate`] | a simulated market that knows its own faults and deals |
+//! | [`sources`] | other people's files and feeds, one file a format |
+//! | `store` | the database: roles and tables |
 //! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
 pub mod domain;
 pub mod simulate;
+pub mod sources;

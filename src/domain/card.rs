@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::market::closed_set;
@@ -123,6 +123,24 @@ pub struct Variant {
     pub card_id: CardId,
     #[serde(flatten)]
     pub finish: Finish,
+}
+
+/// A set's metadata, as pokemontcg.io describes it. A missing field is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardSet {
+    /// The pokemontcg.io id: `sv3pt5`.
+    pub set_code: String,
+    pub name: String,
+    pub series: Option<String>,
+    /// The number printed behind the slash on the cards.
+    pub printed_total: Option<i32>,
+    /// With the secret cards.
+    pub total: Option<i32>,
+    /// What decklists call the set; a main set and its gallery share it.
+    pub ptcgo_code: Option<String>,
+    pub release_date: Option<NaiveDate>,
+    /// When the vendor last changed its description: of two descriptions the later one holds.
+    pub updated_at: Option<DateTime<Utc>>,
 }
 
 /// A card's metadata, as pokemontcg.io describes it. A missing field is unknown.

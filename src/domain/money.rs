@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,18 @@ pub struct Rates {
     pub usd_per_eur: Decimal,
     pub gbp_per_eur: Decimal,
     pub origin: RateOrigin,
+}
+
+/// One published rate: units of `currency` for one euro.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DailyRate {
+    /// The day that the rate is for.
+    pub date: NaiveDate,
+    pub currency: Currency,
+    pub units_per_eur: Decimal,
+    /// `ecb`, `exchangerate-api`.
+    pub source: String,
+    pub known_at: DateTime<Utc>,
 }
 
 /// Decimal places that a conversion rate keeps.

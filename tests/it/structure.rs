@@ -65,10 +65,11 @@ struct Source<'a> {
     found: Vec<Violation>,
 }
 
-/// Checks one file against every rule that needs no other file. `path` is like `src/rules/ast.rs`.
-fn check(path: &str, text: &str) -> Vec<Violation> {
+/// Checks one file against every rule that needs no other file. `path` is like `src/rules/ast.rs`; a file of
+/// `test_files` is compiled for tests only.
+fn check(path: &str, text: &str, test_files: &BTreeSet<String>) -> Vec<Violation> {
     let code = blank(text);
-    let production = if path.starts_with("tests/") || path.ends_with("/tests.rs") { 0 } else { lines_before_tests(&code) };
+    let production = if path.starts_with("tests/") || test_files.contains(path) { 0 } else { lines_before_tests(&code) };
     let mut source = Source { path, text, code, production, found: Vec::new() };
     source.names();
     source.attributes();
@@ -190,6 +191,15 @@ fn lines_before_tests(code: &str) -> usize {
     let lines: Vec<&str> = code.lines().collect();
     let tests = lines.windows(2).position(|two| two[0].trim() == "#[cfg(test)]" && two[1].contains("mod ") && two[1].contains('{'));
     tests.unwrap_or(lines.len())
+}
+
+/// The files of modules that a file declares for tests only: `#[cfg(test)]` above `mod name;`.
+fn test_files(path: &str, text: &str) -> Vec<String> {
+    let code = blank(text);
+    let lines: Vec<&str> = code.lines().map(str::trim).collect();
+    let folder = path.strip_suffix(".rs").unwrap_or(path).trim_end_matches("/lib").trim_end_matches("/main");
+    let declared = lines.windows(2).filter(|two| two[0] == "#[cfg(test)]").filter_map(|two| two[1].strip_suffix(';')?.split("mod ").nth(1));
+    declared.map(|name| format!("{folder}/{name}.rs")).collect()
 }
 
 /// The crate's top-level modules that a file names, with line: after `crate::`, or after as many `super::` as it is deep.
@@ -364,11 +374,15 @@ fn the_house_is_as_it_is_drawn() {
     rust_files(&root.join("src"), &mut files);
     rust_files(&root.join("tests"), &mut files);
     assert!(files.len() > 10, "only {} files found under {}", files.len(), root.display());
-    let mut found = Vec::new();
-    for file in &files {
-        let path = Path::new(file).strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
-        found.extend(check(&path, &fs::read_to_string(file).unwrap()));
-    }
+    let texts: Vec<(String, String)> = files
+        .iter()
+        .map(|file| {
+            let path = Path::new(file).strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            (path, fs::read_to_string(file).unwrap())
+        })
+        .collect();
+    let only_tests: BTreeSet<String> = texts.iter().flat_map(|(path, text)| test_files(path, text)).collect();
+    let mut found: Vec<Violation> = texts.iter().flat_map(|(path, text)| check(path, text, &only_tests)).collect();
     let tree = fs::read_dir(root.join("src")).unwrap().filter_map(|entry| map_name(entry.unwrap().file_name().to_str().unwrap()));
     found.extend(check_map(&fs::read_to_string(root.join("src/lib.rs")).unwrap(), &tree.collect()));
     let lines: Vec<String> = found.iter().map(Violation::to_string).collect();
@@ -377,7 +391,7 @@ fn the_house_is_as_it_is_drawn() {
 
 /// Rule and line of everything found.
 fn rules(path: &str, text: &str) -> Vec<(&'static str, usize)> {
-    check(path, text).into_iter().map(|violation| (violation.rule, violation.line)).collect()
+    check(path, text, &BTreeSet::new()).into_iter().map(|violation| (violation.rule, violation.line)).collect()
 }
 
 #[test]
@@ -448,6 +462,17 @@ fn panics_floats_allowed_lints_and_missing_first_lines_are_found() {
 }
 
 #[test]
+fn a_file_that_only_tests_compile_may_stop_at_once() {
+    let declared = test_files("src/sources.rs", "//! x\n#[cfg(test)]\nmod testing;\nmod tcgcsv;\n");
+    assert_eq!(declared, ["src/sources/testing.rs"]);
+    assert_eq!(test_files("src/lib.rs", "//! x\n#[cfg(test)]\npub(crate) mod testing;\n"), ["src/testing.rs"]);
+    assert_eq!(test_files("src/sources.rs", "//! x\n#[cfg(test)]\nmod tests {\n}\n"), Vec::<String>::new());
+    let text = "//! x\nfn f() { g().unwrap(); }\n";
+    assert_eq!(check("src/sources/testing.rs", text, &declared.into_iter().collect()), []);
+    assert_eq!(rules("src/sources/testing.rs", text), [("a hidden panic", 2)]);
+}
+
+#[test]
 fn blanking_keeps_code_and_lines_and_nothing_else() {
     let text = "a /* b\n /* c */ d */ e // f\n\"g \\\" h\" i r#\"j\" k\"# l 'm' '\\'' n<'o> r#type";
     let words: Vec<String> = blank(text).split_whitespace().map(str::to_owned).collect();
@@ -472,7 +497,7 @@ fn the_map_names_what_lies_in_the_tree() {
 
 #[test]
 fn a_broken_rule_says_where_which_and_what_to_do() {
-    let found = check("src/store.rs", "//! x\nuse crate::rules::Pack;\n");
+    let found = check("src/store.rs", "//! x\nuse crate::rules::Pack;\n", &BTreeSet::new());
     assert_eq!(
         found[0].to_string(),
         "src/store.rs:2: a forbidden dependency: uses rules; store may use domain, config: move the shared part down, or let the caller pass it in"

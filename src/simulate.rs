@@ -18,16 +18,20 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    card::{BadCardId, Card, CardId},
+    card::{BadCardId, Card, CardSet},
     market::Market,
-    money::Rates,
+    money::{DailyRate, Rates},
     observation::end_of_day,
+    product::CardProduct,
 };
-use catalogue::{CardSet, Item, item, product_id};
+use catalogue::{Item, ReleasedSet, item, product_id};
 use feeds::Batches;
 use plan::{CardPlan, Role};
 use sellers::Seller;
 pub use truth::{FaultKind, Opportunity, Planted};
+
+/// Who says which product is which card.
+const SOURCE: &str = "simulated";
 
 /// Values are counted in millionths of a euro or dollar.
 const MICROS_A_CENT: i64 = 10_000;
@@ -133,14 +137,6 @@ pub enum BadParameters {
     CardId(#[from] BadCardId),
 }
 
-/// Which product number a crosswalk gives to a card: not always the right one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProductLink {
-    pub card_id: CardId,
-    pub market: Market,
-    pub product_id: String,
-}
-
 /// Someone to whom signals can go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
@@ -154,7 +150,7 @@ pub struct Tenant {
 #[derive(Debug)]
 pub struct Simulation {
     parameters: Parameters,
-    sets: Vec<CardSet>,
+    sets: Vec<ReleasedSet>,
     items: Vec<Item>,
     plans: Vec<CardPlan>,
     rates: Vec<Rates>,
@@ -192,8 +188,8 @@ impl Simulation {
     }
 
     /// Oldest first; the last one appears inside the window, where that has nine days or more.
-    pub fn sets(&self) -> &[CardSet] {
-        &self.sets
+    pub fn sets(&self) -> impl ExactSizeIterator<Item = &CardSet> {
+        self.sets.iter().map(|released| &released.set)
     }
 
     pub fn cards(&self) -> impl ExactSizeIterator<Item = &Card> {
@@ -205,6 +201,11 @@ impl Simulation {
         &self.rates
     }
 
+    /// The same, one currency at a time, as they are stored.
+    pub fn daily_rates(&self) -> impl Iterator<Item = DailyRate> + '_ {
+        rates::daily(&self.rates)
+    }
+
     pub fn sellers(&self) -> impl Iterator<Item = &Seller> {
         self.sellers.iter().flatten()
     }
@@ -214,7 +215,7 @@ impl Simulation {
     }
 
     /// The crosswalk: two links a card, with the planted mistakes.
-    pub fn links(&self) -> impl Iterator<Item = ProductLink> + '_ {
+    pub fn links(&self) -> impl Iterator<Item = CardProduct> + '_ {
         self.items.iter().enumerate().flat_map(move |(index, item)| {
             [Market::Tcgplayer, Market::Cardmarket].map(|market| {
                 let claimed = match (self.plans[index].role, market) {
@@ -222,7 +223,13 @@ impl Simulation {
                     (Role::Shared { owner }, Market::Tcgplayer) => owner,
                     _ => index,
                 };
-                ProductLink { card_id: item.card.card_id.clone(), market, product_id: product_id(market, claimed) }
+                CardProduct {
+                    market,
+                    external_id: product_id(market, claimed),
+                    card_id: item.card.card_id.clone(),
+                    method: "unique".to_owned(),
+                    source: SOURCE.to_owned(),
+                }
             })
         })
     }

@@ -7,17 +7,32 @@ use super::{
     dice::{Dice, Purpose},
 };
 use crate::domain::{
-    card::{BadCardId, Card, CardId},
+    card::{BadCardId, Card, CardId, CardSet},
     market::Market,
 };
 
-/// A set of cards, as a metadata source would describe it.
+/// A set of cards with what its metadata does not say, or not for certain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CardSet {
-    pub code: String,
-    pub name: String,
+pub struct ReleasedSet {
+    pub set: CardSet,
     pub release_date: NaiveDate,
     pub regulation_mark: Option<&'static str>,
+}
+
+impl ReleasedSet {
+    fn new(series: &str, code: String, name: String, release_date: NaiveDate, regulation_mark: Option<&'static str>) -> Self {
+        let set = CardSet {
+            ptcgo_code: Some(code.to_ascii_uppercase()),
+            set_code: code,
+            name,
+            series: Some(series.to_owned()),
+            printed_total: None,
+            total: None,
+            release_date: Some(release_date),
+            updated_at: None,
+        };
+        Self { set, release_date, regulation_mark }
+    }
 }
 
 /// How rare a card is, which decides its price and in which finishes it exists.
@@ -104,7 +119,7 @@ const TAILS: [&str; 20] = [
 ];
 
 /// The sets that are out by the last day, oldest first; one of them appears inside a window of nine days or more.
-pub fn sets(parameters: &Parameters) -> Vec<CardSet> {
+pub fn sets(parameters: &Parameters) -> Vec<ReleasedSet> {
     let wanted = (parameters.cards / 40).clamp(9, 320);
     let per_era = wanted / 9;
     let mut sets = Vec::new();
@@ -114,14 +129,14 @@ pub fn sets(parameters: &Parameters) -> Vec<CardSet> {
             let Some(first) = NaiveDate::from_ymd_opt(first_year, 1, 20) else { continue };
             let release_date = first + Days::new(year_days * u64::from(number) / u64::from(per_era));
             let (code, name) = (format!("{code}{}", number + 1), format!("{series} {}", roman(number + 1)));
-            sets.push(CardSet { code, name, release_date, regulation_mark: mark });
+            sets.push(ReleasedSet::new(series, code, name, release_date, mark));
         }
     }
     sets.retain(|set| set.release_date < parameters.first_day());
     if parameters.days >= 9 {
         let release_date = parameters.end - Days::new(u64::from(parameters.days / 3));
         let regulation_mark = sets.iter().rev().find_map(|set| set.regulation_mark);
-        sets.push(CardSet { code: "new1".into(), name: "First Light".into(), release_date, regulation_mark });
+        sets.push(ReleasedSet::new("First Light", "new1".into(), "First Light".into(), release_date, regulation_mark));
     }
     sets
 }
@@ -140,7 +155,7 @@ fn roman(number: u32) -> String {
 }
 
 /// The card of one index: it depends on nothing but the seed, the sets (not empty) and the index.
-pub fn item(parameters: &Parameters, sets: &[CardSet], index: usize) -> Result<Item, BadCardId> {
+pub fn item(parameters: &Parameters, sets: &[ReleasedSet], index: usize) -> Result<Item, BadCardId> {
     let mut dice = Dice::new(parameters.seed, Purpose::Catalogue, index);
     let set = &sets[index % sets.len()];
     let number = index / sets.len() + 1;
@@ -153,11 +168,11 @@ pub fn item(parameters: &Parameters, sets: &[CardSet], index: usize) -> Result<I
     let name = format!("{}{}{suffix}", dice.pick(&HEADS), dice.pick(&TAILS));
     let supertype = if dice.chance(850) { "Pokémon" } else { "Trainer" };
     let legal = matches!(set.regulation_mark, Some("G" | "H" | "I" | "J")).then(|| "Legal".to_owned());
-    let card_id = CardId::new(&format!("{}-{number}", set.code))?;
+    let card_id = CardId::new(&format!("{}-{number}", set.set.set_code))?;
     let card = Card {
         name,
-        set_code: set.code.clone(),
-        set_name: Some(set.name.clone()),
+        set_code: set.set.set_code.clone(),
+        set_name: Some(set.set.name.clone()),
         card_number: Some(number.to_string()),
         rarity: Some(rarity_name.to_owned()),
         supertype: Some(supertype.to_owned()),

@@ -20,8 +20,8 @@ use crate::domain::{
 };
 
 /// The feeds' names, as the rows carry them.
-pub const TCGPLAYER_FEED: &str = "tcgcsv";
-pub const CARDMARKET_FEED: &str = "cardmarket_price_guide";
+pub const TCGCSV: &str = "tcgcsv";
+pub const CARDMARKET_GUIDE: &str = "cardmarket_price_guide";
 pub const TCGPLAYER_LISTINGS: &str = "tcgplayer_listings";
 pub const CARDMARKET_LISTINGS: &str = "cardmarket_listings";
 pub const ACTIVITY_FEED: &str = "poketrace";
@@ -146,7 +146,7 @@ impl Rows<'_> {
         let priced = |share: i64| Some(cents(times(micros, share * 1_000).max(MICROS_A_CENT)));
         let mut row = Observation {
             subject: self.subject(market),
-            source: if market == Market::Tcgplayer { TCGPLAYER_FEED } else { CARDMARKET_FEED }.to_owned(),
+            source: if market == Market::Tcgplayer { TCGCSV } else { CARDMARKET_GUIDE }.to_owned(),
             market,
             currency: market.currency(),
             finish: Finish::english(printing),
@@ -208,13 +208,15 @@ impl Rows<'_> {
     fn activity(&self, market: Market) -> Option<Activity> {
         let place = self.index * 2 + usize::from(market == Market::Tcgplayer);
         let mut dice = Dice::new(self.simulation.parameters.seed, Purpose::Activity, place);
-        if dice.chance(250) {
+        // a knife falls because everybody sells, so somebody counts
+        let counted = self.plan.role == Role::Knife || !dice.chance(250);
+        if !counted {
             return None;
         }
         let active = dice.between(3, 60);
         let sales = match self.plan.role {
             Role::Spread(_) => active * dice.between(16, 40) / 10,
-            Role::Knife => active * 3,
+            Role::Knife => active * 6,
             _ if dice.chance(60) => 0,
             _ => active * dice.between(1, 25) / 10,
         };

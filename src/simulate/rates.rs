@@ -7,7 +7,10 @@ use super::{
     Parameters,
     dice::{Dice, Purpose, times},
 };
-use crate::domain::money::{RateOrigin, Rates};
+use crate::domain::{
+    money::{Currency, DailyRate, RateOrigin, Rates},
+    observation::clocks_of_bare_date,
+};
 
 /// Days of fixings before the first day, so that a window that opens on a holiday has a rate.
 const LEAD_DAYS: u64 = 7;
@@ -33,6 +36,20 @@ pub fn fixings(parameters: &Parameters) -> Vec<Rates> {
         fixings.push(Rates { usd_per_eur, gbp_per_eur, origin: RateOrigin { date, source: "ecb".to_owned() } });
     }
     fixings
+}
+
+/// The same fixings as single rates, each known when its day is over.
+pub fn daily(fixings: &[Rates]) -> impl Iterator<Item = DailyRate> + '_ {
+    fixings.iter().flat_map(|fixing| {
+        let (_, known_at) = clocks_of_bare_date(fixing.origin.date);
+        [(Currency::Usd, fixing.usd_per_eur), (Currency::Gbp, fixing.gbp_per_eur)].map(|(currency, units_per_eur)| DailyRate {
+            date: fixing.origin.date,
+            currency,
+            units_per_eur,
+            source: fixing.origin.source.clone(),
+            known_at,
+        })
+    })
 }
 
 /// Weekends and the fixed closing days of the European payment system.

@@ -26,16 +26,27 @@ fn simulation(change: impl FnOnce(&mut Parameters)) -> Simulation {
     Simulation::new(parameters).unwrap()
 }
 
-/// Every row as text, sorted, so that only what is sent counts and not in which blocks.
+/// Every row as text, sorted, so that only what is sent counts and not in which blocks. Field by field: a field that is
+/// added to a type one day does not change the market.
 fn fingerprint(simulation: &Simulation, order: &[usize]) -> String {
     let mut rows = Vec::new();
     for batch in simulation.batches_of(order) {
-        rows.extend(batch.observations.iter().map(|row| format!("{row:?}")));
-        rows.extend(batch.activity.iter().map(|row| format!("{row:?}")));
+        for row in &batch.observations {
+            let clocks = (row.observed_at, row.known_at);
+            let prices = (row.price, row.low, row.mid, row.high);
+            rows.push(format!("{} {:?} {:?} {} {prices:?} {clocks:?}", row.source, product(row), row.finish, row.kind));
+            if let Some(listing) = &row.listing {
+                let seller = (listing.seller_rating, listing.seller_sales, listing.shipping, row.condition);
+                rows.push(format!("{:?} {} {seller:?}", product(row), listing.seller_id));
+            }
+        }
+        for row in &batch.activity {
+            rows.push(format!("{:?} {:?} {:?} {}", row.subject, row.sales_30d, row.active_listings, row.observed_at));
+        }
     }
-    rows.extend(simulation.cards().map(|card| format!("{card:?}")));
-    rows.extend(simulation.links().map(|link| format!("{link:?}")));
-    rows.extend(simulation.rates().iter().map(|rates| format!("{rates:?}")));
+    rows.extend(simulation.cards().map(|card| format!("{} {} {:?} {:?}", card.card_id, card.name, card.rarity, card.set_release_date)));
+    rows.extend(simulation.links().map(|link| format!("{} {} {}", link.card_id, link.market, link.external_id)));
+    rows.extend(simulation.daily_rates().map(|rate| format!("{} {} {}", rate.date, rate.currency, rate.units_per_eur)));
     rows.extend(simulation.truth().iter().map(|planted| format!("{planted:?}")));
     rows.sort_unstable();
     let mut hash = Sha256::new();
@@ -54,7 +65,7 @@ fn one_seed_gives_one_market_in_whatever_order_it_is_built() {
     assert_eq!(first, fingerprint(&small(1), &backward));
     assert_ne!(first, fingerprint(&small(2), &forward));
     // Pinned: another platform or release of a crate must not move the market. Change it when the market is meant to change.
-    assert_eq!(first, "41279ef1bef59163");
+    assert_eq!(first, "48bc1b3dcb0bd162");
 }
 
 /// The main finish of one product on one feed: its row's price on each day.
@@ -100,7 +111,7 @@ fn look(simulation: Simulation) -> Seen {
     let links: Vec<_> = simulation.links().collect();
     let claimed = links
         .chunks(2)
-        .map(|two| pair(two[0].card_id.clone(), &|market| two.iter().find(|link| link.market == market).unwrap().product_id.clone()))
+        .map(|two| pair(two[0].card_id.clone(), &|market| two.iter().find(|link| link.market == market).unwrap().external_id.clone()))
         .collect();
     let released = cards.iter().map(|card| (card.card_id.clone(), card.set_release_date.unwrap())).collect();
     Seen { simulation, feed, listings, products, claimed, released }
@@ -404,14 +415,14 @@ fn a_good_seller_has_all_cards_of_a_bundle_in_stock() {
 fn sets_are_old_new_and_about_to_rotate() {
     let simulation = simulation(|_| ());
     let first = simulation.parameters().first_day();
-    assert!(simulation.sets().iter().any(|set| set.release_date > first && set.release_date < end()));
+    assert!(simulation.sets().any(|set| set.release_date.is_some_and(|released| released > first && released < end())));
     for mark in ["D", "E", "F", "G", "H", "I", "J"] {
         assert!(simulation.cards().any(|card| card.regulation_mark.as_deref() == Some(mark)), "no card has mark {mark}");
     }
     assert!(simulation.cards().any(|card| card.regulation_mark.is_none()));
     let ids: BTreeSet<_> = simulation.cards().map(|card| &card.card_id).collect();
     assert_eq!(ids.len(), 600);
-    let codes: BTreeSet<_> = simulation.sets().iter().map(|set| &set.code).collect();
+    let codes: BTreeSet<_> = simulation.sets().map(|set| &set.set_code).collect();
     assert_eq!(codes.len(), simulation.sets().len());
 }
 

@@ -41,7 +41,8 @@ fn cents(micros: i64) -> Decimal {
     Decimal::new(dice::ratio(micros, 1, MICROS_A_CENT), 2)
 }
 
-/// A day on which one feed is wrong about a quarter of its cards by a factor of four and more.
+/// A day on which one feed is wrong about a quarter of its cards by a factor of five and more. Cards with fewer than ten
+/// days of history are spared: nothing could tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadScrape {
     pub market: Market,

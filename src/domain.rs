@@ -6,4 +6,5 @@ pub mod market;
 pub mod money;
 pub mod observation;
 pub mod product;
+pub mod profile;
 pub mod series;

@@ -1,3 +1,7 @@
 //! Parses, runs, and maps the outcome to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tcg_radar::cli::main().into()
+}

@@ -38,9 +38,6 @@ use crate::domain::{
 
 pub use input::{Body, Head, Input, ReadSeek};
 
-/// The feeds that name a product of their market, not a card: their prices belong to the product.
-pub const PRODUCT_KEYED: [&str; 2] = [tcgcsv::SOURCE, cardmarket_guide::SOURCE];
-
 /// One thing that a file told us.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
@@ -151,6 +148,8 @@ pub enum SourceError {
     TooLarge { what: &'static str, limit: u64 },
     #[error("the archive is damaged or uses a method other than PPMd, LZMA or copy: fetch it again ({0})")]
     Archive(String),
+    #[error("none of its {rows} rows can be understood; the first: {first}")]
+    NothingUnderstood { rows: u64, first: String },
     #[error("cannot read: {0}")]
     Io(io::Error),
     /// The receiver of the rows has gone; it knows why.

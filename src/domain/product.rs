@@ -4,6 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{card::CardId, market::Market};
 
+/// TCGCSV's daily prices of TCGplayer.
+pub const TCGCSV: &str = "tcgcsv";
+/// Cardmarket's public price guide.
+pub const CARDMARKET_GUIDE: &str = "cardmarket_price_guide";
+/// The feeds that price a product of their market, not a card. Where a file names only the card, the price belongs to the
+/// product as soon as exactly one is known, so that the same observation from two files is one.
+pub const PRODUCT_KEYED: [&str; 2] = [TCGCSV, CARDMARKET_GUIDE];
+
 /// One line of a crosswalk: this product of that market is this card.
 ///
 /// A crosswalk is somebody's judgement, so it says how it was reached; rules may distrust a method.

@@ -14,9 +14,10 @@ use crate::domain::{
     card::{Finish, Printing},
     market::Market,
     observation::{PriceKind, Subject},
+    product::CARDMARKET_GUIDE,
 };
 
-pub const SOURCE: &str = "cardmarket_price_guide";
+const SOURCE: &str = CARDMARKET_GUIDE;
 
 pub const FORMAT: Format =
     Format { name: "Cardmarket price guide JSON", phase: Phase::Prices, recognises: |head| head.has_keys(&["priceGuides"]), read };

@@ -14,9 +14,10 @@ use crate::domain::{
     card::Finish,
     market::Market,
     observation::{PriceKind, Subject},
+    product::TCGCSV,
 };
 
-pub const SOURCE: &str = "tcgcsv";
+pub const SOURCE: &str = TCGCSV;
 /// Pokémon, in English.
 pub const CATEGORY: &str = "3";
 pub const OTHER_GAME: &str = "another game than Pokémon";

@@ -1,0 +1,127 @@
+//! The command line: one file a command group, and one line here for each.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::exit::Exit;
+use crate::{config::Config, store::Store};
+
+mod db;
+pub mod exit;
+mod user;
+
+/// Finds trading cards that are cheap on one market and dear on another.
+#[derive(Debug, Parser)]
+#[command(name = "tcg-radar", version, arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    /// How results are written to standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Pretty)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The database: its schema, its state, stopping the embedded one.
+    Db(db::Args),
+    /// Tenants.
+    User(user::Args),
+}
+
+/// How results are written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables, for people.
+    Pretty,
+    /// One JSON value, for programs.
+    Json,
+}
+
+/// What every command is given.
+struct Global {
+    config: Config,
+    format: Format,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) => {
+            let _ = help.print();
+            return if help.use_stderr() { Exit::Usage } else { Exit::Good };
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            Exit::of(&error)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let global = Global { config: Config::from_env()?, format: cli.format };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Db(args) => db::run(&global, args).await,
+            Command::User(args) => user::run(&global, args).await,
+        }
+    })
+}
+
+impl Global {
+    /// The database, started and migrated where it is our own.
+    async fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.config.database, &self.config.home, &tell).await?)
+    }
+
+    /// Writes a result: the JSON value, or the text made for people.
+    fn show<T: serde::Serialize>(&self, value: &T, pretty: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+        let mut text = match self.format {
+            Format::Json => serde_json::to_string(value)?,
+            Format::Pretty => pretty(value),
+        };
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        match std::io::stdout().write_all(text.as_bytes()) {
+            // the reader of the pipe has seen enough
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            outcome => outcome.context("cannot write the result"),
+        }
+    }
+}
+
+/// Slow steps are told on standard error, so that standard output holds the result alone.
+fn tell(step: &str) {
+    let mut stderr = std::io::stderr();
+    let _ = if stderr.is_terminal() { writeln!(stderr, "\u{1b}[2m{step}\u{1b}[0m") } else { writeln!(stderr, "{step}") };
+}
+
+/// A table for people, without a frame.
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(header.iter().copied());
+    table.add_rows(rows);
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,124 @@
+//! `db migrate | status | rollback | stop | url`.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::{Exit, Global, table, tell};
+use crate::store::{
+    Migration, MigrationState, Server, StoreError,
+    embedded::{Embedded, Stopped},
+    server::About,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Apply what is missing.
+    Migrate {
+        /// Stop after this migration.
+        #[arg(long, value_name = "N")]
+        to: Option<i64>,
+    },
+    /// Show the server and every migration.
+    Status,
+    /// Take back the newest migration, or all above N. What the older schema cannot hold is lost.
+    Rollback {
+        /// The migration to go back to; 0 takes back all.
+        #[arg(long, value_name = "N")]
+        to: Option<i64>,
+    },
+    /// Stop the embedded PostgreSQL. The next command that needs it starts it again.
+    Stop,
+    /// Print an address for psql, without a password.
+    Url {
+        /// The login that may change the schema.
+        #[arg(long)]
+        owner: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct Status {
+    server: About,
+    migrations: Vec<Migration>,
+}
+
+pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    if let Command::Stop = args.command {
+        return stop(global).await;
+    }
+    let server = Server::find(&global.config.database, &global.config.home, &tell).await?;
+    let migrations = match args.command {
+        Command::Migrate { to } => server.migrate(to, &tell).await?,
+        Command::Rollback { to } => {
+            let target = match to {
+                Some(target) => target,
+                None => one_back(&server.migrations().await?),
+            };
+            server.rollback(target, &tell).await?
+        }
+        Command::Url { owner } => {
+            global.show(&serde_json::json!({ "url": server.url(owner) }), |_| server.url(owner))?;
+            return Ok(Exit::Good);
+        }
+        Command::Status | Command::Stop => server.migrations().await?,
+    };
+    let status = Status { server: server.about().await?, migrations };
+    global.show(&status, pretty)?;
+    Ok(Exit::Good)
+}
+
+async fn stop(global: &Global) -> anyhow::Result<Exit> {
+    if global.config.database.url.is_some() {
+        return Err(super::exit::WrongUsage("DATABASE_URL names a server that is not ours to stop".into()).into());
+    }
+    let stopped = Embedded::stop(&global.config.home).await.map_err(StoreError::from)? == Stopped::Now;
+    global.show(&serde_json::json!({ "stopped": stopped }), |_| {
+        if stopped { "the embedded PostgreSQL has stopped" } else { "the embedded PostgreSQL was not running" }.to_owned()
+    })?;
+    Ok(Exit::Good)
+}
+
+/// The migration below the newest applied one.
+fn one_back(migrations: &[Migration]) -> i64 {
+    let mut applied = migrations.iter().rev().filter(|migration| migration.state != MigrationState::Pending);
+    applied.nth(1).map_or(0, |migration| migration.version)
+}
+
+fn pretty(status: &Status) -> String {
+    let About { version, database, role, embedded, address } = &status.server;
+    let kind = if *embedded { "embedded" } else { "DATABASE_URL" };
+    let rows = status.migrations.iter().map(|migration| {
+        let state = match migration.state {
+            MigrationState::Applied => "applied",
+            MigrationState::Pending => "pending",
+            MigrationState::Changed => "changed since it was applied",
+        };
+        vec![format!("{:04}", migration.version), migration.name.clone(), state.to_owned()]
+    });
+    format!(
+        "PostgreSQL {version} ({kind}) at {address}, database {database}, as {role}\n\n{}",
+        table(&["migration", "name", "state"], rows)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_back_is_the_migration_below_the_newest_applied_one() {
+        let list = |applied: usize| -> Vec<Migration> {
+            let state = |at| if at < applied { MigrationState::Applied } else { MigrationState::Pending };
+            (0..4).map(|at| Migration { version: at as i64 + 1, name: String::new(), state: state(at) }).collect()
+        };
+        assert_eq!(one_back(&list(3)), 2);
+        assert_eq!(one_back(&list(1)), 0);
+        assert_eq!(one_back(&list(0)), 0);
+    }
+}

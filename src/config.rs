@@ -1,0 +1,329 @@
+//! Settings from the environment and from `.env`, one struct a concern. A fault names the variable and what it may be.
+
+use std::{collections::HashMap, path::PathBuf, str::FromStr};
+
+use rust_decimal::Decimal;
+use secrecy::SecretString;
+
+use crate::domain::profile::Defaults;
+
+pub mod presets;
+
+/// The guide's rate for an installation that knows no other; marked as such wherever it is used.
+const INDICATIVE_EUR_USD: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
+
+/// Everything that the environment says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `TCG_RADAR_HOME`: the embedded database, downloads, anything that may be made again.
+    pub home: PathBuf,
+    /// `TCG_RADAR_PROFILES`: the folder of presets.
+    pub profiles: PathBuf,
+    pub database: Database,
+    pub forex: Forex,
+    pub rules: Rules,
+    /// The guide's `DEFAULT_*` variables.
+    pub defaults: Defaults,
+}
+
+/// Which database to use. Without an address, the embedded one.
+#[derive(Debug, Clone, Default)]
+pub struct Database {
+    /// `DATABASE_URL`, also in the guide's `postgresql+asyncpg://` form. Never printed.
+    pub url: Option<SecretString>,
+    /// `DATABASE_OWNER_URL`: the login that migrates, where it is another.
+    pub owner_url: Option<SecretString>,
+    /// `TCG_PG_BIN`: the folder of PostgreSQL's programs for the embedded database.
+    pub programs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Forex {
+    /// US dollars for one euro, used where no dated rate is stored.
+    pub eur_usd_rate: Decimal,
+}
+
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// `CUSTOMS_REGIME`, lower-case; which names exist is the rule pack's to say.
+    pub customs_regime: Option<String>,
+    /// `ENABLE_BUNDLE_LOGIC`.
+    pub bundle_logic: bool,
+}
+
+impl Config {
+    /// Reads the process's environment over `.env` of the working folder.
+    ///
+    /// # Errors
+    /// An unreadable `.env`, or a variable with a value that it cannot have.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let file = read_dotenv()?;
+        Self::from_lookup(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).or_else(|| file.get(name).cloned()))
+    }
+
+    /// Reads from any source of variables. Empty means unset; an inline comment is not part of a value.
+    ///
+    /// # Errors
+    /// A variable with a value that it cannot have.
+    pub fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let vars = Variables { get };
+        let fee = |name| vars.decimal(name, "an amount from 0 to 1000, such as 3.50", Decimal::ZERO, Decimal::ONE_THOUSAND);
+        let rate = |name| vars.decimal(name, "a share from 0 to below 1, such as 0.025", Decimal::ZERO, Decimal::new(9999, 4));
+        let defaults = Defaults {
+            forwarder_receiving_fee: fee("DEFAULT_FORWARDER_RECEIVING_FEE")?,
+            forwarder_consolidation_fee: fee("DEFAULT_FORWARDER_CONSOLIDATION_FEE")?,
+            insurance_rate: rate("DEFAULT_INSURANCE_RATE")?,
+            forex_buffer: rate("DEFAULT_FOREX_BUFFER")?,
+            min_seller_rating: vars.decimal(
+                "DEFAULT_MIN_SELLER_RATING",
+                "a percentage from 0 to 100",
+                Decimal::ZERO,
+                Decimal::ONE_HUNDRED,
+            )?,
+            min_seller_sales: vars.parsed("DEFAULT_MIN_SELLER_SALES", "a whole number from 0", |sales: &i64| *sales >= 0)?,
+            min_profit_threshold: vars.decimal("DEFAULT_MIN_PROFIT_THRESHOLD", "an amount from 0", Decimal::ZERO, Decimal::MAX)?,
+            min_headache_score: vars.decimal("DEFAULT_MIN_HEADACHE_SCORE", "a score from 0", Decimal::ZERO, Decimal::MAX)?,
+        };
+        let eur_usd_rate = vars.parsed("EUR_USD_RATE", "dollars for one euro, from 0.1 to 10", |rate: &Decimal| {
+            *rate >= Decimal::new(1, 1) && *rate <= Decimal::TEN
+        })?;
+        Ok(Self {
+            home: vars.text("TCG_RADAR_HOME").unwrap_or_else(|| "data".into()).into(),
+            profiles: vars.text("TCG_RADAR_PROFILES").unwrap_or_else(|| "profiles".into()).into(),
+            database: Database {
+                url: vars.postgres_url("DATABASE_URL")?,
+                owner_url: vars.postgres_url("DATABASE_OWNER_URL")?,
+                programs: vars.text("TCG_PG_BIN").map(PathBuf::from),
+            },
+            forex: Forex { eur_usd_rate: eur_usd_rate.unwrap_or(INDICATIVE_EUR_USD) },
+            rules: Rules {
+                customs_regime: vars
+                    .parsed("CUSTOMS_REGIME", "the name of a regime, such as pre_july_2026", |name: &String| {
+                        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                    })?
+                    .map(|name| name.to_ascii_lowercase()),
+                bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true),
+            },
+            defaults,
+        })
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{variable} is \"{value}\": expected {allowed}")]
+    Invalid { variable: &'static str, value: String, allowed: &'static str },
+
+    /// The value is a secret and stays out of the text.
+    #[error("{variable} has a value that it cannot have: expected {allowed}")]
+    InvalidSecret { variable: &'static str, allowed: &'static str },
+
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+
+    /// The line may hold a secret and stays out of the text.
+    #[error("line {line} of .env is not `NAME=value`: correct it (a value with blanks or $ needs 'single quotes')")]
+    Dotenv { line: usize },
+
+    #[error(transparent)]
+    Preset(#[from] crate::domain::profile::PresetError),
+}
+
+struct Variables<F> {
+    get: F,
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    fn text(&self, variable: &str) -> Option<String> {
+        let value = (self.get)(variable)?;
+        let value = without_comment(&value).trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    fn parsed<T: FromStr>(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        good: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        match value.parse() {
+            Ok(parsed) if good(&parsed) => Ok(Some(parsed)),
+            _ => Err(ConfigError::Invalid { variable, value, allowed }),
+        }
+    }
+
+    fn decimal(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        least: Decimal,
+        most: Decimal,
+    ) -> Result<Option<Decimal>, ConfigError> {
+        self.parsed(variable, allowed, |value: &Decimal| *value >= least && *value <= most)
+    }
+
+    fn flag(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Some(true)),
+            "false" | "0" | "no" | "off" => Ok(Some(false)),
+            _ => Err(ConfigError::Invalid { variable, value, allowed: "true or false" }),
+        }
+    }
+
+    fn postgres_url(&self, variable: &'static str) -> Result<Option<SecretString>, ConfigError> {
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        if !value.starts_with("postgres") || !value.contains("://") {
+            return Err(ConfigError::InvalidSecret { variable, allowed: "postgresql://user:password@host:port/database" });
+        }
+        Ok(Some(value.into()))
+    }
+}
+
+/// Docker passes `NAME=value # remark` on as it stands, so the remark is cut here and not only by the reader of `.env`.
+fn without_comment(value: &str) -> &str {
+    if value.trim_start().starts_with('#') {
+        return "";
+    }
+    let cut = value.char_indices().find(|(at, letter)| *letter == '#' && value[..*at].ends_with([' ', '\t']));
+    cut.map_or(value, |(at, _)| &value[..at])
+}
+
+fn read_dotenv() -> Result<HashMap<String, String>, ConfigError> {
+    let path = PathBuf::from(".env");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse_dotenv(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(HashMap::new()),
+        Err(source) => Err(ConfigError::File { path, source }),
+    }
+}
+
+/// Line by line, so that a fault can name its line. The last of two equal names wins.
+fn parse_dotenv(text: &str) -> Result<HashMap<String, String>, ConfigError> {
+    let mut values = HashMap::new();
+    for (index, line) in text.lines().enumerate() {
+        for pair in dotenvy::from_read_iter(line.as_bytes()) {
+            let (name, value) = pair.map_err(|_| ConfigError::Dotenv { line: index + 1 })?;
+            values.insert(name, value);
+        }
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let map: HashMap<_, _> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::from_lookup(|name| map.get(name).cloned())
+    }
+
+    #[test]
+    fn nothing_set_gives_the_embedded_database_and_the_guides_rate() {
+        let config = config(&[]).unwrap();
+        assert!(config.database.url.is_none());
+        assert_eq!(config.home, PathBuf::from("data"));
+        assert_eq!(config.forex.eur_usd_rate.to_string(), "1.08");
+        assert!(config.rules.bundle_logic);
+        assert_eq!(config.defaults, Defaults::default());
+    }
+
+    #[test]
+    fn a_set_but_empty_variable_means_not_set() {
+        let config = config(&[("DATABASE_URL", ""), ("DEFAULT_INSURANCE_RATE", "  "), ("EUR_USD_RATE", "# indicative")]).unwrap();
+        assert!(config.database.url.is_none());
+        assert_eq!(config.defaults.insurance_rate, None);
+        assert_eq!(config.forex.eur_usd_rate.to_string(), "1.08");
+    }
+
+    #[test]
+    fn an_inline_comment_is_no_part_of_a_value() {
+        let config = config(&[
+            ("DEFAULT_MIN_SELLER_RATING", "98.5 # percent"),
+            ("CUSTOMS_REGIME", "Post_July_2026\t# since July"),
+            ("DATABASE_URL", "postgresql://u:p#1@h/d # the server"),
+        ])
+        .unwrap();
+        assert_eq!(config.defaults.min_seller_rating.unwrap().to_string(), "98.5");
+        assert_eq!(config.rules.customs_regime.as_deref(), Some("post_july_2026"));
+        assert_eq!(config.database.url.unwrap().expose_secret(), "postgresql://u:p#1@h/d");
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_is_allowed() {
+        let error = config(&[("DEFAULT_FOREX_BUFFER", "2")]).unwrap_err();
+        assert_eq!(error.to_string(), "DEFAULT_FOREX_BUFFER is \"2\": expected a share from 0 to below 1, such as 0.025");
+        let error = config(&[("ENABLE_BUNDLE_LOGIC", "perhaps")]).unwrap_err();
+        assert_eq!(error.to_string(), "ENABLE_BUNDLE_LOGIC is \"perhaps\": expected true or false");
+        assert!(config(&[("EUR_USD_RATE", "0")]).is_err());
+        assert!(config(&[("DEFAULT_MIN_SELLER_SALES", "1.5")]).is_err());
+        assert!(config(&[("CUSTOMS_REGIME", "../world")]).is_err());
+    }
+
+    #[test]
+    fn a_bad_secret_is_not_repeated() {
+        let error = config(&[("DATABASE_URL", "mysql://root:hunter2@h/d")]).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+        assert!(error.to_string().starts_with("DATABASE_URL"));
+        let held = config(&[("DATABASE_URL", "postgresql://u:hunter2@h/d")]).unwrap();
+        assert!(!format!("{held:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_file_is_read_like_a_shell_would_and_a_fault_names_its_line() {
+        let text = "# keys\n\nEUR_USD_RATE=1.10 # ours\nexport CUSTOMS_REGIME='world'\nDATABASE_URL=\nEUR_USD_RATE=1.11\n";
+        let values = parse_dotenv(text).unwrap();
+        assert_eq!(values["EUR_USD_RATE"], "1.11");
+        assert_eq!(values["CUSTOMS_REGIME"], "world");
+        assert_eq!(values["DATABASE_URL"], "");
+        let error = parse_dotenv("A=1\nTOKEN hunter2\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 2 of .env") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_template_explains_every_variable_and_can_be_used_as_it_is() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
+        let values = parse_dotenv(&text).unwrap();
+        assert!(Config::from_lookup(|name| values.get(name).cloned()).is_ok());
+        for variable in GUIDE {
+            assert!(text.contains(&format!("{variable}=")), "{variable} is missing from .env.example");
+        }
+    }
+
+    const GUIDE: &[&str] = &[
+        "JUSTTCG_API_KEY",
+        "POKEMONTCG_API_KEY",
+        "POKETRACE_API_KEY",
+        "TELEGRAM_BOT_TOKEN",
+        "DISCORD_BOT_TOKEN",
+        "DISCORD_CHANNEL_ID",
+        "TWITTER_BEARER_TOKEN",
+        "EXCHANGERATE_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "DATABASE_URL",
+        "CUSTOMS_REGIME",
+        "ENABLE_LAYER_3_SCRAPING",
+        "ENABLE_LAYER_35_SOCIAL",
+        "ENABLE_BUNDLE_LOGIC",
+        "PROXY_URL",
+        "SCRAPE_MAX_PAGES_PER_HOUR",
+        "SCRAPE_DELAY_MIN_SECONDS",
+        "SCRAPE_DELAY_MAX_SECONDS",
+        "DEFAULT_FORWARDER_RECEIVING_FEE",
+        "DEFAULT_FORWARDER_CONSOLIDATION_FEE",
+        "DEFAULT_INSURANCE_RATE",
+        "DEFAULT_FOREX_BUFFER",
+        "EUR_USD_RATE",
+        "DEFAULT_MIN_SELLER_RATING",
+        "DEFAULT_MIN_SELLER_SALES",
+        "DEFAULT_MIN_PROFIT_THRESHOLD",
+        "DEFAULT_MIN_HEADACHE_SCORE",
+        "SIGNAL_SCAN_INTERVAL_MINUTES",
+    ];
+}

@@ -1,0 +1,54 @@
+//! Reads the presets of `profiles/`: one file a kind of reseller.
+
+use std::{fs, path::Path};
+
+use super::ConfigError;
+use crate::domain::profile::Presets;
+
+/// Every `*.yaml` of the folder. A folder that does not exist holds none.
+///
+/// # Errors
+/// An unreadable file, or one that is no valid preset, with line and column.
+pub fn read(folder: &Path) -> Result<Presets, ConfigError> {
+    let fault = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ConfigError::File { path, source }
+    };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Presets::default()),
+        Err(error) => return Err(fault(folder)(error)),
+    };
+    let mut presets = Presets::default();
+    for entry in entries {
+        let path = entry.map_err(fault(folder))?.path();
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).map_err(fault(&path))?;
+        presets.add(name, &path.display().to_string(), &text)?;
+    }
+    Ok(presets)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::*;
+
+    #[test]
+    fn the_shipped_presets_are_valid_and_say_what_they_are_for() {
+        let presets = read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles"))).unwrap();
+        let names: Vec<_> = presets.names().collect();
+        assert_eq!(names, ["de_cardmarket_us_forwarder", "sea_owner", "uk_reseller", "us_tcgplayer_eu_forwarder"]);
+        for name in names {
+            assert!(!presets.get(name).unwrap().doc.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_folder_that_does_not_exist_holds_none() {
+        assert_eq!(read(Path::new("/nonexistent")).unwrap().names().count(), 0);
+    }
+}

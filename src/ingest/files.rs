@@ -1,0 +1,197 @@
+//! Files in, rows in the database: each file is read on a thread of its own and stored in one transaction or not at all.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+    time::Instant,
+};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+
+use super::{Batch, Counts, FileReport, write_all_but_prices};
+use crate::{
+    sources::{self, Entry, Format, Input, Outcome, Row, SourceError},
+    store::{ServiceTx, Store, StoreError, prices::PriceWriter},
+};
+
+/// Rows that travel together between the threads.
+const PARCEL: usize = 1024;
+/// Parcels that may wait: a slow database holds the reader back, memory does not grow.
+const WAITING: usize = 8;
+
+/// Told how an import goes on.
+pub trait Progress: Send + Sync {
+    /// A file begins; `passed` counts its stored bytes as they are read, up to `size`.
+    fn begins(&self, file: &str, size: u64, passed: Arc<AtomicU64>);
+    /// All rows have been read and are being settled in the database.
+    fn settles(&self);
+    fn ends(&self, report: &FileReport);
+}
+
+/// Why an import stops before its last file. A bad file does not stop it.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the reading thread died: {0}")]
+    Reader(#[from] tokio::task::JoinError),
+}
+
+impl ImportError {
+    /// Whether the same call may succeed later. A repeated import stores nothing twice.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_retryable())
+    }
+}
+
+/// Imports files (`-` is standard input), whatever their order: sets, cards, ids, rates, then prices.
+///
+/// # Errors
+/// The database refuses or is gone. A file that cannot be understood is in the reports.
+pub async fn import_files(
+    store: &Store,
+    files: &[PathBuf],
+    now: DateTime<Utc>,
+    progress: &dyn Progress,
+) -> Result<Vec<FileReport>, ImportError> {
+    let mut reports = Vec::new();
+    let mut known = Vec::new();
+    for path in files {
+        match recognised(path) {
+            Ok((phase, whole)) => known.push((phase, path, whole)),
+            Err(error) => {
+                let mut report = FileReport::new(&path.display().to_string());
+                report.refuse_whole(error.to_string());
+                progress.ends(&report);
+                reports.push(report);
+            }
+        }
+    }
+    known.sort_by(|(a, path_a, _), (b, path_b, _)| a.cmp(b).then(path_a.cmp(path_b)));
+    for (_, path, whole) in known {
+        let begun = Instant::now();
+        let mut report = FileReport::new(&path.display().to_string());
+        let input = whole.map_or_else(|| Input::file(path), Ok);
+        if let Err(fault) = import_input(store, input, now, progress, &mut report).await {
+            match fault {
+                Fault::File(error) => report.refuse_whole(error.to_string()),
+                Fault::Import(error) => return Err(error),
+            }
+        }
+        report.took = begun.elapsed();
+        progress.ends(&report);
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+/// The phase of a file; standard input can be read once only, so it stays open.
+fn recognised(path: &PathBuf) -> Result<(sources::Phase, Option<Input>), SourceError> {
+    let is_stdin = path.as_os_str() == "-";
+    let input = if is_stdin { Input::stream("-", std::io::stdin().lock())? } else { Input::file(path)? };
+    let phase = sources::recognise(input.head())?.phase;
+    Ok((phase, is_stdin.then_some(input)))
+}
+
+enum Fault {
+    File(SourceError),
+    Import(ImportError),
+}
+
+impl From<SourceError> for Fault {
+    fn from(error: SourceError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl<E: Into<ImportError>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self::Import(error.into())
+    }
+}
+
+async fn import_input(
+    store: &Store,
+    input: Result<Input, SourceError>,
+    now: DateTime<Utc>,
+    progress: &dyn Progress,
+    report: &mut FileReport,
+) -> Result<(), Fault> {
+    let input = input?;
+    let format = sources::recognise(input.head())?;
+    report.kind = Some(format.name);
+    progress.begins(&report.file, input.size(), input.passed());
+
+    let mut tx = store.service_bulk().await?;
+    let (sender, parcels) = mpsc::channel(WAITING);
+    let reader = tokio::task::spawn_blocking(move || read(format, input, now, &sender));
+    let stored = store_rows(&mut tx, parcels, now, progress, report).await;
+    // The receiver is gone by now, so the reader ends even where storing failed.
+    let read = reader.await.map_err(ImportError::from)?;
+    let counts = stored?;
+    read?;
+    if report.values() == 0 && report.refused_rows > 0 {
+        let first = report.refused.first().map(|refusal| refusal.reason.clone()).unwrap_or_default();
+        return Err(SourceError::NothingUnderstood { rows: report.refused_rows, first }.into());
+    }
+    report.rekeyed = counts.rekeyed;
+    report.store(counts.total());
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Runs on a thread of its own: parsing waits for the disk, storing for the database.
+fn read(format: &Format, input: Input, now: DateTime<Utc>, sender: &mpsc::Sender<Vec<Row>>) -> Result<(), SourceError> {
+    let mut parcel = Vec::with_capacity(PARCEL);
+    (format.read)(input.into_body(now), &mut |row| {
+        parcel.push(row);
+        if parcel.len() == PARCEL {
+            let full = std::mem::replace(&mut parcel, Vec::with_capacity(PARCEL));
+            sender.blocking_send(full).map_err(|_| SourceError::Stopped)?;
+        }
+        Ok(())
+    })?;
+    sender.blocking_send(parcel).map_err(|_| SourceError::Stopped)
+}
+
+async fn store_rows(
+    tx: &mut ServiceTx,
+    mut parcels: mpsc::Receiver<Vec<Row>>,
+    now: DateTime<Utc>,
+    progress: &dyn Progress,
+    report: &mut FileReport,
+) -> Result<Counts, ImportError> {
+    let mut held = Batch::default();
+    let mut writer: Option<PriceWriter> = None;
+    while let Some(parcel) = parcels.recv().await {
+        for row in parcel {
+            report.count(&row);
+            let Outcome::Values(entries) = row.outcome else { continue };
+            for entry in entries {
+                match entry {
+                    Entry::Set(set) => held.sets.push(set),
+                    Entry::Card(card) => held.cards.push(*card),
+                    Entry::Product(product) => held.products.push(product),
+                    Entry::CardProduct(pair) => held.card_products.push(pair),
+                    Entry::Rate(rate) => held.rates.push(rate),
+                    Entry::Observation(seen) => {
+                        let writer = match &mut writer {
+                            Some(writer) => writer,
+                            none => none.insert(PriceWriter::begin(tx).await?),
+                        };
+                        if writer.add(&seen)? {
+                            writer.flush(tx).await?;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    progress.settles();
+    let mut counts = write_all_but_prices(tx, &held, now).await?;
+    if let Some(writer) = writer {
+        counts.observations = writer.settle(tx, now).await?;
+    }
+    Ok(counts)
+}

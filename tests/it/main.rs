@@ -3,4 +3,5 @@
 
 mod series;
 mod simulate;
+mod simulated_write;
 mod structure;

@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
 mod series;
+mod shipped_packs;
 mod simulate;
 mod structure;
+mod vectors;

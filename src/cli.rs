@@ -10,6 +10,7 @@ use crate::{config::Config, store::Store};
 
 mod db;
 pub mod exit;
+mod import;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
+    /// Store cards, prices, ids and rates from files.
+    Import(import::Args),
     /// Tenants.
     User(user::Args),
 }
@@ -70,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Db(args) => db::run(&global, args).await,
+            Command::Import(args) => import::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
         }
     })

@@ -219,9 +219,17 @@ impl PriceWriter {
             let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
             sqlx::query(TO_PRODUCTS).bind(feeds).execute(tx.db()).await?;
             sqlx::raw_sql("ANALYZE staged_series").execute(tx.db()).await?;
+            // Right after many new series the planner still thinks that there are few, and would look at each pair of rows.
+            let many = self.series.len() > 1000;
+            if many {
+                sqlx::raw_sql("SET LOCAL enable_nestloop = off").execute(tx.db()).await?;
+            }
             sqlx::query(FIND_SERIES).execute(tx.db()).await?;
             if sqlx::query(NEW_SERIES).execute(tx.db()).await?.rows_affected() > 0 {
                 sqlx::query(FIND_SERIES).execute(tx.db()).await?;
+            }
+            if many {
+                sqlx::raw_sql("SET LOCAL enable_nestloop = on").execute(tx.db()).await?;
             }
             let months: Vec<NaiveDate> = self.months.into_iter().collect();
             sqlx::query!(r#"SELECT ensure_price_partition(month) AS "done: ()" FROM unnest($1::date[]) AS month"#, &months)

@@ -1,5 +1,6 @@
 //! Values and their laws: money, cards, conditions, markets, observations. No I/O, no clock, no randomness.
 
+pub mod book;
 pub mod card;
 pub mod condition;
 pub mod market;

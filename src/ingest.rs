@@ -17,7 +17,7 @@ use crate::{
 mod files;
 mod report;
 
-pub use files::{ImportError, Progress, import_files};
+pub use files::{ImportError, Progress, import_files, walk};
 pub use report::{FileReport, Refusal};
 
 /// Things to store together. Order within a list matters only where it tells one thing twice: the last one counts.

@@ -9,6 +9,7 @@ use sqlx::{
 
 use crate::config;
 
+pub mod book;
 pub mod catalogue;
 mod current_prices;
 pub mod embedded;

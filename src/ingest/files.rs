@@ -1,7 +1,7 @@
 //! Files in, rows in the database: each file is read on a thread of its own and stored in one transaction or not at all.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
     time::Instant,
 };
@@ -29,11 +29,40 @@ pub trait Progress: Send + Sync {
     fn ends(&self, report: &FileReport);
 }
 
+/// The files themselves: folders are walked, in the order of their names, without hidden entries.
+///
+/// # Errors
+/// A path that is not there, or a folder that cannot be listed.
+pub fn walk(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let unreadable = |source| ImportError::Path { path: path.clone(), source };
+        if path.as_os_str() == "-" || !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let mut inside = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            // A link may lead back to its own folder.
+            let is_link = entry.file_type().map_err(unreadable)?.is_symlink();
+            if !is_link && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                inside.push(entry.path());
+            }
+        }
+        inside.sort();
+        files.extend(walk(&inside)?);
+    }
+    Ok(files)
+}
+
 /// Why an import stops before its last file. A bad file does not stop it.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("cannot read {}: {source}", path.display())]
+    Path { path: PathBuf, source: std::io::Error },
     #[error("the reading thread died: {0}")]
     Reader(#[from] tokio::task::JoinError),
 }
@@ -87,7 +116,7 @@ pub async fn import_files(
 }
 
 /// The phase of a file; standard input can be read once only, so it stays open.
-fn recognised(path: &PathBuf) -> Result<(sources::Phase, Option<Input>), SourceError> {
+fn recognised(path: &Path) -> Result<(sources::Phase, Option<Input>), SourceError> {
     let is_stdin = path.as_os_str() == "-";
     let input = if is_stdin { Input::stream("-", std::io::stdin().lock())? } else { Input::file(path)? };
     let phase = sources::recognise(input.head())?.phase;

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::feeds::is_aggregate;
+use super::{
+    book::{Book, CardIndex},
+    feeds::is_aggregate,
+};
 use crate::domain::{
-    book::{Book, CardIndex, PriceSeries},
+    book::PriceSeries,
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
     observation::PriceKind,
@@ -17,7 +20,7 @@ use crate::domain::{
 pub struct Route {
     pub card: CardIndex,
     pub direction: Direction,
-    /// Positions in [`Book::series`].
+    /// Positions in [`crate::domain::book::BookData::series`].
     pub buy: usize,
     pub sell: usize,
     /// Printings after each side was read in the light of the other; `None` where that leaves a choice.
@@ -40,8 +43,8 @@ impl Routes {
     /// Pairs the best aggregate price, and every single offer, of each buying side with the best price of the selling side.
     pub fn of(book: &Book) -> Self {
         let mut by_card: HashMap<CardIndex, Vec<usize>> = HashMap::new();
-        for (index, one) in book.series.iter().enumerate() {
-            for card in &one.cards {
+        for (index, link) in book.links.iter().enumerate() {
+            for card in &link.cards {
                 by_card.entry(*card).or_default().push(index);
             }
         }
@@ -59,19 +62,19 @@ impl Routes {
     }
 
     fn pair(&mut self, book: &Book, card: CardIndex, direction: Direction, series: &[usize]) {
-        let buying = Side::of(book, direction.buy_market(), series);
-        let selling = Side::of(book, direction.sell_market(), series);
-        for (finish, buy) in buying.best.iter().map(|(finish, index)| (*finish, *index)).chain(buying.listings.iter().copied()) {
-            let Some((sell, buy_printing, sell_printing)) = partner(finish, &buying, &selling) else { continue };
+        let buyers = Side::of(book, direction.buy_market(), series);
+        let sellers = Side::of(book, direction.sell_market(), series);
+        for (finish, buy) in buyers.best.iter().map(|(finish, index)| (*finish, *index)).chain(buyers.listings.iter().copied()) {
+            let Some((partner, buy_printing, sell_printing)) = partner(finish, &buyers, &sellers) else { continue };
             self.routes.push(Route {
                 card,
                 direction,
                 buy,
-                sell,
+                sell: partner,
                 buy_printing,
                 sell_printing,
-                buy_claims: book.series[buy].cards.len().max(buying.products),
-                sell_claims: book.series[sell].cards.len().max(selling.products),
+                buy_claims: book.links[buy].cards.len().max(buyers.products),
+                sell_claims: book.links[partner].cards.len().max(sellers.products),
             });
         }
     }
@@ -90,8 +93,8 @@ impl Side {
     fn of(book: &Book, market: Market, series: &[usize]) -> Self {
         let mut best: HashMap<Finish, usize> = HashMap::new();
         let (mut listings, mut products) = (Vec::new(), Vec::new());
-        for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
-            let one = &book.series[index];
+        for index in series.iter().copied().filter(|index| book.data.series[*index].market == market) {
+            let one = &book.data.series[index];
             if let crate::domain::observation::Subject::Product { id, .. } = &one.subject
                 && !products.contains(&id)
             {
@@ -104,7 +107,7 @@ impl Side {
                 }
             } else if is_aggregate(one) && one.condition.is_none() {
                 let chosen = best.entry(one.finish).or_insert(index);
-                if rank(one) > rank(&book.series[*chosen]) {
+                if rank(one) > rank(&book.data.series[*chosen]) {
                     *chosen = index;
                 }
             }

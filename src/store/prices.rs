@@ -36,7 +36,7 @@ SET product_market = product.market, product_id = product.external_id, card_id =
 FROM (SELECT market, card_id, min(external_id) AS external_id FROM card_products GROUP BY market, card_id HAVING count(*) = 1) AS product
 WHERE staged.source = ANY ($1) AND staged.card_id = product.card_id AND staged.market = product.market";
 
-/// Cards and products apart, so that either can use an index of price_series or a hash.
+/// Cards and products apart, so that either can use an index of `price_series` or a hash.
 const FIND_SERIES: &str = "
 INSERT INTO staged_ids (local, series_id)
 SELECT staged.local, known.series_id
@@ -67,7 +67,7 @@ WHERE NOT EXISTS (SELECT FROM staged_ids AS found WHERE found.local = staged.loc
 ON CONFLICT DO NOTHING";
 
 /// Of rows with one series and moment the last staged one counts. It is stored where it differs from the latest
-/// revision, unless this very statement (same figures, same known_at) is an older revision: two files that contradict
+/// revision, unless this very statement (same figures, same `known_at`) is an older revision: two files that contradict
 /// each other would otherwise add a revision whenever they are imported again.
 const SETTLE: &str = "
 WITH told AS (
@@ -219,9 +219,17 @@ impl PriceWriter {
             let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
             sqlx::query(TO_PRODUCTS).bind(feeds).execute(tx.db()).await?;
             sqlx::raw_sql("ANALYZE staged_series").execute(tx.db()).await?;
+            // Right after many new series the planner still thinks that there are few, and would look at each pair of rows.
+            let many = self.series.len() > 1000;
+            if many {
+                sqlx::raw_sql("SET LOCAL enable_nestloop = off").execute(tx.db()).await?;
+            }
             sqlx::query(FIND_SERIES).execute(tx.db()).await?;
             if sqlx::query(NEW_SERIES).execute(tx.db()).await?.rows_affected() > 0 {
                 sqlx::query(FIND_SERIES).execute(tx.db()).await?;
+            }
+            if many {
+                sqlx::raw_sql("SET LOCAL enable_nestloop = on").execute(tx.db()).await?;
             }
             let months: Vec<NaiveDate> = self.months.into_iter().collect();
             sqlx::query!(r#"SELECT ensure_price_partition(month) AS "done: ()" FROM unnest($1::date[]) AS month"#, &months)
@@ -260,14 +268,14 @@ pub struct Rekeyed {
 /// # Errors
 /// The database refuses or is gone.
 pub async fn rekey_products(tx: &mut ServiceTx) -> Result<Rekeyed, StoreError> {
-    let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
-    let moved = sqlx::query!(r#"SELECT series AS "series!", dropped AS "dropped!" FROM rekey_product_series($1)"#, &feeds)
-        .fetch_one(tx.db())
-        .await?;
     // Pairs are few against prices, so every product-keyed series of a known card is looked at again.
     const OF_KNOWN_PRODUCTS: &str = "CREATE TEMPORARY TABLE touched_series ON COMMIT DROP AS
         SELECT DISTINCT series_id FROM price_series AS series
         JOIN card_products AS pair ON pair.market = series.product_market AND pair.external_id = series.product_id";
+    let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
+    let moved = sqlx::query!(r#"SELECT series AS "series!", dropped AS "dropped!" FROM rekey_product_series($1)"#, &feeds)
+        .fetch_one(tx.db())
+        .await?;
     super::current_prices::refresh(tx, OF_KNOWN_PRODUCTS).await?;
     Ok(Rekeyed { series: moved.series.unsigned_abs(), dropped: moved.dropped.unsigned_abs() })
 }

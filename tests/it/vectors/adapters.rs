@@ -141,7 +141,7 @@ fn condition_map(packs: &Packs, input: &Json, _: &Json) -> Answers {
 /// The rates of a day on which a euro is worth that many dollars.
 fn rates(eur_usd: &Json) -> Result<Rates, String> {
     let usd_per_eur = eur_usd.as_str().and_then(|text| text.parse().ok()).ok_or("no rate")?;
-    Ok(Rates { usd_per_eur, gbp_per_eur: Decimal::ONE, origin: RateOrigin { date: NaiveDate::default(), source: "case".to_owned() } })
+    Ok(Rates { usd_per_eur, gbp_per_eur: Some(Decimal::ONE), origin: RateOrigin { date: NaiveDate::default(), source: "case".to_owned() } })
 }
 
 fn effective_buy_price(packs: &Packs, input: &Json, _: &Json) -> Answers {

@@ -1,0 +1,163 @@
+//! `import FILE…`: real cards, prices, ids and rates go in.
+
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal, Write as _, stderr},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use chrono::Utc;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Exit, Global, table};
+use crate::ingest::{self, FileReport, Progress};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files and folders, plain or .gz, in any order; `-` is standard input. The kind is recognised by the content.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    let files = ingest::walk(&args.files)?;
+    let store = global.store().await?;
+    let bars = Bars { shown: stderr().is_terminal(), bar: Mutex::new(None) };
+    let reports = ingest::import_files(&store, &files, Utc::now(), &bars).await?;
+    global.show(&reports, |reports| pretty(reports))?;
+    Ok(if reports.is_empty() {
+        Exit::NothingRan
+    } else if reports.iter().any(|report| report.refused_whole.is_some()) {
+        Exit::Failed
+    } else {
+        Exit::Good
+    })
+}
+
+/// A bar on a terminal, a line a file elsewhere.
+struct Bars {
+    shown: bool,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Bars {
+    fn replace(&self, bar: Option<ProgressBar>) {
+        let old = std::mem::replace(&mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner), bar);
+        if let Some(old) = old {
+            old.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Bars {
+    fn begins(&self, file: &str, size: u64, passed: Arc<AtomicU64>) {
+        if !self.shown {
+            return;
+        }
+        let bar = ProgressBar::new(size).with_message(file.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {elapsed} {wide_msg}") {
+            bar.set_style(style);
+        }
+        self.replace(Some(bar.clone()));
+        thread::spawn(move || {
+            while !bar.is_finished() {
+                bar.set_position(passed.load(Ordering::Relaxed).min(size));
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+    }
+
+    fn settles(&self) {
+        if let Some(bar) = &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            bar.set_message(format!("{}: storing", bar.message()));
+        }
+    }
+
+    fn ends(&self, report: &FileReport) {
+        self.replace(None);
+        if !self.shown {
+            let outcome = report.refused_whole.as_ref().map_or_else(
+                || format!("{} rows read, {} stored, {} unchanged", report.read, report.stored + report.changed, report.unchanged),
+                |reason| format!("refused: {reason}"),
+            );
+            // Nobody may be reading; the closing table says it all again.
+            let _ = writeln!(stderr(), "{}: {outcome}", report.file);
+        }
+    }
+}
+
+fn pretty(reports: &[FileReport]) -> String {
+    let rows = reports.iter().map(|report| {
+        vec![
+            report.file.clone(),
+            report.kind.unwrap_or("?").to_owned(),
+            report.read.to_string(),
+            report.stored.to_string(),
+            report.changed.to_string(),
+            report.unchanged.to_string(),
+            report.skipped.values().sum::<u64>().to_string(),
+            if report.refused_whole.is_some() { "whole".to_owned() } else { report.refused_rows.to_string() },
+            format!("{}.{} s", report.took.as_secs(), report.took.subsec_millis() / 100),
+        ]
+    });
+    let mut text = table(&["file", "kind", "read", "stored", "changed", "unchanged", "skipped", "refused", "time"], rows);
+    text.push('\n');
+    // Writing into a String cannot fail.
+    for report in reports {
+        let file = &report.file;
+        if let Some(reason) = &report.refused_whole {
+            let _ = write!(text, "\n{file}: refused whole, nothing of it is stored: {reason}");
+        }
+        for (reason, rows) in &report.skipped {
+            let _ = write!(text, "\n{file}: {rows} rows skipped: {reason}");
+        }
+        for refusal in &report.refused {
+            let _ = write!(text, "\n{file}: {} rows refused: {} ({})", refusal.rows, refusal.reason, refusal.examples.join(", "));
+        }
+        if report.rekeyed > 0 {
+            let _ = write!(text, "\n{file}: {} price series now belong to their product", report.rekeyed);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ingest::Refusal;
+
+    #[test]
+    fn the_closing_table_names_every_reason_and_its_first_lines() {
+        let good = FileReport {
+            file: "prices.csv".into(),
+            kind: Some("long price CSV"),
+            read: 12,
+            stored: 7,
+            changed: 1,
+            unchanged: 1,
+            skipped: BTreeMap::from([("no price", 2)]),
+            refused: vec![Refusal { reason: "\"x\" is not a number".into(), rows: 1, examples: vec!["line 5".into()] }],
+            refused_rows: 1,
+            took: Duration::from_millis(1234),
+            ..FileReport::default()
+        };
+        let bad = FileReport { file: "page.html".into(), refused_whole: Some("it is a web page".into()), ..FileReport::default() };
+        insta::assert_snapshot!(pretty(&[good, bad]), @r#"
+         file         kind             read   stored   changed   unchanged   skipped   refused   time
+         prices.csv   long price CSV   12     7        1         1           2         1         1.2 s
+         page.html    ?                0      0        0         0           0         whole     0.0 s
+
+        prices.csv: 2 rows skipped: no price
+        prices.csv: 1 rows refused: "x" is not a number (line 5)
+        page.html: refused whole, nothing of it is stored: it is a web page
+        "#);
+    }
+}

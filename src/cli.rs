@@ -12,6 +12,7 @@ mod db;
 pub mod exit;
 mod import;
 mod rules;
+mod scan;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -31,6 +32,8 @@ enum Command {
     Db(db::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(rules::Args),
+    /// Judge every card for every tenant.
+    Scan(scan::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
@@ -78,6 +81,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, args),
             Command::Import(args) => import::run(&global, args).await,
+            Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
         }
     })

@@ -3,6 +3,7 @@
 pub mod book;
 pub mod card;
 pub mod condition;
+pub mod decision;
 pub mod market;
 pub mod money;
 pub mod observation;

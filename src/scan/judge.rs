@@ -45,6 +45,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// Of signals only.
     pub score: Option<Decimal>,
+    /// What was counted for it between the passes.
+    pub aggregates: Vec<(FactId, i64)>,
 }
 
 /// A tenant and the value that an aggregate counts over.
@@ -165,7 +167,7 @@ impl Case<'_> {
                         .map(|tenant| {
                             self.enter_tenant(evaluation, &self.routes[route], tenant);
                             let counts = self.aggregates(evaluation, tenant, &|key| groups.get(key).map_or(1, BTreeSet::len));
-                            judged(evaluation, route, tenant, &counts)
+                            judged(evaluation, route, tenant, counts)
                         })
                         .collect::<Vec<_>>()
                 },
@@ -202,21 +204,21 @@ impl Case<'_> {
             self.enter_route(&mut evaluation, &self.routes[route]);
             self.enter_tenant(&mut evaluation, &self.routes[route], tenant);
             let counts = self.aggregates(&mut evaluation, tenant, &|key| passing.get(key).map_or(1, BTreeSet::len));
-            judged_routes[position] = judged(&mut evaluation, route, tenant, &counts);
+            judged_routes[position] = judged(&mut evaluation, route, tenant, counts);
         }
         judged_routes
     }
 }
 
-fn judged(evaluation: &mut Evaluation<'_>, route: usize, tenant: usize, aggregates: &[(FactId, i64)]) -> Judged {
-    for (fact, counted) in aggregates {
+fn judged(evaluation: &mut Evaluation<'_>, route: usize, tenant: usize, aggregates: Vec<(FactId, i64)>) -> Judged {
+    for (fact, counted) in &aggregates {
         if evaluation.set(*fact, Value::Integer(*counted)).is_err() {
             evaluation.set_fault(*fact, "the count is out of range");
         }
     }
     let verdict = evaluation.verdict();
     let score = if verdict == Verdict::Signal { evaluation.score() } else { None };
-    Judged { route, tenant, verdict, score }
+    Judged { route, tenant, verdict, score, aggregates }
 }
 
 /// Per tenant, card and direction the best passing route by score, or else the one that got furthest.

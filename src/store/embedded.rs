@@ -46,8 +46,8 @@ pub enum EmbeddedError {
     WrongVersion { path: PathBuf, wanted: u32, found: String },
 
     #[error(
-        "PostgreSQL refuses to run as root, and neither the user `postgres` can reach {} nor does `unshare -U` work here: move the data folder \
-         (TCG_RADAR_HOME), or start as another user",
+        "PostgreSQL refuses to run as root, and neither the user `postgres` (or the database's owner) can reach {} nor does `unshare -U` work \
+         here: move the data folder (TCG_RADAR_HOME), or start as another user",
         .0.display()
     )]
     RootRefused(PathBuf),

@@ -119,6 +119,7 @@ impl Database {
 
 /// The SQLSTATE of a statement that must fail.
 pub async fn refusal(session: &mut PgConnection, sql: &'static str) -> String {
-    let error = session.execute(sql).await.expect_err(sql);
-    error.as_database_error().and_then(|fault| fault.code()).map(String::from).unwrap_or_else(|| panic!("{sql}: {error}"))
+    let outcome = session.execute(sql).await;
+    let state = outcome.as_ref().err().and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
+    state.map_or_else(|| panic!("{sql}: {outcome:?}"), String::from)
 }

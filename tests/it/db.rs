@@ -248,10 +248,10 @@ async fn a_month_that_cannot_be_is_refused() {
 
 #[tokio::test]
 async fn one_identity_is_one_series_although_parts_of_it_are_null() {
-    let database = Database::migrated().await;
-    let mut session = database.role("tcg_service").await;
     const SERIES: &str = "INSERT INTO price_series (source, market, currency, card_id, printing, edition, language, kind)
                           VALUES ('pokemontcg', 'tcgplayer', 'USD', 'sv1-25', 'normal', 'standard', 'en', 'market')";
+    let database = Database::migrated().await;
+    let mut session = database.role("tcg_service").await;
     session.execute(SERIES).await.unwrap();
     assert_eq!(refusal(&mut session, SERIES).await, "23505");
     // neither a card nor a product

@@ -1,6 +1,10 @@
 //! The embedded server as processes see it: shared, killed, stopped, in awkward folders.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use tcg_radar::store::embedded::{Embedded, Stopped};
 
@@ -59,6 +63,35 @@ async fn a_server_that_we_started_ourselves_can_be_killed_and_started_again() {
     kill("-KILL", first);
     let second = Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap().pid().unwrap();
     assert_ne!(first, second);
+}
+
+/// Kills the program at its first start as soon as `reached` holds, then starts it again.
+async fn start_after_a_kill(reached: impl Fn(&Path) -> bool) {
+    let home = folder().keep();
+    let _lifeline = stop_when_we_end(&home);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
+    command.current_dir(&home).env("TCG_RADAR_HOME", &home).env_remove("DATABASE_URL").args(["user", "list"]);
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !reached(&home.join("postgres")) {
+        assert!(Instant::now() < deadline, "the program never got that far");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(add_user(&home, "1").status.success());
+    assert_eq!(users(&home), 1);
+}
+
+#[tokio::test]
+async fn a_program_that_was_killed_while_it_created_the_database_starts_again() {
+    let begun = |entry: std::fs::DirEntry| entry.path().join("PG_VERSION").exists();
+    start_after_a_kill(|root| std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(begun))).await;
+}
+
+#[tokio::test]
+async fn a_program_that_was_killed_while_the_server_came_up_finds_it_again() {
+    start_after_a_kill(|root| root.join("data/postmaster.pid").exists()).await;
 }
 
 #[tokio::test]

@@ -67,10 +67,19 @@ pub fn main() -> Exit {
     match run(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", causes(&error));
             Exit::of(&error)
         }
     }
+}
+
+/// An error with its causes, each once: some texts quote their cause already.
+fn causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.contains(&cause) {
+        true => text,
+        false if text.is_empty() => cause,
+        false => format!("{text}: {cause}"),
+    })
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -131,6 +140,12 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_cause_that_is_quoted_already_is_not_repeated() {
+        let error = anyhow::anyhow!("permission denied").context("cannot read x: permission denied").context("while starting");
+        assert_eq!(causes(&error), "while starting: cannot read x: permission denied");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

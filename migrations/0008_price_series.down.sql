@@ -13,9 +13,10 @@ CREATE TABLE price_history (
 );
 CREATE INDEX ix_price_history_card_source_recorded ON price_history (card_id, source, recorded_at);
 
+-- The two currencies of one printing and revision are one row, as they were before the way up.
 CREATE TEMPORARY TABLE carried ON COMMIT DROP AS
-SELECT card_id, source, currency, observed_at, price,
-       row_number() OVER (PARTITION BY card_id, source, currency, observed_at ORDER BY printing, series_id, revision) AS place
+SELECT card_id, source, currency, observed_at, printing, edition, language, revision, price,
+       row_number() OVER (PARTITION BY card_id, source, currency, observed_at, printing, edition, language, revision ORDER BY series_id) AS place
 FROM price_history_series
 JOIN price_series USING (series_id)
 WHERE card_id IS NOT NULL AND currency IN ('EUR', 'USD');
@@ -23,7 +24,8 @@ WHERE card_id IS NOT NULL AND currency IN ('EUR', 'USD');
 INSERT INTO price_history (card_id, source, price_usd, price_eur, recorded_at)
 SELECT card_id, source, usd.price, eur.price, observed_at
 FROM (SELECT * FROM carried WHERE currency = 'USD') AS usd
-FULL JOIN (SELECT * FROM carried WHERE currency = 'EUR') AS eur USING (card_id, source, observed_at, place);
+FULL JOIN (SELECT * FROM carried WHERE currency = 'EUR') AS eur
+    USING (card_id, source, observed_at, printing, edition, language, revision, place);
 
 GRANT SELECT, INSERT ON price_history TO tcg_service;
 GRANT SELECT ON price_history TO tcg_tenant;

@@ -64,23 +64,24 @@ CREATE FUNCTION ensure_price_partition(month date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    first_day date := date_trunc('month', month::timestamp)::date;
-    next_day  date := (date_trunc('month', month::timestamp) + interval '1 month')::date;
-    name      text := 'price_history_' || to_char(first_day, 'YYYY_MM');
+    first_day      date := date_trunc('month', month::timestamp)::date;
+    next_day       date := (date_trunc('month', month::timestamp) + interval '1 month')::date;
+    partition_name name := 'price_history_' || to_char(first_day, 'YYYY_MM');
 BEGIN
     IF first_day IS NULL OR first_day < date '1996-01-01' OR first_day > date '2100-01-01' THEN
         RAISE EXCEPTION 'no price is of %: expected a date from 1996 to 2100', month USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF to_regclass('public.' || name) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'public'::regnamespace) THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('public.ensure_price_partition'));
-    IF to_regclass('public.' || name) IS NOT NULL THEN
+    -- asked of the table and not of to_regclass, which would repeat from its cache what it found before the wait
+    IF EXISTS (SELECT FROM pg_class WHERE relname = partition_name AND relnamespace = 'public'::regnamespace) THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.price_history INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.price_history INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition_name);
     EXECUTE format('ALTER TABLE public.price_history ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
-        name, first_day::text || ' 00:00:00+00', next_day::text || ' 00:00:00+00');
+        partition_name, first_day::text || ' 00:00:00+00', next_day::text || ' 00:00:00+00');
 END
 $$;
 REVOKE ALL ON FUNCTION ensure_price_partition(date) FROM PUBLIC;
@@ -116,14 +117,14 @@ CREATE TABLE exchange_rates (
 );
 
 -- The guide's rows do not say which printing they price, nor what kind of price it is: 'plain' and 'page' mean just that.
--- A row with both prices becomes two observations, a row with none an observation without a price.
+-- A row with both prices becomes two observations of one revision, a row with none an observation without a price.
 CREATE TEMPORARY TABLE carried ON COMMIT DROP AS
 SELECT source,
        CASE WHEN currency = 'EUR' THEN 'cardmarket' WHEN source = 'ebay' THEN 'ebay' ELSE 'tcgplayer' END AS market,
        currency, card_id, recorded_at,
        CASE WHEN price > 0 THEN price END AS price,
-       row_number() OVER (PARTITION BY card_id, source, recorded_at, currency ORDER BY id) - 1 AS revision
-FROM price_history_guide
+       revision
+FROM (SELECT *, row_number() OVER (PARTITION BY card_id, source, recorded_at ORDER BY id) - 1 AS revision FROM price_history_guide) AS guide
 CROSS JOIN LATERAL (VALUES ('USD', price_usd), ('EUR', price_eur)) AS side (currency, price)
 WHERE price IS NOT NULL OR (currency = 'USD' AND price_eur IS NULL);
 

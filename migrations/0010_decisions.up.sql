@@ -74,12 +74,14 @@ CREATE TABLE scan_reasons (
     PRIMARY KEY (scan_id, tenant_id, direction, reason)
 );
 
--- The guide's audit had no tenant and could be read by whoever could read the table. The owner is bound by forced row
--- security too, so it is lifted while the old rows learn their tenant.
-ALTER TABLE signal_audit ADD COLUMN tenant_id uuid REFERENCES users (id) ON DELETE RESTRICT;
+-- The owner is bound by forced row security and would find neither the tenants of old audits nor the rows that the new
+-- foreign keys are checked against. It is lifted for the length of this transaction.
 ALTER TABLE signals NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE users NO FORCE ROW LEVEL SECURITY;
+
+-- The guide's audit had no tenant: whoever could read the table could read everybody's.
+ALTER TABLE signal_audit ADD COLUMN tenant_id uuid REFERENCES users (id) ON DELETE RESTRICT;
 UPDATE signal_audit SET tenant_id = signals.tenant_id FROM signals WHERE signals.id = signal_audit.signal_id;
-ALTER TABLE signals FORCE ROW LEVEL SECURITY;
 ALTER TABLE signal_audit ALTER COLUMN tenant_id SET NOT NULL;
 CREATE INDEX ix_signal_audit_tenant ON signal_audit (tenant_id, created_at);
 
@@ -92,6 +94,9 @@ ALTER TABLE signal_audit
     ADD CONSTRAINT signal_audit_signal_id_fkey FOREIGN KEY (signal_id) REFERENCES signals (id) ON DELETE RESTRICT;
 -- A margin above 9,999.99 % is real: proceeds of one cent are enough.
 ALTER TABLE signals ALTER COLUMN margin_pct TYPE numeric(14, 2);
+
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+ALTER TABLE signals FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE signal_audit ENABLE ROW LEVEL SECURITY;
 ALTER TABLE signal_audit FORCE ROW LEVEL SECURITY;

@@ -11,6 +11,7 @@ use crate::{config::Config, store::Store};
 mod db;
 pub mod exit;
 mod import;
+mod rules;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -30,6 +31,8 @@ enum Command {
     Db(db::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
+    /// The rule pack: check it, list its facts, compute with it.
+    Rules(rules::Args),
     /// Tenants.
     User(user::Args),
 }
@@ -74,6 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         match cli.command {
             Command::Db(args) => db::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
+            Command::Rules(args) => rules::run(&global, args),
             Command::User(args) => user::run(&global, args).await,
         }
     })

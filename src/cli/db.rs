@@ -113,9 +113,9 @@ mod tests {
 
     #[test]
     fn one_back_is_the_migration_below_the_newest_applied_one() {
-        let list = |applied: usize| -> Vec<Migration> {
-            let state = |at| if at < applied { MigrationState::Applied } else { MigrationState::Pending };
-            (0..4).map(|at| Migration { version: at as i64 + 1, name: String::new(), state: state(at) }).collect()
+        let list = |applied: i64| -> Vec<Migration> {
+            let state = |version| if version <= applied { MigrationState::Applied } else { MigrationState::Pending };
+            (1..=4).map(|version| Migration { version, name: String::new(), state: state(version) }).collect()
         };
         assert_eq!(one_back(&list(3)), 2);
         assert_eq!(one_back(&list(1)), 0);

@@ -35,16 +35,173 @@ pub fn daily_change(points: &[Point], now: DateTime<Utc>, days: i64) -> Decimal 
 fn relative_slope(points: &[(Decimal, Decimal)]) -> Option<Decimal> {
     const SECONDS_A_DAY: i64 = 86_400;
     let count = Decimal::from(points.len());
-    let (mut sum_x, mut sum_y, mut sum_xy, mut sum_xx) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    let (mut sum_x, mut sum_y, mut products, mut squares) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
     for (x, y) in points {
         sum_x += x;
         sum_y += y;
-        sum_xy = sum_xy.checked_add(x.checked_mul(*y)?)?;
-        sum_xx = sum_xx.checked_add(x.checked_mul(*x)?)?;
+        products = products.checked_add(x.checked_mul(*y)?)?;
+        squares = squares.checked_add(x.checked_mul(*x)?)?;
     }
-    let numerator = count.checked_mul(sum_xy)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
-    let denominator = count.checked_mul(sum_xx)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
+    let numerator = count.checked_mul(products)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
+    let denominator = count.checked_mul(squares)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
     let per_second = numerator.checked_div(denominator)?;
     let mean = sum_y.checked_div(count)?;
     per_second.checked_mul(Decimal::from(SECONDS_A_DAY))?.checked_div(mean)
+}
+
+/// The priced points of the window: `now − days` and `now` belong to it.
+fn priced(points: &[Point], now: DateTime<Utc>, days: i64) -> impl Iterator<Item = (DateTime<Utc>, Decimal)> {
+    let from = now - Duration::days(days);
+    points.iter().filter(move |point| point.at >= from && point.at <= now).filter_map(|point| Some((point.at, point.price?)))
+}
+
+/// How many points of the last `days` have a price.
+pub fn price_count(points: &[Point], now: DateTime<Utc>, days: i64) -> usize {
+    priced(points, now, days).count()
+}
+
+/// How often the price moved in the last `days`: priced points that differ from the priced point before them in the window.
+pub fn price_changes(points: &[Point], now: DateTime<Utc>, days: i64) -> usize {
+    let prices: Vec<Decimal> = priced(points, now, days).map(|(_, price)| price).collect();
+    prices.windows(2).filter(|two| two[0] != two[1]).count()
+}
+
+/// Whole hours between the first and the last priced point of the last `days`; 0 for fewer than two.
+pub fn span_hours(points: &[Point], now: DateTime<Utc>, days: i64) -> i64 {
+    let mut times = priced(points, now, days).map(|(at, _)| at);
+    let Some(first) = times.next() else { return 0 };
+    times.last().map_or(0, |last| (last - first).num_hours())
+}
+
+/// Whole days that the price up to `now` is known to stand still: since the first of the equal prices at the end.
+///
+/// A price that has not been told since counts as unchanged. `None` for fewer than two priced points: one price says
+/// nothing about moving.
+pub fn days_unchanged(points: &[Point], now: DateTime<Utc>) -> Option<i64> {
+    let mut latest_first = points.iter().rev().filter(|point| point.at <= now).filter_map(|point| Some((point.at, point.price?)));
+    let (latest, price) = latest_first.next()?;
+    let mut since = latest;
+    let mut count = 1;
+    for (at, earlier) in latest_first {
+        count += 1;
+        if earlier != price {
+            break;
+        }
+        since = at;
+    }
+    (count >= 2).then(|| (now - since).num_days())
+}
+
+/// The latest price over the median of the priced points in the `days` before it, rounded to [`SERIES_PLACES`].
+///
+/// `points` may hold the latest itself: only earlier ones count. `None` without a price, for fewer than `at_least`
+/// earlier prices (one at least), and where the median is not positive.
+pub fn jump_ratio(points: &[Point], latest: Point, days: i64, at_least: usize) -> Option<Decimal> {
+    let price = latest.price?;
+    let earlier: Vec<Decimal> = priced(points, latest.at, days).filter(|(at, _)| *at < latest.at).map(|(_, price)| price).collect();
+    if earlier.len() < at_least {
+        return None;
+    }
+    let usual = median(earlier).filter(|usual| *usual > Decimal::ZERO)?;
+    Some(round_half_up(price.checked_div(usual)?, SERIES_PLACES))
+}
+
+/// The middle one, or the mean of the middle two; `None` of nothing.
+pub fn median(mut prices: Vec<Decimal>) -> Option<Decimal> {
+    prices.sort_unstable();
+    let middle = prices.len() / 2;
+    let upper = *prices.get(middle)?;
+    if prices.len() % 2 == 1 {
+        return Some(upper);
+    }
+    let lower = *prices.get(middle.checked_sub(1)?)?;
+    lower.checked_add(upper)?.checked_div(Decimal::TWO)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::*;
+
+    fn d(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn at(day: u32, hour: u32) -> DateTime<Utc> {
+        chrono::NaiveDate::from_ymd_opt(2026, 2, day).unwrap().and_hms_opt(hour, 0, 0).unwrap().and_utc()
+    }
+
+    /// One point a day at noon, from the first of February; `-` has no price.
+    fn series(prices: &str) -> Vec<Point> {
+        let days = prices.split_whitespace().zip(1..);
+        days.map(|(price, day)| Point { at: at(day, 12), price: (price != "-").then(|| d(price)) }).collect()
+    }
+
+    #[test]
+    fn a_fall_of_two_over_a_mean_of_twenty_is_a_tenth_a_day() {
+        assert_eq!(daily_change(&series("21 19"), at(3, 0), 7), d("-0.1"));
+        assert_eq!(daily_change(&series("100 92 85 77"), at(5, 0), 7), d("-0.085876"));
+    }
+
+    #[test]
+    fn the_window_includes_both_its_ends() {
+        let points = series("5 6 7 8");
+        assert_eq!(price_count(&points, at(4, 12), 3), 4);
+        assert_eq!(price_count(&points, at(4, 11), 2), 2);
+        assert_eq!(price_count(&points, at(4, 13), 3), 3);
+        assert_eq!(price_count(&[], at(4, 12), 3), 0);
+    }
+
+    #[test]
+    fn changes_are_counted_between_priced_neighbours() {
+        assert_eq!(price_changes(&series("5 5 - 5 6 - 6 5"), at(20, 0), 30), 2);
+        assert_eq!(price_changes(&series("5 - - 6"), at(20, 0), 30), 1);
+        // the first point of the window has no neighbour in it
+        assert_eq!(price_changes(&series("5 6 6"), at(3, 12), 1), 0);
+        assert_eq!(price_changes(&series("5.0 5.00"), at(20, 0), 30), 0);
+        assert_eq!(price_changes(&series("5"), at(20, 0), 30), 0);
+    }
+
+    #[test]
+    fn the_span_runs_from_the_first_to_the_last_priced_point() {
+        assert_eq!(span_hours(&series("- 5 - 6 -"), at(20, 0), 30), 48);
+        assert_eq!(span_hours(&series("- 5 -"), at(20, 0), 30), 0);
+        assert_eq!(span_hours(&[], at(20, 0), 30), 0);
+        let close = [Point { at: at(1, 12), price: Some(d("1")) }, Point { at: at(1, 12) + Duration::minutes(119), price: Some(d("2")) }];
+        assert_eq!(span_hours(&close, at(20, 0), 30), 1);
+    }
+
+    #[test]
+    fn a_price_stands_still_since_it_was_first_told() {
+        assert_eq!(days_unchanged(&series("4 5 5 5"), at(4, 12)), Some(2));
+        assert_eq!(days_unchanged(&series("4 5 - 5 -"), at(9, 11)), Some(6));
+        assert_eq!(days_unchanged(&series("5 5 5"), at(3, 12)), Some(2));
+        assert_eq!(days_unchanged(&series("4 5"), at(2, 12)), Some(0));
+        assert_eq!(days_unchanged(&series("4 5 5.00"), at(3, 12)), Some(1));
+        // what came later than now is not known yet
+        assert_eq!(days_unchanged(&series("5 5 6"), at(2, 13)), Some(1));
+        assert_eq!(days_unchanged(&series("5 -"), at(9, 0)), None);
+        assert_eq!(days_unchanged(&[], at(9, 0)), None);
+    }
+
+    #[test]
+    fn a_jump_is_measured_against_earlier_prices_of_the_window() {
+        let points = series("9 10 - 11 12 40");
+        let latest = points[5];
+        assert_eq!(jump_ratio(&points, latest, 30, 3), Some(d("3.809524")));
+        assert_eq!(jump_ratio(&points, latest, 30, 4), jump_ratio(&points, latest, 30, 1));
+        assert_eq!(jump_ratio(&points, latest, 30, 5), None);
+        assert_eq!(jump_ratio(&points, latest, 2, 2), Some(d("3.478261")));
+        assert_eq!(jump_ratio(&points, Point { price: None, ..latest }, 30, 1), None);
+        assert_eq!(jump_ratio(&[], latest, 30, 0), None);
+        assert_eq!(jump_ratio(&series("0 0"), latest, 30, 1), None);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_the_mean_of_the_middle_two() {
+        assert_eq!(median(vec![d("9"), d("1"), d("2")]), Some(d("2")));
+        assert_eq!(median(vec![d("4"), d("1"), d("2"), d("9")]), Some(d("3")));
+        assert_eq!(median(vec![d("0.01"), d("0.02")]), Some(d("0.015")));
+        assert_eq!(median(vec![]), None);
+    }
 }

@@ -27,8 +27,8 @@ const SUPERUSER: &str = "postgres";
 const PORT: u16 = 5432;
 /// A unix socket's path may have 107 bytes; its file is `/.s.PGSQL.5432.lock` while it is made.
 const LONGEST_SOCKET_FOLDER: usize = 107 - "/.s.PGSQL.5432.lock".len();
-const READY_WITHIN: Duration = Duration::from_secs(60);
-const STOP_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
+const STOP_WITHIN: Duration = Duration::from_mins(1);
 
 /// Why there is no embedded database.
 #[derive(Debug, thiserror::Error)]
@@ -203,8 +203,8 @@ impl Folder {
             return beside;
         }
         let digest = Sha256::digest(self.root.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Path::new("/tmp").join(format!("tcg-radar-{name}"))
+        let name = digest.iter().take(8).fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
+        Path::new("/tmp").join(format!("tcg-radar-{name:016x}"))
     }
 
     /// The server, if it runs and is fully prepared.

@@ -96,7 +96,7 @@ fn is_transient(error: &sqlx::Error) -> bool {
     is_connection_fault(error)
         || error
             .as_database_error()
-            .and_then(|fault| fault.code())
+            .and_then(sqlx::error::DatabaseError::code)
             .is_some_and(|code| code == "40001" || code == "40P01" || code == "55P03")
 }
 

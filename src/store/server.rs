@@ -1,6 +1,6 @@
 //! The server that is used, who connects to it as what, and the roles that it has to know.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, postgres::PgConnectOptions};
@@ -16,7 +16,7 @@ use crate::config;
 const ROLES: &str = include_str!("roles.sql");
 
 /// A reachable PostgreSQL, embedded or named by `DATABASE_URL`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Server {
     /// Logs in to migrate; becomes `tcg_owner` at once.
     owner: PgConnectOptions,
@@ -132,14 +132,23 @@ impl Server {
         }
     }
 
-    /// A session as `tcg_owner`, with the roles made first where they are missing.
+    /// A session as `tcg_owner`, with the roles made first where they are missing. One at a time in a database: two that
+    /// grant at once fail with "tuple concurrently updated".
     async fn owner(&self) -> Result<PgConnection, StoreError> {
         let mut db = connect_once(&self.owner).await?;
+        db.execute("SELECT pg_advisory_lock(hashtext('tcg-radar schema'))").await?;
         if !(role_is_granted(&mut db, "tcg_owner").await? && owner_may_create(&mut db).await?) {
             make_roles(&mut db).await?;
         }
         db.execute("SET ROLE tcg_owner").await?;
         Ok(db)
+    }
+}
+
+/// The connection options would print their passwords.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Server({})", self.url(false))
     }
 }
 

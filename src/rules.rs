@@ -1,0 +1,21 @@
+//! The rule pack: text in `rules/` becomes a checked graph of facts that any number of cards and tenants are judged by.
+//!
+//! Pure: no clock, no randomness, and no I/O but reading the pack's own folder.
+
+pub mod ast;
+pub mod customs;
+pub mod diagnostic;
+pub mod eval;
+pub mod facts;
+pub mod graph;
+pub mod interpret;
+pub mod pack;
+pub mod params;
+pub mod sandbox;
+pub mod source;
+pub mod tables;
+#[cfg(test)]
+mod tests;
+pub mod units;
+pub mod value;
+pub mod yaml;

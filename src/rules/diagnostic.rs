@@ -1,0 +1,229 @@
+//! What can be wrong with a rule pack: a stable code, the place, a sentence, and what to do.
+
+use std::{cell::RefCell, fmt, sync::Arc};
+
+use serde::Serialize;
+
+/// A stretch of one line; lines and columns count from 1, line 0 stands for the whole file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+pub struct Span {
+    pub line: usize,
+    pub column: usize,
+    pub length: usize,
+}
+
+/// A file of the pack and a stretch in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Relative to the pack's root, with forward slashes.
+    pub file: Arc<str>,
+    #[serde(flatten)]
+    pub span: Span,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.span.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}:{}", self.file, self.span.column),
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident = $code:literal, $description:literal;)*) => {
+        /// The kinds of fault, each with a stable code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub enum Code { $(#[serde(rename = $code)] $variant),* }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// One sentence on what the code means.
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $description),* }
+            }
+        }
+    };
+}
+
+codes! {
+    UnreadableFile = "unreadable-file", "a file cannot be read, is too large, is not UTF-8, or lies outside the pack";
+    YamlSyntax = "yaml-syntax", "the file is not valid YAML";
+    YamlFeature = "yaml-feature", "the file uses anchors, aliases or tags, which rule files do without";
+    ScriptSyntax = "script-syntax", "the script does not compile";
+    ForbiddenScript = "forbidden-script", "the script uses something that rules must not, such as a loop or statements outside functions";
+    UnknownKey = "unknown-key", "a YAML mapping has a key that nobody reads";
+    DuplicateKey = "duplicate-key", "a YAML mapping has the same key twice";
+    MissingKey = "missing-key", "a YAML mapping lacks a key that is needed";
+    WrongShape = "wrong-shape", "a YAML value is a scalar, list or mapping where another of these is needed";
+    UnquotedNumber = "unquoted-number", "a number is written without quotes and would lose its exact form";
+    BadValue = "bad-value", "a text does not have the form that its place needs";
+    UnknownUnit = "unknown-unit", "a unit is none that facts can have";
+    UnsortedDates = "unsorted-dates", "dated values are not in ascending order of `from`";
+    DuplicateFact = "duplicate-fact", "two definitions compute a fact of the same name";
+    UnknownFact = "unknown-fact", "a fact is read that nobody computes";
+    UnknownFunction = "unknown-function", "a rule calls a function that does not exist, or another fact";
+    Cycle = "cycle", "facts depend on each other in a circle";
+    TableOverlap = "table-overlap", "two rows of a table match the same key";
+    TableGap = "table-gap", "a key that can occur is matched by no row";
+    NotBoolean = "not-boolean", "a gate, flag or type asks a fact that is not true or false";
+    NotNumber = "not-number", "the score or waterfall names a fact that is not a number";
+    AggregateCycle = "aggregate-cycle", "what an aggregate counts depends on the aggregate itself";
+    UnknownRegime = "unknown-regime", "the active customs regime has no file";
+    StrayFile = "stray-file", "a file lies where no kind of rule file belongs";
+    MissingFile = "missing-file", "a file that every pack needs is absent";
+}
+
+/// Whether a pack with this diagnostic may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    #[serde(flatten)]
+    pub place: Place,
+    /// A lower-case fragment.
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// The faulty line's text, for display.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<String>,
+}
+
+impl Diagnostic {
+    pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, place, message: message.into(), help: None, snippet: None }
+    }
+
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(f, "{severity}[{}]: {}", self.code.as_str(), self.message)?;
+        let margin = self.place.span.line.to_string().len();
+        write!(f, "{:margin$}--> {}", "", self.place)?;
+        if let Some(snippet) = &self.snippet {
+            let column = self.place.span.column.max(1);
+            // a tab before the caret stays a tab, so that both lines indent alike
+            let indent: String = snippet.chars().take(column - 1).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+            write!(
+                f,
+                "\n{:margin$} |\n{} | {snippet}\n{:margin$} | {indent}{}",
+                "",
+                self.place.span.line,
+                "",
+                "^".repeat(self.place.span.length.max(1))
+            )?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n{:margin$} = help: {help}", "")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with a pack, in the order of the files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for diagnostic in &self.0 {
+            writeln!(f, "{diagnostic}\n")?;
+        }
+        let errors = self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        write!(f, "{errors} errors, {} warnings", self.0.len() - errors)
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// Collects findings while a pack is read, so that one fault does not hide the next.
+#[derive(Debug, Default)]
+pub struct Sink(RefCell<Vec<Diagnostic>>);
+
+impl Sink {
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    pub fn error(&self, code: Code, place: &Place, message: impl Into<String>) {
+        self.report(Diagnostic::error(code, place.clone(), message));
+    }
+
+    /// The findings by file and line, each once, with the text of its line.
+    pub fn finish(self, line_of: impl Fn(&str, usize) -> Option<String>) -> Diagnostics {
+        let mut found = self.0.into_inner();
+        found.sort_by(|left, right| (&left.place, left.code, &left.message).cmp(&(&right.place, right.code, &right.message)));
+        found.dedup();
+        for diagnostic in &mut found {
+            if diagnostic.place.span.line > 0 {
+                diagnostic.snippet = line_of(&diagnostic.place.file, diagnostic.place.span.line);
+            }
+        }
+        Diagnostics(found)
+    }
+}
+
+/// "did you mean": the known name nearest to a mistyped one.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caret_stands_under_the_fault() {
+        let place = Place { file: "facts/buy.rhai".into(), span: Span { line: 12, column: 9, length: 3 } };
+        let mut diagnostic = Diagnostic::error(Code::UnknownFact, place, "no fact is called buy_pirce").with_help("did you mean buy_price");
+        diagnostic.snippet = Some("fn cost(buy_pirce) {".into());
+        let text = diagnostic.to_string();
+        assert_eq!(
+            text,
+            "error[unknown-fact]: no fact is called buy_pirce\n  --> facts/buy.rhai:12:9\n   |\n12 | fn cost(buy_pirce) {\n   |         ^^^\n   = help: did you mean buy_price"
+        );
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered_only_if_it_is_near() {
+        assert_eq!(nearest("net_proft", ["net_profit", "velocity"]), Some("net_profit"));
+        assert_eq!(nearest("foo", ["net_profit", "velocity"]), None);
+    }
+}

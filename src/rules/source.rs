@@ -1,0 +1,154 @@
+//! The files of a pack, read once: regular files under the root, size-capped, and a hash over all of them.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+
+use super::diagnostic::{Code, Place, Sink, Span};
+
+/// Bytes that one rule file may have.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Files that a pack may have.
+pub const MAX_FILES: usize = 2_000;
+
+/// A pack's text, by path relative to its root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackSource {
+    pub files: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl PackSource {
+    /// Reads every `.yaml` and `.rhai` file below `root`, but not its tests. Faults go to `sink`.
+    pub fn read(root: &Path, sink: &Sink) -> Self {
+        let mut source = Self::default();
+        let refuse = |path: &Path, message: String| {
+            sink.error(Code::UnreadableFile, &Place { file: relative(root, path), span: Span::default() }, message);
+        };
+        let Ok(canonical) = root.canonicalize() else {
+            refuse(root, format!("there is no folder {}", root.display()));
+            return source;
+        };
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    refuse(&folder, format!("the folder cannot be read: {error}"));
+                    continue;
+                }
+            };
+            for entry in entries.filter_map(Result::ok) {
+                let path = entry.path();
+                if is_hidden(&path) || (folder == root && entry.file_name() == "tests") {
+                    continue;
+                }
+                let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&canonical));
+                match fs::metadata(&path) {
+                    _ if !inside => refuse(&path, "it leads out of the rules folder; rules are regular files under it".to_owned()),
+                    // a link to a folder could lead round in a circle
+                    Ok(kind) if kind.is_dir() && path.is_symlink() => refuse(&path, "it is a link to a folder".to_owned()),
+                    Ok(kind) if kind.is_dir() => folders.push(path),
+                    Ok(kind) if !kind.is_file() => refuse(&path, "it is not a regular file".to_owned()),
+                    Ok(_) if !is_rule_file(&path) => {}
+                    Ok(kind) if kind.len() > MAX_FILE_BYTES => refuse(&path, format!("it is larger than {MAX_FILE_BYTES} bytes")),
+                    Ok(_) if source.files.len() >= MAX_FILES => {
+                        refuse(root, format!("the folder holds more than {MAX_FILES} rule files"));
+                        return source;
+                    }
+                    Ok(_) => match read_capped(&path) {
+                        Ok(text) => drop(source.files.insert(relative(root, &path), text.into())),
+                        Err(error) => refuse(&path, format!("it cannot be read: {error}")),
+                    },
+                    Err(error) => refuse(&path, format!("it cannot be read: {error}")),
+                }
+            }
+        }
+        source
+    }
+
+    /// SHA-256 over paths and contents, as hex: the same text has the same hash on every machine.
+    pub fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (path, text) in &self.files {
+            for part in [path.as_bytes(), text.as_bytes()] {
+                hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        let digest: [u8; 32] = hasher.finalize().into();
+        let (high, low) = digest.split_at(16);
+        let half = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        format!("{:032x}{:032x}", half(high), half(low))
+    }
+
+    /// A line's text, counted from 1.
+    pub fn line(&self, file: &str, line: usize) -> Option<String> {
+        let text = self.files.get(file)?.lines().nth(line.checked_sub(1)?)?;
+        // a caret under a line of thousands of letters helps nobody
+        Some(text.chars().take(200).collect())
+    }
+
+    /// The files of one folder with one ending, in order.
+    pub fn folder<'a>(&'a self, folder: &'a str, ending: &'a str) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<str>)> + 'a {
+        self.files
+            .iter()
+            .filter(move |(path, _)| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')) && path.ends_with(ending))
+    }
+}
+
+fn relative(root: &Path, path: &Path) -> Arc<str> {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    let relative = if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative.to_owned() };
+    relative.to_string_lossy().replace('\\', "/").into()
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "yaml" || ending == "rhai")
+}
+
+/// Reads at most the cap, whatever the size was a moment ago.
+fn read_capped(path: &Path) -> io::Result<String> {
+    use io::Read;
+    let mut text = String::new();
+    fs::File::open(path)?.take(MAX_FILE_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::*;
+
+    #[test]
+    fn a_symlink_out_of_the_root_and_a_binary_file_are_refused_without_showing_their_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        fs::write(outside.path(), "secret: yes").unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("leak.yaml")).unwrap();
+        fs::write(folder.path().join("binary.yaml"), [0xff, 0xfe]).unwrap();
+        fs::write(folder.path().join("good.yaml"), "a: b").unwrap();
+        let sink = Sink::default();
+        let source = PackSource::read(folder.path(), &sink);
+        let faults = sink.finish(|file, line| source.line(file, line));
+        assert_eq!(source.files.keys().map(|path| &**path).collect::<Vec<_>>(), ["good.yaml"]);
+        assert_eq!(faults.0.len(), 2);
+        assert!(!faults.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn the_hash_depends_on_names_and_text() {
+        let one = PackSource { files: [("a".into(), "b".into())].into() };
+        let two = PackSource { files: [("ab".into(), "".into())].into() };
+        assert_ne!(one.hash(), two.hash());
+        assert_eq!(one.hash(), one.clone().hash());
+    }
+}

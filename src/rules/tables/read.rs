@@ -1,0 +1,318 @@
+//! Reads tables and the folders that supply their rows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use rust_decimal::Decimal;
+
+use super::{Band, Bound, Cell, Column, Entry, KeyFact, Literal, Otherwise, Row, Table, ordinal};
+use crate::{
+    domain::money::Currency,
+    rules::{
+        diagnostic::{Code, Diagnostic, Place, Sink, nearest},
+        params::{Figure, Measure, is_compound},
+        value::{Type, Value},
+        yaml::{Data, Fields, Key, Node},
+    },
+};
+
+/// A row as written: its own fields, then those of its file.
+#[derive(Debug, Clone)]
+pub struct RawRow {
+    fields: Vec<(Key, Node)>,
+    place: Place,
+}
+
+/// The rows of one folder, such as `fees` or `customs`.
+#[derive(Debug, Clone, Default)]
+pub struct Folder {
+    pub rows: Vec<RawRow>,
+    /// `auto_from` and the file-level fields of each file.
+    pub files: Vec<FolderFile>,
+}
+
+/// What a folder's file says outside of its rows.
+#[derive(Debug, Clone)]
+pub struct FolderFile {
+    pub file: Arc<str>,
+    pub auto_from: Option<chrono::NaiveDate>,
+    /// Scalars that every row inherits.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// Row fields that say something about the row itself.
+const ABOUT: [&str; 3] = ["source", "verified", "note"];
+
+/// Reads one file of a folder into it.
+pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
+    let Some(fields) = root.fields(sink, "the file") else { return };
+    let auto_from = fields.optional("auto_from").and_then(|node| node.date(sink, "auto_from"));
+    let rows = fields.required("rows").and_then(|node| node.items(sink, "rows")).unwrap_or_default();
+    let inherited: Vec<&(Key, Node)> =
+        fields.entries().iter().filter(|(key, _)| !matches!(key.name.as_str(), "doc" | "rows" | "auto_from")).collect();
+    let texts = inherited.iter().filter_map(|(key, node)| match &node.data {
+        Data::Scalar { text, .. } => Some((key.name.clone(), text.clone())),
+        _ => None,
+    });
+    folder.files.push(FolderFile { file: file.clone(), auto_from, fields: texts.collect() });
+    for row in rows {
+        let Data::Mapping(own) = &row.data else {
+            sink.error(Code::WrongShape, &row.place, "a row must be a mapping");
+            continue;
+        };
+        let missing = inherited.iter().filter(|(key, _)| !own.iter().any(|(name, _)| name.name == key.name));
+        let fields = own.iter().chain(missing.copied()).cloned().collect();
+        folder.rows.push(RawRow { fields, place: row.place.clone() });
+    }
+}
+
+/// Reports the row fields of a folder that no table reads.
+pub fn report_unread(folder: &Folder, read: &BTreeSet<String>, sink: &Sink) {
+    let mut seen = BTreeSet::new();
+    for (key, _) in folder.rows.iter().flat_map(|row| &row.fields) {
+        if !read.contains(&key.name) && seen.insert(&key.place) {
+            let fault = Diagnostic::error(Code::UnknownKey, key.place.clone(), format!("no table reads the field \"{}\"", key.name));
+            sink.report(match nearest(&key.name, read.iter().map(String::as_str)) {
+                Some(name) => fault.with_help(format!("did you mean \"{name}\"?")),
+                None => fault.with_help(format!("fields that are read: {}", read.iter().cloned().collect::<Vec<_>>().join(", "))),
+            });
+        }
+    }
+}
+
+/// Reads a table. `folders` supply rows; `read_fields` learns which of a folder's fields this table reads.
+pub fn read(
+    root: &Node,
+    folders: &BTreeMap<String, Folder>,
+    read_fields: &mut BTreeMap<String, BTreeSet<String>>,
+    sink: &Sink,
+) -> Option<Table> {
+    let fields = root.fields(sink, "a table")?;
+    let name = fields.required_text("table")?.to_owned();
+    let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
+    let prefix = fields.optional_text("prefix").unwrap_or_default().to_owned();
+    let key: Vec<KeyFact> = fields
+        .required("key")?
+        .items(sink, "key")?
+        .iter()
+        .filter_map(|node| Some(KeyFact { name: node.text(sink, "a key")?.to_owned(), place: node.place.clone() }))
+        .collect();
+    let columns: Vec<Column> =
+        fields.required("columns")?.fields(sink, "columns")?.entries().iter().filter_map(|(key, node)| column(key, node, sink)).collect();
+    let shape = Shape { prefix, key, columns, sink };
+    let rows_node = fields.optional("rows");
+    let rows_from = fields.optional("rows_from");
+    let place = rows_node.or(rows_from).unwrap_or(root).place.clone();
+    let rows = match (rows_node, rows_from) {
+        (Some(node), None) => shape.own_rows(node),
+        (None, Some(node)) => shape.folder_rows(node, folders, read_fields),
+        _ => {
+            sink.error(Code::MissingKey, fields.place, "a table needs either `rows` or `rows_from`");
+            Vec::new()
+        }
+    };
+    let otherwise = fields.optional("otherwise").and_then(|node| shape.otherwise(node));
+    fields.finish();
+    Some(Table { name, doc, key: shape.key, columns: shape.columns, rows, otherwise, place })
+}
+
+fn column(key: &Key, node: &Node, sink: &Sink) -> Option<Column> {
+    let fields = node.fields(sink, &key.name)?;
+    let value_type = match fields.required_text("type")? {
+        "decimal" => Type::Decimal,
+        "integer" => Type::Integer,
+        "bool" => Type::Bool,
+        "text" => Type::Text,
+        "date" => Type::Date,
+        other => {
+            let fault = Diagnostic::error(Code::BadValue, fields.place.clone(), format!("there is no column type \"{other}\""));
+            sink.report(fault.with_help("use decimal, integer, bool, text or date"));
+            return None;
+        }
+    };
+    let figure = fields.optional("unit").map_or(Some(Figure::Unit(crate::rules::units::Unit::NONE)), |unit| Figure::read(unit, sink))?;
+    let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
+    fields.finish();
+    Some(Column { name: key.name.clone(), doc, measure: Measure { value_type, figure }, place: key.place.clone() })
+}
+
+/// The key and columns that rows are read against.
+struct Shape<'a> {
+    prefix: String,
+    key: Vec<KeyFact>,
+    columns: Vec<Column>,
+    sink: &'a Sink,
+}
+
+impl Shape<'_> {
+    fn own_rows(&self, node: &Node) -> Vec<Row> {
+        let items = node.items(self.sink, "rows").unwrap_or_default();
+        items
+            .iter()
+            .filter_map(|item| {
+                let fields = item.fields(self.sink, "a row")?;
+                let row = self.row(&fields);
+                fields.finish();
+                Some(row)
+            })
+            .collect()
+    }
+
+    fn folder_rows(&self, node: &Node, folders: &BTreeMap<String, Folder>, read: &mut BTreeMap<String, BTreeSet<String>>) -> Vec<Row> {
+        let sink = self.sink;
+        let Some(fields) = node.fields(sink, "rows_from") else { return Vec::new() };
+        let name = fields.required_text("folder").unwrap_or_default();
+        let wanted: Vec<(&str, &str)> = fields
+            .optional("where")
+            .and_then(|node| node.fields(sink, "where"))
+            .map(|fields| fields.entries().iter().filter_map(|(key, node)| Some((key.name.as_str(), node.text(sink, "where")?))).collect())
+            .unwrap_or_default();
+        fields.finish();
+        let Some(folder) = folders.get(name) else {
+            let fault = Diagnostic::error(Code::BadValue, fields.place.clone(), format!("no folder \"{name}\" supplies rows"));
+            sink.report(fault.with_help(format!("folders: {}", folders.keys().cloned().collect::<Vec<_>>().join(", "))));
+            return Vec::new();
+        };
+        let known = read.entry(name.to_owned()).or_default();
+        known.extend(ABOUT.iter().chain(&["from", "until"]).map(|field| (*field).to_owned()));
+        known.extend(wanted.iter().map(|(field, _)| (*field).to_owned()));
+        known.extend(self.key.iter().map(|key| key.name.clone()));
+        known.extend(self.columns.iter().map(|column| self.field_of(column).to_owned()));
+        let is = |row: &RawRow, field: &str, text: &str| {
+            row.fields
+                .iter()
+                .any(|(key, node)| key.name == field && matches!(&node.data, Data::Scalar { text: found, .. } if found == text))
+        };
+        folder
+            .rows
+            .iter()
+            .filter(|row| wanted.iter().all(|(field, text)| is(row, field, text)))
+            .filter_map(|raw| {
+                let node = Node { place: raw.place.clone(), data: Data::Mapping(raw.fields.clone()) };
+                Some(self.row(&node.fields(sink, "a row")?))
+            })
+            .collect()
+    }
+
+    fn field_of<'a>(&self, column: &'a Column) -> &'a str {
+        column.name.strip_prefix(&self.prefix).unwrap_or(&column.name)
+    }
+
+    fn row(&self, fields: &Fields<'_>) -> Row {
+        let sink = self.sink;
+        let cells = self
+            .key
+            .iter()
+            .map(
+                |key| {
+                    if key.name == "date" { dates(fields) } else { fields.optional(&key.name).map_or(Cell::Any, |node| cell(node, sink)) }
+                },
+            )
+            .collect();
+        let values = self
+            .columns
+            .iter()
+            .map(|column| fields.optional(self.field_of(column)).map_or_else(Entry::default, |node| entry(column, node, sink)));
+        let values = values.collect();
+        let source = fields.optional_text("source").map(str::to_owned);
+        let verified = fields.optional("verified").is_none_or(|node| node.boolean(sink, "verified").unwrap_or(true));
+        fields.optional("note");
+        Row { cells, values, source, verified, place: fields.place.clone() }
+    }
+
+    fn otherwise(&self, node: &Node) -> Option<Otherwise> {
+        if matches!(&node.data, Data::Scalar { text, .. } if text == "unknown") {
+            return Some(Otherwise::Unknown);
+        }
+        let fields = node.fields(self.sink, "otherwise")?;
+        let values = self
+            .columns
+            .iter()
+            .map(|column| fields.optional(self.field_of(column)).map_or_else(Entry::default, |node| entry(column, node, self.sink)));
+        let values = values.collect();
+        fields.finish();
+        Some(Otherwise::Values(values))
+    }
+}
+
+fn entry(column: &Column, node: &Node, sink: &Sink) -> Entry {
+    if matches!(&node.data, Data::Scalar { text, .. } if text == "unknown") {
+        return Entry::default();
+    }
+    if let Data::Mapping(_) = node.data {
+        let Some(fields) = node.fields(sink, &column.name) else { return Entry::default() };
+        let value = fields.required("amount").and_then(|amount| column.measure.read(amount, sink, "amount")).unwrap_or_default();
+        let currency = currency_of(&fields, true);
+        fields.finish();
+        return Entry { value, currency };
+    }
+    Entry { value: column.measure.read(node, sink, &column.name).unwrap_or_default(), currency: None }
+}
+
+fn currency_of(fields: &Fields<'_>, required: bool) -> Option<Currency> {
+    let node = if required { fields.required("currency") } else { fields.optional("currency") }?;
+    let text = node.text(fields.sink, "currency")?;
+    let currency = Currency::ALL.into_iter().find(|currency| currency.code() == text);
+    if currency.is_none() {
+        fields.sink.error(Code::BadValue, &node.place, format!("unknown currency \"{text}\": use EUR, USD or GBP"));
+    }
+    currency
+}
+
+/// The row's `from` (inclusive) and `until` (exclusive).
+fn dates(fields: &Fields<'_>) -> Cell {
+    let sink = fields.sink;
+    let bound = |name: &str, inclusive: bool| {
+        let date = fields.optional(name)?.date(sink, name)?;
+        Some(Bound { value: ordinal(&Value::Date(date))?, inclusive })
+    };
+    let band = Band { low: bound("from", true), high: bound("until", false), currency: None };
+    if let (Some(low), Some(high)) = (band.low, band.high)
+        && low.value >= high.value
+    {
+        sink.error(Code::UnsortedDates, fields.place, "`until` must be later than `from`");
+    }
+    if band == Band::default() { Cell::Any } else { Cell::Band(band) }
+}
+
+fn literal(node: &Node, sink: &Sink) -> Option<Literal> {
+    let text = node.text(sink, "a key")?.to_owned();
+    Some(Literal { number: Decimal::from_str_exact(&text).ok(), text, place: node.place.clone() })
+}
+
+fn cell(node: &Node, sink: &Sink) -> Cell {
+    match &node.data {
+        Data::Scalar { text, quoted: false } if text == "any" => Cell::Any,
+        Data::Scalar { text, quoted: false } if text == "unknown" => Cell::Unknown,
+        Data::Scalar { .. } => literal(node, sink).map_or(Cell::Any, |literal| Cell::Members(vec![literal])),
+        Data::Sequence(items) => {
+            if let Some(compound) = items.iter().find(|item| is_compound(item)) {
+                sink.error(Code::WrongShape, &compound.place, "a list of keys holds single values");
+            }
+            Cell::Members(items.iter().filter(|item| !is_compound(item)).filter_map(|item| literal(item, sink)).collect())
+        }
+        Data::Mapping(_) => band(node, sink).map_or(Cell::Any, Cell::Band),
+    }
+}
+
+fn band(node: &Node, sink: &Sink) -> Option<Band> {
+    let fields = node.fields(sink, "a band")?;
+    let bound = |name: &str, inclusive: bool| {
+        let value = fields.optional(name)?.decimal(sink, name)?;
+        Some(Bound { value, inclusive })
+    };
+    let [from, above, below, to] = [bound("from", true), bound("above", false), bound("below", false), bound("to", true)];
+    if from.is_some() && above.is_some() || below.is_some() && to.is_some() {
+        sink.error(Code::BadValue, &node.place, "a band has one lower bound (`from` or `above`) and one upper bound (`below` or `to`)");
+    }
+    let band = Band { low: from.or(above), high: below.or(to), currency: currency_of(&fields, false) };
+    fields.finish();
+    if let (Some(low), Some(high)) = (band.low, band.high)
+        && (low.value > high.value || (low.value == high.value && !(low.inclusive && high.inclusive)))
+    {
+        sink.error(Code::BadValue, &node.place, "the band is empty: its lower bound is not below its upper bound");
+    }
+    Some(band)
+}

@@ -7,17 +7,16 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        book::SourceShift,
+        book::{Book, SourceShift},
         decision::{Decision, Opportunity, Scan},
         market::Direction,
         money::{RateOrigin, Rates},
         profile::Profile,
     },
     rules::{customs::UnknownRegime, pack::Pack, value::Value},
-    store::{Store, StoreError, book::load_book, scans},
+    store::{Store, StoreError, book, scans},
 };
 
-pub mod book;
 pub mod feeds;
 pub mod inputs;
 pub mod judge;
@@ -26,7 +25,6 @@ pub mod routes;
 pub mod windows;
 
 use self::{
-    book::Book,
     feeds::Health,
     inputs::ActivityIndex,
     judge::{Case, best_of_each},
@@ -99,9 +97,8 @@ pub async fn scan_once(
     let windows = Windows::read(pack, date)?;
     let history_days = u32::try_from(windows.history_days).unwrap_or(u32::MAX);
     let mut tx = store.service().await?;
-    let data = load_book(&mut tx, options.as_of, &options.shifts, history_days).await?;
+    let book = book::load(&mut tx, options.as_of, &options.shifts, history_days).await?;
     tx.commit().await?;
-    let book = Book::of(data);
     let report = decide(&book, pack, profiles, settings, options, &windows, now, progress)?;
     if !options.dry_run {
         write(store, pack, &report, now).await?;
@@ -166,10 +163,10 @@ fn decide(
         },
         rates,
         customs_regime: regime.map(str::to_owned),
-        cards: book.data.cards.len(),
+        cards: book.cards.len(),
         routes: routes.len(),
         one_sided,
-        unmapped: book.links.iter().filter(|link| link.cards.is_empty()).count(),
+        unmapped: book.series.iter().filter(|one| one.cards.is_empty()).count(),
         tenants: profiles.len(),
         feeds: health.feeds(),
         signals,

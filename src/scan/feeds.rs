@@ -5,12 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
-use super::{
-    book::{Book, CardIndex},
-    windows::{ACTIVITY_DAYS, TREND_DAYS, Windows},
-};
+use super::windows::{ACTIVITY_DAYS, TREND_DAYS, Windows};
 use crate::domain::{
-    book::PriceSeries,
+    book::{Book, CardIndex, PriceSeries},
     card::Finish,
     market::Market,
     money::{Currency, round_half_up},
@@ -74,7 +71,7 @@ type FeedKey = (Arc<str>, Market);
 /// The health of every series and feed of a book.
 #[derive(Debug)]
 pub struct Health {
-    /// By position in [`crate::domain::book::BookData::series`].
+    /// By position in [`crate::domain::book::Book::series`].
     pub signs: Vec<Signs>,
     jumped: HashMap<(FeedKey, NaiveDate), Share>,
     frozen: HashMap<FeedKey, Share>,
@@ -86,11 +83,10 @@ impl Health {
     /// Looks at every series of the book.
     pub fn of(book: &Book, windows: &Windows) -> Self {
         let comparable = Comparable::of(book);
-        let signs: Vec<Signs> =
-            book.data.series.iter().enumerate().map(|(index, one)| signs(book, &comparable, index, one, windows)).collect();
+        let signs: Vec<Signs> = book.series.iter().enumerate().map(|(index, one)| signs(book, &comparable, index, one, windows)).collect();
         let mut health = Self { signs, jumped: HashMap::new(), frozen: HashMap::new(), feeds: HashMap::new(), min_feed: windows.min_feed };
-        let lately = book.data.as_of - Duration::days(windows.frozen_days);
-        for (one, signs) in book.data.series.iter().zip(&health.signs).filter(|(one, _)| is_aggregate(one)) {
+        let lately = book.as_of - Duration::days(windows.frozen_days);
+        for (one, signs) in book.series.iter().zip(&health.signs).filter(|(one, _)| is_aggregate(one)) {
             let key: FeedKey = (one.source.clone(), one.market);
             let batch = (key.clone(), one.latest.observed_at.date_naive());
             if let Some(ratio) = signs.jump_ratio {
@@ -163,8 +159,8 @@ struct Comparable {
 impl Comparable {
     fn of(book: &Book) -> Self {
         let mut by_thing: HashMap<_, Vec<usize>> = HashMap::new();
-        for (index, one) in book.data.series.iter().enumerate().filter(|(_, one)| is_aggregate(one) && one.condition.is_none()) {
-            for card in &book.links[index].cards {
+        for (index, one) in book.series.iter().enumerate().filter(|(_, one)| is_aggregate(one) && one.condition.is_none()) {
+            for card in &book.series[index].cards {
                 by_thing.entry((*card, one.market, one.finish)).or_default().push(index);
             }
         }
@@ -172,20 +168,20 @@ impl Comparable {
     }
 
     fn others<'a>(&'a self, book: &'a Book, index: usize, one: &PriceSeries) -> impl Iterator<Item = usize> + 'a {
-        let found = book.links[index].cards.first().and_then(|card| self.by_thing.get(&(*card, one.market, one.finish)));
+        let found = book.series[index].cards.first().and_then(|card| self.by_thing.get(&(*card, one.market, one.finish)));
         found.into_iter().flatten().copied().filter(move |other| *other != index)
     }
 }
 
 fn signs(book: &Book, comparable: &Comparable, index: usize, one: &PriceSeries, windows: &Windows) -> Signs {
-    let now = book.data.as_of;
+    let now = book.as_of;
     let latest = Point { at: one.latest.observed_at, price: one.latest.price };
-    let history = book.history(index);
+    let history = one.history.as_slice();
     let own = series::jump_ratio(history, latest, windows.history_days, windows.min_points);
     Signs {
         jump_ratio: own.or_else(|| {
             let mut merged: Vec<Point> =
-                comparable.others(book, index, one).flat_map(|other| book.history(other)).chain(history).copied().collect();
+                comparable.others(book, index, one).flat_map(|other| book.series[other].history.iter()).chain(history).copied().collect();
             merged.sort_by_key(|point| point.at);
             series::jump_ratio(&merged, latest, windows.history_days, windows.min_points)
         }),
@@ -195,7 +191,7 @@ fn signs(book: &Book, comparable: &Comparable, index: usize, one: &PriceSeries, 
         daily_change_7d: series::daily_change(history, now, TREND_DAYS),
         trend_points: series::price_count(history, now, TREND_DAYS),
         trend_hours: series::span_hours(history, now, TREND_DAYS),
-        cross_source_ratio: cross_source(comparable.others(book, index, one).map(|other| book.series(other)), one, windows),
+        cross_source_ratio: cross_source(comparable.others(book, index, one).map(|other| &book.series[other]), one, windows),
     }
 }
 

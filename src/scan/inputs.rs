@@ -5,14 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::{
-    book::{Book, CardActivity, CardIndex},
-    feeds::Health,
-    routes::Route,
-};
+use super::{feeds::Health, routes::Route};
 use crate::{
     domain::{
-        book::PriceSeries,
+        book::{Book, CardActivity, CardIndex, PriceSeries},
         card::{Card, Printing},
         condition::{Grade, Scale},
         market::{Direction, Market, Zone},
@@ -79,12 +75,12 @@ pub fn card_facts(card: &Card, as_of: DateTime<Utc>) -> Facts {
 
 /// Facts of the route: both prices, what their feeds say about them, the seller.
 pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, route: &Route) -> Facts {
-    let (buy, sell) = (&book.data.series[route.buy], &book.data.series[route.sell]);
+    let (buy, sell) = (&book.series[route.buy], &book.series[route.sell]);
     let (buy_signs, sell_signs) = (&health.signs[route.buy], &health.signs[route.sell]);
     let card_id = book.card(route.card).map(|card| card.card_id.as_str());
     let counted = activity.find(route.card, sell.market, route.sell_printing);
     let hours = |one: &PriceSeries| {
-        let seconds = (book.data.as_of - one.latest.observed_at).num_seconds().max(0);
+        let seconds = (book.as_of - one.latest.observed_at).num_seconds().max(0);
         Value::Decimal(round_half_up(Decimal::from(seconds) / Decimal::from(3_600), 4))
     };
     let ratio = |ratio: Option<Decimal>| or_unknown(ratio, Value::Decimal);
@@ -102,7 +98,7 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("sell_card_id", or_unknown(card_id, text)),
         ("buy_id_claims", count(route.buy_claims)),
         ("sell_id_claims", count(route.sell_claims)),
-        ("id_verified", Value::Bool(!book.links[route.buy].doubted && !book.links[route.sell].doubted)),
+        ("id_verified", Value::Bool(!buy.doubted && !sell.doubted)),
         ("buy_printing", or_unknown(route.buy_printing, |printing| text(printing.as_str()))),
         ("sell_printing", or_unknown(route.sell_printing, |printing| text(printing.as_str()))),
         ("buy_edition", text(buy.finish.edition.as_str())),

@@ -6,13 +6,16 @@ use rayon::prelude::*;
 use rust_decimal::Decimal;
 
 use super::{
-    book::{Book, CardIndex},
     feeds::Health,
     inputs::{self, ActivityIndex, Facts},
     routes::Route,
 };
 use crate::{
-    domain::{market::Direction, profile::Profile},
+    domain::{
+        book::{Book, CardIndex},
+        market::Direction,
+        profile::Profile,
+    },
     rules::{
         facts::Stage,
         graph::FactId,
@@ -82,7 +85,7 @@ impl Case<'_> {
     fn enter_route(&self, evaluation: &mut Evaluation<'_>, route: &Route) {
         evaluation.forget_from(Stage::Card);
         if let Some(card) = self.book.card(route.card) {
-            self.set(evaluation, &inputs::card_facts(card, self.book.data.as_of));
+            self.set(evaluation, &inputs::card_facts(card, self.book.as_of));
         }
         self.set(evaluation, &inputs::route_facts(self.book, self.health, &self.activity, route));
     }
@@ -111,7 +114,7 @@ impl Case<'_> {
     /// First pass: which cards count in which group.
     fn groups(&self) -> Groups {
         let grouped: Vec<(usize, &Route)> =
-            self.routes.iter().enumerate().filter(|(_, route)| self.book.data.series[route.buy].seller_id.is_some()).collect();
+            self.routes.iter().enumerate().filter(|(_, route)| self.book.series[route.buy].seller_id.is_some()).collect();
         if self.pack.aggregates.is_empty() || grouped.is_empty() {
             return Groups::new();
         }
@@ -186,9 +189,9 @@ impl Case<'_> {
         let mut passing: HashMap<GroupKey, BTreeSet<CardIndex>> = HashMap::new();
         let mut members: Vec<(usize, GroupKey)> = Vec::new();
         for (position, one) in judged_routes.iter().enumerate().filter(|(_, one)| one.verdict == Verdict::Signal) {
-            let Some(seller) = &self.book.data.series[self.routes[one.route].buy].seller_id else { continue };
+            let Some(seller) = &self.book.series[self.routes[one.route].buy].seller_id else { continue };
             for index in 0..self.pack.aggregates.len() {
-                let key = (one.tenant, index, seller.clone());
+                let key = (one.tenant, index, seller.to_string());
                 passing.entry(key.clone()).or_default().insert(self.routes[one.route].card);
                 members.push((position, key));
             }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::{
-    book::CardIndex,
     feeds::Feed,
     judge::{Case, Judged},
     routes::Route,
 };
 use crate::{
     domain::{
+        book::CardIndex,
         card::Finish,
         condition::Grade,
         decision::{Decision, Opportunity, Outcome, ReasonCount, Scan},
@@ -108,7 +108,7 @@ pub fn near_misses(case: &Case<'_>, best: &[&Judged], keep: usize) -> Vec<Found>
 /// Evaluates a judged route once more, now for every fact.
 fn found(case: &Case<'_>, one: &Judged, outcome: Outcome) -> Option<Found> {
     let route = &case.routes[one.route];
-    let (buy, sell) = (case.book.series(route.buy), case.book.series(route.sell));
+    let (buy, sell) = (&case.book.series[route.buy], &case.book.series[route.sell]);
     let card = case.book.card(route.card)?;
     let mut evaluation = case.replay(one.route, one.tenant, &one.aggregates);
     let pack = case.pack;
@@ -132,9 +132,9 @@ fn found(case: &Case<'_>, one: &Judged, outcome: Outcome) -> Option<Found> {
         sell_source: sell.source.to_string(),
         buy_observed_at: buy.latest.observed_at,
         sell_observed_at: sell.latest.observed_at,
-        seller_id: buy.seller_id.clone(),
+        seller_id: buy.seller_id.as_deref().map(str::to_owned),
         condition: grade_of(&mut evaluation, pack),
-        route: json!({ "buy_series": buy.series_id, "sell_series": sell.series_id }),
+        route: json!({ "buy": buy.subject, "sell": sell.subject }),
     };
     let signal = outcome == Outcome::Signal;
     let decision = Decision {
@@ -213,7 +213,7 @@ fn detail(case: &Case<'_>, one: &Judged, route: &Route) -> Option<String> {
                 Side::Buy => route.buy,
                 Side::Sell => route.sell,
             };
-            let one = case.book.series(index);
+            let one = &case.book.series[index];
             Some(format!("{} {} ({})", one.source, one.currency, one.latest.observed_at.date_naive()))
         }
     }

@@ -4,12 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    book::{Book, CardIndex},
-    feeds::is_aggregate,
-};
+use super::feeds::is_aggregate;
 use crate::domain::{
-    book::PriceSeries,
+    book::{Book, CardIndex, PriceSeries},
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
     observation::PriceKind,
@@ -20,7 +17,7 @@ use crate::domain::{
 pub struct Route {
     pub card: CardIndex,
     pub direction: Direction,
-    /// Positions in [`crate::domain::book::BookData::series`].
+    /// Positions in [`crate::domain::book::Book::series`].
     pub buy: usize,
     pub sell: usize,
     /// Printings after each side was read in the light of the other; `None` where that leaves a choice.
@@ -43,8 +40,8 @@ impl Routes {
     /// Pairs the best aggregate price, and every single offer, of each buying side with the best price of the selling side.
     pub fn of(book: &Book) -> Self {
         let mut by_card: HashMap<CardIndex, Vec<usize>> = HashMap::new();
-        for (index, link) in book.links.iter().enumerate() {
-            for card in &link.cards {
+        for (index, one) in book.series.iter().enumerate() {
+            for card in &one.cards {
                 by_card.entry(*card).or_default().push(index);
             }
         }
@@ -73,8 +70,8 @@ impl Routes {
                 sell: partner,
                 buy_printing,
                 sell_printing,
-                buy_claims: book.links[buy].cards.len().max(buyers.products),
-                sell_claims: book.links[partner].cards.len().max(sellers.products),
+                buy_claims: book.series[buy].cards.len().max(buyers.products),
+                sell_claims: book.series[partner].cards.len().max(sellers.products),
             });
         }
     }
@@ -93,8 +90,8 @@ impl Side {
     fn of(book: &Book, market: Market, series: &[usize]) -> Self {
         let mut best: HashMap<Finish, usize> = HashMap::new();
         let (mut listings, mut products) = (Vec::new(), Vec::new());
-        for index in series.iter().copied().filter(|index| book.data.series[*index].market == market) {
-            let one = &book.data.series[index];
+        for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
+            let one = &book.series[index];
             if let crate::domain::observation::Subject::Product { id, .. } = &one.subject
                 && !products.contains(&id)
             {
@@ -107,7 +104,7 @@ impl Side {
                 }
             } else if is_aggregate(one) && one.condition.is_none() {
                 let chosen = best.entry(one.finish).or_insert(index);
-                if rank(one) > rank(&book.data.series[*chosen]) {
+                if rank(one) > rank(&book.series[*chosen]) {
                     *chosen = index;
                 }
             }

@@ -1,72 +1,123 @@
 //! Loads what a scan looks at, in a handful of statements whatever the number of cards.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    str::FromStr,
+    sync::Arc,
+};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use super::{ServiceTx, StoreError};
 use crate::domain::{
-    book::{BookData, Latest, PriceSeries, SourceShift, is_imported},
-    card::{Card, CardId, CardSet, Finish},
+    book::{Book, CardActivity, CardIndex, PriceSeries, Quote, SourceShift},
+    card::{Card, CardId, Finish},
     condition::Condition,
-    money::DailyRate,
-    observation::{Activity, Subject},
-    product::CardProduct,
+    market::Market,
+    money::{RateOrigin, Rates},
+    observation::Subject,
+    product::SUSPICIOUS,
     series::Point,
 };
 
-/// Loads the book as it was known at `as_of`, with `history_days` of history before it. `shift` moves sources in time
+/// Loads the book as it was known at `as_of`, with `history_days` of history before it. `shifts` move sources in time
 /// before anything is compared with `as_of`.
 ///
 /// # Errors
 /// The database refuses or is gone, or holds a value that this program does not know.
-pub async fn load_book(tx: &mut ServiceTx, as_of: DateTime<Utc>, shift: &[SourceShift], history_days: u32) -> Result<BookData, StoreError> {
-    let mut names = Names::default();
-    let cards = cards(tx, &mut names).await?;
-    let sets = sets(tx).await?;
-    let card_products = card_products(tx, &mut names).await?;
-    let mut series = series(tx, as_of, shift, &mut names).await?;
-    let points = points(tx, as_of, shift, history_days, &mut series).await?;
-    let activity = activity(tx, as_of, shift, &mut names).await?;
+pub async fn load(tx: &mut ServiceTx, as_of: DateTime<Utc>, shifts: &[SourceShift], history_days: u32) -> Result<Book, StoreError> {
+    let moved = Moved::new(as_of, shifts);
+    let cards = cards(tx).await?;
+    let index = Index::load(tx, &cards).await?;
+    let (mut series, ids) = series(tx, &moved, &index).await?;
+    history(tx, &moved, history_days, &ids, &mut series).await?;
+    let activity = activity(tx, &moved, &index).await?;
     let rates = rates(tx, as_of).await?;
-    Ok(BookData { as_of, cards, sets, card_products, series, points, activity, rates })
+    Ok(Book { as_of, cards, series, activity, rates })
 }
 
-/// Texts that many rows share are held once.
-#[derive(Default)]
-struct Names {
-    cards: HashMap<String, CardId>,
-    sources: HashMap<String, Arc<str>>,
+/// The moment, and the shifts as the two columns that a statement joins.
+struct Moved {
+    as_of: DateTime<Utc>,
+    sources: Vec<String>,
+    days: Vec<i32>,
 }
 
-impl Names {
-    fn card(&mut self, text: String, table: &'static str) -> Result<CardId, StoreError> {
-        if let Some(known) = self.cards.get(&text) {
-            return Ok(known.clone());
-        }
-        let card = CardId::new(&text).map_err(|error| StoreError::BadRow { table, fault: error.to_string() })?;
-        self.cards.insert(text, card.clone());
-        Ok(card)
+impl Moved {
+    fn new(as_of: DateTime<Utc>, shifts: &[SourceShift]) -> Self {
+        // A hundred years are beyond any history; the bound keeps date arithmetic from overflowing.
+        let days = |shift: &SourceShift| i32::try_from(shift.days.clamp(-36_500, 36_500)).unwrap_or_default();
+        let (sources, days) = shifts.iter().map(|shift| (shift.source.clone(), days(shift))).unzip();
+        Self { as_of, sources, days }
     }
 
-    fn source(&mut self, text: String) -> Arc<str> {
-        Arc::clone(self.sources.entry(text).or_insert_with_key(|text| text.as_str().into()))
+    fn by(&self, source: &str) -> TimeDelta {
+        let place = self.sources.iter().position(|known| known == source);
+        place.and_then(|place| self.days.get(place)).map_or(TimeDelta::zero(), |days| TimeDelta::days(i64::from(*days)))
     }
 
-    fn subject(
-        &mut self,
-        card: Option<String>,
-        market: Option<String>,
-        product: Option<String>,
-        table: &'static str,
-    ) -> Result<Subject, StoreError> {
-        match (card, market, product) {
-            (Some(card), None, None) => Ok(Subject::Card(self.card(card, table)?)),
-            (None, Some(market), Some(id)) => Ok(Subject::Product { market: member(&market, table)?, id }),
-            _ => Err(StoreError::BadRow { table, fault: "neither a card nor a product".into() }),
+    /// The moments between which history can count for any source; they let the server leave out whole months.
+    fn bounds(&self, window: TimeDelta) -> (DateTime<Utc>, DateTime<Utc>) {
+        let shifts = || self.days.iter().copied().chain([0]);
+        let days = |days: Option<i32>| TimeDelta::days(i64::from(days.unwrap_or_default()));
+        (self.as_of - window - days(shifts().max()), self.as_of + TimeDelta::days(1) - days(shifts().min()))
+    }
+}
+
+/// Which cards a subject is.
+struct Index {
+    cards: HashMap<Arc<str>, CardIndex>,
+    /// By market and product: the cards, and whether the crosswalk doubts one of them.
+    products: HashMap<(Market, String), (Vec<CardIndex>, bool)>,
+}
+
+impl Index {
+    async fn load(tx: &mut ServiceTx, cards: &[Card]) -> Result<Self, StoreError> {
+        const TABLE: &str = "card_products";
+        let cards: HashMap<Arc<str>, CardIndex> =
+            cards.iter().enumerate().map(|(place, card)| (card.card_id.as_str().into(), CardIndex(place))).collect();
+        let pairs = sqlx::query!(r#"SELECT market, external_id, card_id, method FROM card_products ORDER BY card_id COLLATE "C""#)
+            .fetch_all(tx.db())
+            .await?;
+        let mut products: HashMap<_, (Vec<CardIndex>, bool)> = HashMap::with_capacity(pairs.len());
+        for pair in pairs {
+            let Some(card) = cards.get(pair.card_id.as_str()) else { continue };
+            let (indexes, doubted) = products.entry((member(&pair.market, TABLE)?, pair.external_id)).or_default();
+            indexes.push(*card);
+            *doubted |= pair.method.ends_with(SUSPICIOUS);
+        }
+        Ok(Self { cards, products })
+    }
+
+    fn of(&self, subject: &Subject) -> (Vec<CardIndex>, bool) {
+        match subject {
+            Subject::Card(card) => (self.cards.get(card.as_str()).copied().into_iter().collect(), false),
+            Subject::Product { market, id } => self.products.get(&(*market, id.clone())).cloned().unwrap_or_default(),
         }
     }
+}
+
+fn subject(card: Option<String>, market: Option<String>, product: Option<String>, table: &'static str) -> Result<Subject, StoreError> {
+    match (card, market, product) {
+        (Some(card), None, None) => Ok(Subject::Card(card_id(&card, table)?)),
+        (None, Some(market), Some(id)) => Ok(Subject::Product { market: member(&market, table)?, id }),
+        _ => Err(StoreError::BadRow { table, fault: "neither a card nor a product".into() }),
+    }
+}
+
+fn card_id(text: &str, table: &'static str) -> Result<CardId, StoreError> {
+    CardId::new(text).map_err(|error| StoreError::BadRow { table, fault: error.to_string() })
+}
+
+/// Equal texts of many rows are held once.
+fn shared(held: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(known) = held.get(text) {
+        return Arc::clone(known);
+    }
+    let new: Arc<str> = text.into();
+    held.insert(Arc::clone(&new));
+    new
 }
 
 fn member<T: FromStr<Err: std::fmt::Display>>(text: &str, table: &'static str) -> Result<T, StoreError> {
@@ -77,7 +128,7 @@ fn finish(printing: &str, edition: &str, language: &str, table: &'static str) ->
     Ok(Finish { printing: member(printing, table)?, edition: member(edition, table)?, language: member(language, table)? })
 }
 
-async fn cards(tx: &mut ServiceTx, names: &mut Names) -> Result<Vec<Card>, StoreError> {
+async fn cards(tx: &mut ServiceTx) -> Result<Vec<Card>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT card_id, name, set_code, set_name, card_number, rarity, supertype, regulation_mark, set_release_date, legality_standard,
             legality_expanded, tcgplayer_url, cardmarket_url, image_url
@@ -88,7 +139,7 @@ async fn cards(tx: &mut ServiceTx, names: &mut Names) -> Result<Vec<Card>, Store
     rows.into_iter()
         .map(|row| {
             Ok(Card {
-                card_id: names.card(row.card_id, "card_metadata")?,
+                card_id: card_id(&row.card_id, "card_metadata")?,
                 name: row.name,
                 set_code: row.set_code,
                 set_name: row.set_name,
@@ -107,56 +158,19 @@ async fn cards(tx: &mut ServiceTx, names: &mut Names) -> Result<Vec<Card>, Store
         .collect()
 }
 
-async fn sets(tx: &mut ServiceTx) -> Result<Vec<CardSet>, StoreError> {
-    Ok(sqlx::query_as!(
-        CardSet,
-        r#"SELECT set_code, name, series, printed_total, total, ptcgo_code, release_date, vendor_updated_at AS updated_at
-        FROM card_sets ORDER BY set_code COLLATE "C""#
-    )
-    .fetch_all(tx.db())
-    .await?)
-}
-
-async fn card_products(tx: &mut ServiceTx, names: &mut Names) -> Result<Vec<CardProduct>, StoreError> {
-    const TABLE: &str = "card_products";
-    let rows = sqlx::query!(
-        r#"SELECT market, external_id, card_id, method, source FROM card_products
-        ORDER BY market, external_id COLLATE "C", card_id COLLATE "C""#
-    )
-    .fetch_all(tx.db())
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let (market, card_id) = (member(&row.market, TABLE)?, names.card(row.card_id, TABLE)?);
-            Ok(CardProduct { market, external_id: row.external_id, card_id, method: row.method, source: row.source })
-        })
-        .collect()
-}
-
-/// The shifts as two columns.
-fn columns(shift: &[SourceShift]) -> (Vec<String>, Vec<i32>) {
-    shift.iter().map(|shift| (shift.source.clone(), i32::try_from(shift.days).unwrap_or_default())).unzip()
-}
-
 /// Each series with the latest that was known of it. Of two tellings of one moment the one that was known later counts.
-async fn series(
-    tx: &mut ServiceTx,
-    as_of: DateTime<Utc>,
-    shift: &[SourceShift],
-    names: &mut Names,
-) -> Result<Vec<PriceSeries>, StoreError> {
+async fn series(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<(Vec<PriceSeries>, Vec<i32>), StoreError> {
     const TABLE: &str = "price_series";
-    let (sources, days) = columns(shift);
     let rows = sqlx::query!(
         r#"SELECT series.series_id, series.source, market, currency, card_id, product_market, product_id, printing, edition, language,
             condition_scale, condition, kind, seller_id, latest.price AS "price?", latest.low AS "low?", latest.mid AS "mid?",
             latest.high AS "high?", latest.shipping AS "shipping?", latest.seller_rating AS "seller_rating?",
-            latest.seller_sales AS "seller_sales?", latest.observed_at, latest.known_at, latest.recorded_at
+            latest.seller_sales AS "seller_sales?", latest.observed_at, latest.known_at
         FROM price_series AS series
         LEFT JOIN unnest($2::text[], $3::integer[]) AS shift (source, days) ON shift.source = series.source
         CROSS JOIN LATERAL (SELECT $1::timestamptz - make_interval(hours => 24 * coalesce(shift.days, 0)) AS until) AS window_end
         CROSS JOIN LATERAL (
-            SELECT price, low, mid, high, shipping, seller_rating, seller_sales, observed_at, known_at, recorded_at
+            SELECT price, low, mid, high, shipping, seller_rating, seller_sales, observed_at, known_at
             FROM price_history AS history
             -- a source's clock may be a little ahead of ours, never a day
             WHERE history.series_id = series.series_id AND history.known_at <= window_end.until
@@ -164,62 +178,55 @@ async fn series(
             ORDER BY history.observed_at DESC, history.known_at DESC, history.revision DESC LIMIT 1
         ) AS latest
         ORDER BY series.series_id"#,
-        as_of,
-        &sources,
-        &days,
+        moved.as_of,
+        &moved.sources,
+        &moved.days,
     )
     .fetch_all(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let shifted = SourceShift::of(shift, &row.source);
-            let condition = match (row.condition_scale, row.condition) {
-                (Some(scale), Some(grade)) => Some(Condition { scale: member(&scale, TABLE)?, grade: member(&grade, TABLE)? }),
-                _ => None,
-            };
-            Ok(PriceSeries {
-                series_id: row.series_id,
-                subject: names.subject(row.card_id, row.product_market, row.product_id, TABLE)?,
-                source: names.source(row.source),
-                market: member(&row.market, TABLE)?,
-                currency: member(&row.currency, TABLE)?,
-                finish: finish(&row.printing, &row.edition, &row.language, TABLE)?,
-                condition,
-                kind: member(&row.kind, TABLE)?,
-                seller_id: row.seller_id,
-                latest: Latest {
-                    price: row.price,
-                    low: row.low,
-                    mid: row.mid,
-                    high: row.high,
-                    shipping: row.shipping,
-                    seller_rating: row.seller_rating,
-                    seller_sales: row.seller_sales,
-                    observed_at: row.observed_at + shifted,
-                    known_at: row.known_at + shifted,
-                    is_imported: is_imported(row.known_at, row.recorded_at),
-                },
-                history: 0..0,
-            })
+    let mut texts = BTreeSet::new();
+    let ids = rows.iter().map(|row| row.series_id).collect();
+    let series = rows.into_iter().map(|row| {
+        let shifted = moved.by(&row.source);
+        let condition = match (row.condition_scale, row.condition) {
+            (Some(scale), Some(grade)) => Some(Condition { scale: member(&scale, TABLE)?, grade: member(&grade, TABLE)? }),
+            _ => None,
+        };
+        let subject = subject(row.card_id, row.product_market, row.product_id, TABLE)?;
+        let (cards, doubted) = index.of(&subject);
+        Ok(PriceSeries {
+            subject,
+            cards,
+            doubted,
+            source: shared(&mut texts, &row.source),
+            market: member(&row.market, TABLE)?,
+            currency: member(&row.currency, TABLE)?,
+            finish: finish(&row.printing, &row.edition, &row.language, TABLE)?,
+            condition,
+            kind: member(&row.kind, TABLE)?,
+            seller_id: row.seller_id.map(|seller| shared(&mut texts, &seller)),
+            latest: Quote {
+                price: row.price,
+                low: row.low,
+                mid: row.mid,
+                high: row.high,
+                shipping: row.shipping,
+                seller_rating: row.seller_rating,
+                seller_sales: row.seller_sales,
+                observed_at: row.observed_at + shifted,
+                known_at: row.known_at + shifted,
+            },
+            history: Vec::new(),
         })
-        .collect()
+    });
+    Ok((series.collect::<Result<_, StoreError>>()?, ids))
 }
 
-/// The recent history of all series in one list; each series learns where its part is. A row of the answer is a whole
-/// series, as a million small rows cost several times as much.
-async fn points(
-    tx: &mut ServiceTx,
-    as_of: DateTime<Utc>,
-    shift: &[SourceShift],
-    history_days: u32,
-    series: &mut [PriceSeries],
-) -> Result<Vec<Point>, StoreError> {
-    let (sources, days) = columns(shift);
-    let window = TimeDelta::days(i64::from(history_days));
-    let shifts = || days.iter().map(|days| TimeDelta::days(i64::from(*days))).chain([TimeDelta::zero()]);
-    // Bounds over all sources let the server leave out whole months.
-    let first = as_of - window - shifts().max().unwrap_or_default();
-    let last = as_of + TimeDelta::days(1) - shifts().min().unwrap_or_default();
+/// The recent history of all series, each into its own. A row of the answer is a whole series, as a million small rows
+/// cost several times as much.
+async fn history(tx: &mut ServiceTx, moved: &Moved, days: u32, ids: &[i32], series: &mut [PriceSeries]) -> Result<(), StoreError> {
+    let days = i32::try_from(days).unwrap_or(36_500).min(36_500);
+    let (first, last) = moved.bounds(TimeDelta::days(i64::from(days)));
     let rows = sqlx::query!(
         r#"SELECT series_id AS "series_id!", array_agg(observed_at) AS "moments!", array_agg(price) AS "prices!: Vec<Option<Decimal>>"
         FROM (
@@ -233,79 +240,79 @@ async fn points(
             ORDER BY history.series_id, history.observed_at, history.known_at, history.revision
         ) AS sorted
         GROUP BY series_id ORDER BY series_id"#,
-        as_of,
-        &sources,
-        &days,
+        moved.as_of,
+        &moved.sources,
+        &moved.days,
         first,
         last,
-        i32::try_from(history_days).unwrap_or(36_500).min(36_500),
+        days,
     )
     .fetch_all(tx.db())
     .await?;
-    let mut points: Vec<Point> = Vec::with_capacity(rows.iter().map(|row| row.moments.len()).sum());
     for row in rows {
-        let Ok(place) = series.binary_search_by_key(&row.series_id, |series| series.series_id) else { continue };
-        let series = &mut series[place];
-        let shifted = SourceShift::of(shift, &series.source);
-        let start = points.len();
+        let Some(series) = ids.binary_search(&row.series_id).ok().and_then(|place| series.get_mut(place)) else { continue };
+        let shifted = moved.by(&series.source);
+        series.history.reserve_exact(row.moments.len());
         for (moment, price) in row.moments.into_iter().zip(row.prices) {
             let point = Point { at: moment + shifted, price };
             // Rows of one moment come in the order in which they became known: the last one counts.
-            match points[start..].last_mut() {
+            match series.history.last_mut() {
                 Some(last) if last.at == point.at => *last = point,
-                _ => points.push(point),
+                _ => series.history.push(point),
             }
         }
-        series.history = start..points.len();
     }
-    Ok(points)
+    Ok(())
 }
 
-async fn activity(tx: &mut ServiceTx, as_of: DateTime<Utc>, shift: &[SourceShift], names: &mut Names) -> Result<Vec<Activity>, StoreError> {
+async fn activity(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<Vec<CardActivity>, StoreError> {
     const TABLE: &str = "activity_history";
-    let (sources, days) = columns(shift);
     let rows = sqlx::query!(
         r#"SELECT DISTINCT ON (card_id, product_market, product_id, counted.source, market, printing, edition, language)
             card_id, product_market, product_id, counted.source, market, printing, edition, language, sales_30d, active_listings,
-            observed_at, known_at
+            observed_at
         FROM activity_history AS counted
         LEFT JOIN unnest($2::text[], $3::integer[]) AS shift (source, days) ON shift.source = counted.source
         WHERE known_at <= $1::timestamptz - make_interval(hours => 24 * coalesce(shift.days, 0))
         ORDER BY card_id, product_market, product_id, counted.source, market, printing, edition, language, observed_at DESC"#,
-        as_of,
-        &sources,
-        &days,
+        moved.as_of,
+        &moved.sources,
+        &moved.days,
     )
     .fetch_all(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let shifted = SourceShift::of(shift, &row.source);
-            Ok(Activity {
-                subject: names.subject(row.card_id, row.product_market, row.product_id, TABLE)?,
-                source: row.source,
-                market: member(&row.market, TABLE)?,
-                finish: finish(&row.printing, &row.edition, &row.language, TABLE)?,
-                sales_30d: row.sales_30d,
-                active_listings: row.active_listings,
-                observed_at: row.observed_at + shifted,
-                known_at: row.known_at + shifted,
-            })
-        })
-        .collect()
+    let mut texts = BTreeSet::new();
+    let mut activity = Vec::with_capacity(rows.len());
+    for row in rows {
+        let shifted = moved.by(&row.source);
+        let market = member(&row.market, TABLE)?;
+        let finish = finish(&row.printing, &row.edition, &row.language, TABLE)?;
+        let (cards, _) = index.of(&subject(row.card_id, row.product_market, row.product_id, TABLE)?);
+        activity.extend(cards.into_iter().map(|card| CardActivity {
+            card,
+            market,
+            finish,
+            source: shared(&mut texts, &row.source),
+            sales_30d: row.sales_30d,
+            active_listings: row.active_listings,
+            observed_at: row.observed_at + shifted,
+        }));
+    }
+    Ok(activity)
 }
 
-async fn rates(tx: &mut ServiceTx, as_of: DateTime<Utc>) -> Result<Vec<DailyRate>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT date, currency, units_per_eur, source, known_at FROM exchange_rates WHERE known_at <= $1 ORDER BY date, currency, source",
+/// The last day for which dollars were known, with the pounds of the same publication. The names of sources decide only between several of one day.
+async fn rates(tx: &mut ServiceTx, as_of: DateTime<Utc>) -> Result<Option<Rates>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT usd.date AS "date: NaiveDate", usd.source, usd.units_per_eur AS "usd: Decimal", gbp.units_per_eur AS "gbp?: Decimal"
+        FROM exchange_rates AS usd
+        LEFT JOIN exchange_rates AS gbp
+            ON gbp.date = usd.date AND gbp.source = usd.source AND gbp.currency = 'GBP' AND gbp.known_at <= $1
+        WHERE usd.currency = 'USD' AND usd.known_at <= $1
+        ORDER BY usd.date DESC, usd.source LIMIT 1"#,
         as_of
     )
-    .fetch_all(tx.db())
+    .fetch_optional(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let currency = member(&row.currency, "exchange_rates")?;
-            Ok(DailyRate { date: row.date, currency, units_per_eur: row.units_per_eur, source: row.source, known_at: row.known_at })
-        })
-        .collect()
+    Ok(row.map(|row| Rates { usd_per_eur: row.usd, gbp_per_eur: row.gbp, origin: RateOrigin { date: row.date, source: row.source } }))
 }

@@ -3,12 +3,16 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
-use tcg_radar::domain::{
-    condition::{Condition, Grade, Scale},
-    money::{Currency, RateOrigin, Rates, round_half_up},
-    series::{Point, daily_change},
+use tcg_radar::{
+    domain::{
+        condition::{Condition, Grade, Scale},
+        live_rate::{Held, Policy, USABLE_FOR},
+        money::{Currency, RateOrigin, Rates, round_half_up},
+        series::{Point, daily_change},
+    },
+    rules::pack::Pack,
+    sources::exchangerate_api::units_per_euro,
 };
-use tcg_radar::rules::pack::Pack;
 
 use super::{Answer, Packs, ask::Ask};
 
@@ -177,9 +181,29 @@ fn forex(packs: &Packs, input: &Json, _: &Json) -> Answers {
     match input["kind"].as_str() {
         Some("eur_to_usd") => Answers::of_reference(ask().set("foreign_amount", &input["amount"]).want(&[("amount", "paid")])),
         Some("usd_to_eur") => Answers::of_reference(ask().set("home_amount", &input["amount"]).want(&[("amount", "received")])),
-        // the client of the rate service answers these
+        Some("live_rate") => Answers::of_reference(live_rate(input)),
         _ => Answers::default(),
     }
+}
+
+/// The choice of a rate is the domain's and the answer's format is the source's; no pack has a say in it.
+fn live_rate(input: &Json) -> Answer {
+    let decimal = |value: &Json| value.as_str().and_then(|text| text.parse::<Decimal>().ok());
+    let seconds = |name: &str| input[name].as_i64().map(Duration::seconds);
+    let policy = Policy {
+        fresh_for: seconds("ttl_s").ok_or("no time to live")?,
+        usable_for: USABLE_FOR,
+        fixed: decimal(&input["static_rate"]).ok_or("no static rate")?,
+    };
+    let held = decimal(&input["cached_rate"]).zip(seconds("cache_age_s")).map(|(rate, age)| Held { rate, age });
+    let (chosen, calls) = if let Some(chosen) = policy.without_asking(input["has_key"] == Json::Bool(true), held) {
+        (chosen, 0)
+    } else {
+        let status = input["http_status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
+        let answer = units_per_euro(status, input["body"].to_string().as_bytes(), Currency::Usd);
+        (policy.after_asking(answer.ok(), held), 1)
+    };
+    Ok([("rate", Json::from(chosen.rate.to_string())), ("http_calls", Json::from(calls))].into())
 }
 
 fn instant(value: &Json) -> DateTime<Utc> {

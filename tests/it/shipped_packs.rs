@@ -168,6 +168,16 @@ fn a_parcel_of_five_shares_its_postage() {
 }
 
 #[test]
+fn a_box_of_several_parcels_is_shared_by_all_of_their_cards() {
+    let gathered: &[(&str, &str)] = &[("forwarder_parcels_per_box", "5"), ("seller_density", "2")];
+    // 3.50 for each parcel of two; 7.50, 16.00 and 3.30 for the box of ten
+    let names = ["cards_per_consignment", "forwarder_cost", "box_postage_share", "customs_duty", "effective_buy"];
+    assert_eq!(facts(&[US_EU, gathered, &[("buy_price", "10.00")]], &names), ["10", "2.5", "1.6", "0.33", "10.75"]);
+    // the value of the whole box counts: ten cards of 20.00 are above 150 EUR
+    assert_eq!(facts(&[US_EU, gathered], &["customs_basis"]), ["ad_valorem"]);
+}
+
+#[test]
 fn fees_follow_the_schedule_of_market_level_country_and_day() {
     let fee = |changes: &[(&str, &str)]| facts(&[changes], &["platform_fee"])[0].clone();
     // the cap of 75.00 bites; processing on 1075.20 is 26.88
@@ -324,7 +334,7 @@ fn velocity_without_a_count_is_estimated_or_assumed_and_says_so() {
     assert_eq!(found(&[("sales_30d", "10"), ("active_listings", "0")]), ["counted", "10"]);
     assert_eq!(found(&[("sales_30d", "0"), ("active_listings", "")]), ["counted", "0"]);
     let moves: &[(&str, &str)] = &[("sales_30d", ""), ("sell_points_30d", "30"), ("sell_price_changes_30d", "10")];
-    assert_eq!(found(moves), ["estimated", "1"]);
+    assert_eq!(found(moves), ["estimated", "1.33333333"]);
     assert_eq!(found(&[("sales_30d", ""), ("sell_points_30d", "30"), ("sell_price_changes_30d", "30")]), ["estimated", "1.5"]);
     assert_eq!(found(&[("sales_30d", ""), ("sell_points_30d", "6"), ("sell_price_changes_30d", "6")]), ["unknown", "1"]);
 }

@@ -3,14 +3,18 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
-use tcg_radar::domain::{
-    condition::{Condition, Grade, Scale},
-    money::{Currency, RateOrigin, Rates, round_half_up},
-    series::{Point, daily_change},
+use tcg_radar::{
+    domain::{
+        condition::{Condition, Grade, Scale},
+        live_rate::{Held, Policy, USABLE_FOR},
+        money::{Currency, RateOrigin, Rates, round_half_up},
+        series::{Point, daily_change},
+    },
+    rules::pack::Pack,
+    sources::exchangerate_api::units_per_euro,
 };
-use tcg_radar::rules::pack::Pack;
 
-use super::{Answer, Packs, ask::Ask};
+use super::{Answer, Packs, Refusal, ask::Ask};
 
 /// What each pack says; `None` where it is not asked.
 #[derive(Default)]
@@ -97,7 +101,7 @@ fn tier_number(answer: Answer, field: &'static str) -> Answer {
 fn to_four_places(answer: Answer, field: &'static str) -> Answer {
     let mut found = answer?;
     if let Some(Json::String(text)) = found.get_mut(field) {
-        let exact: Decimal = text.parse().map_err(|_| format!("{text} is no number"))?;
+        let exact: Decimal = text.parse().map_err(|_| Refusal::Fault(format!("{text} is no number")))?;
         *text = round_half_up(exact, 4).to_string();
     }
     Ok(found)
@@ -108,7 +112,7 @@ fn bundle(packs: &Packs, input: &Json, _: &Json) -> Answers {
         dollars(pack)
             .text("bundle_logic_enabled", "true")
             .set("seller_density", &input["seller_card_count"])
-            .set("sell_price", &input["card_price_usd"])
+            .set(which.name("card_price", "sell_value"), &input["card_price_usd"])
             .set("net_profit", &input["net_profit"])
             .want(&[
                 ("sds", "seller_density"),
@@ -122,14 +126,14 @@ fn condition_map(packs: &Packs, input: &Json, _: &Json) -> Answers {
     let text = input.get("code").or_else(|| input.get("text")).and_then(Json::as_str).unwrap_or_default();
     let grade = match Condition::parse(Scale::Cardmarket, text) {
         Ok(condition) => condition.grade,
-        Err(error) => return Answers::of_both(packs, |_, _| Err(error.to_string())),
+        Err(error) => return Answers::of_both(packs, |_, _| Err(Refusal::Input(error.to_string()))),
     };
-    Answers::of_both(packs, |pack, _| {
+    Answers::of_both(packs, |pack, which| {
         let ask = dollars(pack).all(&[("condition_scale", "cardmarket"), ("condition", grade.as_str()), ("sell_market", "tcgplayer")]);
         let mut found = match input.get("price") {
             Some(price) => {
                 let adjusted = ("adjusted_price", "adjusted_sell");
-                ask.set("sell_price", price).want(&[adjusted, ("multiplier", "condition_multiplier")])?
+                ask.set(which.name("near_mint_price", "sell_price"), price).want(&[adjusted, ("multiplier", "condition_multiplier")])?
             }
             None => ask.want(&[("tcgplayer_grade", "sell_grade"), ("multiplier", "condition_multiplier")])?,
         };
@@ -139,21 +143,22 @@ fn condition_map(packs: &Packs, input: &Json, _: &Json) -> Answers {
 }
 
 /// The rates of a day on which a euro is worth that many dollars.
-fn rates(eur_usd: &Json) -> Result<Rates, String> {
-    let usd_per_eur = eur_usd.as_str().and_then(|text| text.parse().ok()).ok_or("no rate")?;
+fn rates(eur_usd: &Json) -> Result<Rates, Refusal> {
+    let usd_per_eur = eur_usd.as_str().and_then(|text| text.parse().ok()).ok_or(Refusal::Input("no rate".to_owned()))?;
     Ok(Rates { usd_per_eur, gbp_per_eur: Some(Decimal::ONE), origin: RateOrigin { date: NaiveDate::default(), source: "case".to_owned() } })
 }
 
 fn effective_buy_price(packs: &Packs, input: &Json, _: &Json) -> Answers {
     let reference = dollars(&packs.reference)
-        .set("buy_price", &input["listing_eur"])
-        .set("buy_shipping", &input["shipping_eur"])
+        .set("listing_price", &input["listing_eur"])
+        .set("listing_postage", &input["shipping_eur"])
         .set("buy_rate", &input["eur_usd"])
         .set("forex_buffer", &input["buffer"])
         .want(&[("cogs_usd", "effective_buy")]);
     let buffer = input["buffer"].as_str().and_then(|text| text.parse().ok());
     let default = buffer.map(|buffer| {
-        let rate = rates(&input["eur_usd"])?.cost(Currency::Eur, Currency::Usd, buffer).map_err(|error| error.to_string())?;
+        let rate =
+            rates(&input["eur_usd"])?.cost(Currency::Eur, Currency::Usd, buffer).map_err(|error| Refusal::Input(error.to_string()))?;
         dollars(&packs.default)
             .set("buy_price", &input["listing_eur"])
             .set("buy_shipping", &input["shipping_eur"])
@@ -177,9 +182,29 @@ fn forex(packs: &Packs, input: &Json, _: &Json) -> Answers {
     match input["kind"].as_str() {
         Some("eur_to_usd") => Answers::of_reference(ask().set("foreign_amount", &input["amount"]).want(&[("amount", "paid")])),
         Some("usd_to_eur") => Answers::of_reference(ask().set("home_amount", &input["amount"]).want(&[("amount", "received")])),
-        // the client of the rate service answers these
+        Some("live_rate") => Answers::of_reference(live_rate(input)),
         _ => Answers::default(),
     }
+}
+
+/// The choice of a rate is the domain's and the answer's format is the source's; no pack has a say in it.
+fn live_rate(input: &Json) -> Answer {
+    let decimal = |value: &Json| value.as_str().and_then(|text| text.parse::<Decimal>().ok());
+    let seconds = |name: &str| input[name].as_i64().map(Duration::seconds);
+    let policy = Policy {
+        fresh_for: seconds("ttl_s").ok_or(Refusal::Input("no time to live".to_owned()))?,
+        usable_for: USABLE_FOR,
+        fixed: decimal(&input["static_rate"]).ok_or(Refusal::Input("no static rate".to_owned()))?,
+    };
+    let held = decimal(&input["cached_rate"]).zip(seconds("cache_age_s")).map(|(rate, age)| Held { rate, age });
+    let (chosen, calls) = if let Some(chosen) = policy.without_asking(input["has_key"] == Json::Bool(true), held) {
+        (chosen, 0)
+    } else {
+        let status = input["http_status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
+        let answer = units_per_euro(status, input["body"].to_string().as_bytes(), Currency::Usd);
+        (policy.after_asking(answer.ok(), held), 1)
+    };
+    Ok([("rate", Json::from(chosen.rate.to_string())), ("http_calls", Json::from(calls))].into())
 }
 
 fn instant(value: &Json) -> DateTime<Utc> {
@@ -280,7 +305,7 @@ fn maturity(packs: &Packs, input: &Json, _: &Json) -> Answers {
 fn profit(packs: &Packs, input: &Json, file: &Json) -> Answers {
     let grade = match Condition::parse(Scale::Cardmarket, input["condition"].as_str().unwrap_or_default()) {
         Ok(condition) => condition.grade,
-        Err(error) => return Answers::of_reference(Err(error.to_string())),
+        Err(error) => return Answers::of_reference(Err(Refusal::Input(error.to_string()))),
     };
     let regime = input["regime"].as_str().unwrap_or_default().trim().to_lowercase();
     Answers::of_reference(
@@ -290,8 +315,8 @@ fn profit(packs: &Packs, input: &Json, file: &Json) -> Answers {
             .set("forex_buffer", &file["constants"]["buffer"])
             .set("buy_rate", &input["eur_usd"])
             .set("rate_eur", &input["eur_usd"])
-            .set("buy_price", &input["cm_price_eur"])
-            .set("sell_price", &input["tcg_price_usd"])
+            .set("listing_price", &input["cm_price_eur"])
+            .set("near_mint_price", &input["tcg_price_usd"])
             .set("use_forwarder", &input["use_forwarder"])
             .set("forwarder_receiving_fee", &input["receiving_fee"])
             .set("forwarder_consolidation_fee", &input["consolidation_fee"])
@@ -326,14 +351,12 @@ fn rotation(packs: &Packs, input: &Json, _: &Json) -> Answers {
 
 fn seller_quality(packs: &Packs, input: &Json, _: &Json) -> Answers {
     Answers::of_both(packs, |pack, which| {
-        let answer = dollars(pack)
+        let found = dollars(pack)
             .text("seller_known", "true")
-            .set("seller_rating", &input["rating"])
-            .set("seller_sales", &input["sales"])
-            .want(&[("pass", which.name("seller_fails", "seller_quality_fail"))]);
-        // figures that no seller can have are a fault of the data: such an offer does not pass either
-        let fails = answer.map_or(true, |found| found["pass"] != Json::Bool(false));
-        Ok([("pass", Json::Bool(!fails))].into())
+            .set(which.name("rating", "seller_rating"), &input["rating"])
+            .set(which.name("lifetime_sales", "seller_sales"), &input["sales"])
+            .want(&[("fails", which.name("seller_fails", "seller_quality_fail"))])?;
+        Ok([("pass", Json::Bool(found["fails"] == Json::Bool(false)))].into())
     })
 }
 
@@ -341,7 +364,7 @@ fn trend_class(packs: &Packs, input: &Json, _: &Json) -> Answers {
     Answers::of_both(packs, |pack, which| {
         let ask = dollars(pack)
             .set(which.name("velocity_score", "velocity"), &input["velocity"])
-            .set("sell_daily_change_7d", &input["daily_change"])
+            .set(which.name("daily_change", "sell_daily_change_7d"), &input["daily_change"])
             .if_given("trend_high_velocity", &input["velocity_at_least"])
             .if_given("trend_falling_at_most", &input["falling_at_most"]);
         let ask = if which == Which::Default { ask.text("trend_reliable", "true") } else { ask };

@@ -1,5 +1,6 @@
 //! Puts facts into an evaluation and takes answers out, with JSON on both sides.
 
+use super::{Answer, Refusal};
 use serde_json::Value as Json;
 use tcg_radar::rules::{
     interpret::{Evaluation, Slot},
@@ -58,9 +59,9 @@ impl<'p> Ask<'p> {
     }
 
     /// The values of facts, each under the name that the case file uses; null is "nobody knows".
-    pub fn want(mut self, wanted: &[(&'static str, &str)]) -> super::Answer {
+    pub fn want(mut self, wanted: &[(&'static str, &str)]) -> Answer {
         if let Some(refusal) = self.refused {
-            return Err(refusal);
+            return Err(Refusal::Input(refusal));
         }
         wanted
             .iter()
@@ -70,8 +71,8 @@ impl<'p> Ask<'p> {
                     Slot::Known(Value::Bool(truth)) => Ok((*field, Json::Bool(*truth))),
                     Slot::Known(value) => Ok((*field, Json::String(value.to_string()))),
                     Slot::Unknown(_) => Ok((*field, Json::Null)),
-                    Slot::Fault(fault) => Err(fault.to_string()),
-                    Slot::Pending => Err(format!("{name} was not computed")),
+                    Slot::Fault(fault) => Err(Refusal::Fault(fault.to_string())),
+                    Slot::Pending => Err(Refusal::Fault(format!("{name} was not computed"))),
                 }
             })
             .collect()

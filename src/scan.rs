@@ -1,5 +1,7 @@
 //! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
@@ -99,6 +101,11 @@ pub async fn scan_once(
     let mut tx = store.service().await?;
     let book = book::load(&mut tx, options.as_of, &options.shifts, history_days).await?;
     tx.commit().await?;
+    let known: BTreeSet<&str> = book.series.iter().map(|one| &*one.source).collect();
+    if let Some(unknown) = options.shifts.iter().find(|shift| !known.contains(shift.source.as_str())) {
+        let known = known.into_iter().map(str::to_owned).collect();
+        return Err(ScanError::UnknownSource { source_name: unknown.source.clone(), known });
+    }
     let report = decide(&book, pack, profiles, settings, options, &windows, now, progress)?;
     if !options.dry_run {
         write(store, pack, &report, now).await?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{config::ConfigError, domain::profile::PresetError, rules::diagnostic::Diagnostics, store::StoreError};
+use crate::{config::ConfigError, domain::profile::PresetError, rules::diagnostic::Diagnostics, scan::ScanError, store::StoreError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,9 @@ impl Exit {
                     _ if store.is_unreachable() => Self::NoDatabase,
                     _ => Self::Internal,
                 };
+            }
+            if let Some(ScanError::UnknownSource { .. } | ScanError::Regime(_)) = cause.downcast_ref::<ScanError>() {
+                return Self::Usage;
             }
             if cause.is::<Diagnostics>() {
                 return Self::BadRules;

@@ -5,6 +5,7 @@ mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod scan;
 mod series;
 mod shipped_packs;
 mod simulate;

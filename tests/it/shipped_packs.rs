@@ -235,6 +235,7 @@ const REASONS: &[(&str, &[(&str, &str)])] = &[
     ("IMPLAUSIBLE_PRICE", &[("sell_jump_ratio", "3.1")]),
     ("IMPLAUSIBLE_PRICE", &[("buy_cross_source_ratio", "0.4")]),
     ("IMPLAUSIBLE_PRICE", &[("buy_low", "90.00")]),
+    ("IMPLAUSIBLE_PRICE", &[("sell_low", "9.99")]),
     ("IMPLAUSIBLE_PRICE", &[("sell_price", "450.00")]),
     ("DIRECTION_EXCLUDED", &[("direction_wanted", "false")]),
     ("SET_EXCLUDED", &[("set_excluded", "true")]),
@@ -316,6 +317,9 @@ fn every_flag_can_be_raised() {
         ("UNKNOWN_MARK", &[("regulation_mark", "K")]),
         ("INSURANCE_DEADZONE", &[("buy_price", "50.00")]),
         ("SINGLE_CARD_SHIPPING", &[("sell_price", "24.99")]),
+        ("PROMO_PRINT", &[("set_code", "swshp")]),
+        ("CHEAP_OFFERS", &[("sell_low", "24.99")]),
+        ("ACCOUNT_ABROAD", &[("sell_market", "cardmarket")]),
         ("FORWARDER_SUGGESTED", &[("destination", "UK"), ("use_forwarder", "false"), ("seller_density", "2")]),
     ];
     for (flag, changes) in raising {

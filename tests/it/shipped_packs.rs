@@ -189,6 +189,9 @@ fn fees_follow_the_schedule_of_market_level_country_and_day() {
     // outside the United States: 3.5 % and 2 % of 107.52
     assert_eq!(fee(&[("destination", "SEA")]), "16.96");
     assert_eq!(fee(&[("sell_market", "ebay")]), "14.65");
+    // 1.65 % of 107.52 more for a seller abroad
+    assert_eq!(fee(&[("sell_market", "ebay"), ("destination", "UK")]), "16.42");
+    assert_eq!(fee(&[("sell_market", "cardmarket"), ("condition_scale", "tcgplayer"), ("destination", "UK")]), "8");
     assert_eq!(fee(&[("sell_market", "ebay"), ("seller_level", "top_rated")]), "13.22");
     assert_eq!(fee(&[("sell_market", "ebay"), ("sell_price", "9.00")]), "1.58");
     // 13.25 % of 7500 and 2.35 % of 3252, and 0.40

@@ -9,6 +9,7 @@ pub mod eval;
 pub mod facts;
 pub mod graph;
 pub mod interpret;
+mod names;
 pub mod pack;
 pub mod params;
 pub mod sandbox;

@@ -3,7 +3,7 @@
 //! The AST is public under Rhai's `internals` feature only and changes between releases, so the version is pinned and
 //! nothing else imports these types.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
 
@@ -43,12 +43,22 @@ pub struct Param {
     pub place: Place,
 }
 
+/// Bytes that one script may have: looking through its functions costs more than its length.
+const MAX_SCRIPT_BYTES: usize = 64 << 10;
+/// Parameters that one function may have.
+const MAX_PARAMS: usize = 48;
+
 /// Compiles one file and reports syntax errors, stray statements and calls to unknown functions.
 pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Option<Script> {
     let at = |position: Position, length: usize| Place {
         file: file.clone(),
         span: Span { line: position.line().unwrap_or(0), column: position.position().unwrap_or(1).max(1), length },
     };
+    if text.len() > MAX_SCRIPT_BYTES {
+        let fault = Diagnostic::error(Code::TooLarge, at(Position::NONE, 0), format!("the script is larger than {MAX_SCRIPT_BYTES} bytes"));
+        sink.report(fault.with_help("spread its functions over several files"));
+        return None;
+    }
     let ast = match engine.compile(text) {
         Ok(ast) => ast,
         Err(error) => {
@@ -88,10 +98,25 @@ pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Opt
             }
         })
         .collect();
+    for function in &functions {
+        report_bad_function(function, sink);
+    }
     functions.sort_by(|left, right| left.place.cmp(&right.place));
     let script = Script { file: file.clone(), ast, functions };
     report_unknown_calls(&script, sink);
     Some(script)
+}
+
+fn report_bad_function(function: &Function, sink: &Sink) {
+    if function.params.len() > MAX_PARAMS {
+        let message = format!("the function has more than {MAX_PARAMS} parameters");
+        sink.report(Diagnostic::error(Code::TooLarge, function.place.clone(), message).with_help("compute parts of it as facts of their own"));
+    }
+    // a fact's own name is looked at when it joins the others
+    if function.private && FUNCTIONS.iter().any(|(name, ..)| *name == function.name) {
+        let message = format!("\"{}\" is a function at hand, which this one would hide", function.name);
+        sink.report(Diagnostic::error(Code::BadValue, function.place.clone(), message).with_help("give the function another name"));
+    }
 }
 
 /// Says in the words of rules what the parser says in its own.
@@ -128,8 +153,9 @@ impl<'a> Header<'a> {
             let before = text[..start].trim_end();
             let after = &text[start + name.len()..];
             let spaces = after.len() - after.trim_start().len();
-            let in_comment = text[..start].rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with("//"));
-            if before.ends_with("fn") && before.len() < start && after.trim_start().starts_with('(') && !in_comment {
+            // asked last: it looks through the whole line
+            let in_comment = || text[..start].rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with("//"));
+            if before.ends_with("fn") && before.len() < start && after.trim_start().starts_with('(') && !in_comment() {
                 let open = start + name.len() + spaces;
                 let close = text[open..].find(')').map_or(text.len(), |length| open + length);
                 return Self { name: span_of(text, start, name.chars().count()), text, params: open..close };
@@ -200,7 +226,8 @@ fn report_unknown_calls(script: &Script, sink: &Sink) {
 /// The types that a function's result can be seen to have; a branch that cannot be told adds none.
 pub fn result_types(script: &Script, function: &Function, type_of: &dyn Fn(&str) -> Option<Type>) -> Vec<Type> {
     let locals = function.params.iter().filter_map(|param| Some((param.name.clone(), type_of(&param.fact)?))).collect();
-    let mut inference = Inference { script, locals, returned: Vec::new(), depth: 0 };
+    let budget = Cell::new(MAX_STEPS);
+    let mut inference = Inference { script, locals, returned: Vec::new(), depth: 0, budget: &budget };
     let mut types = inference.statements(&function.body);
     types.append(&mut inference.returned);
     types.sort_unstable_by_key(|found| found.as_str());
@@ -210,12 +237,15 @@ pub fn result_types(script: &Script, function: &Function, type_of: &dyn Fn(&str)
 
 /// Calls of helpers are followed this deep.
 const MAX_HELPER_DEPTH: usize = 8;
+/// Statements and expressions looked at for one function: helpers that call each other many times multiply them.
+const MAX_STEPS: usize = 20_000;
 
 struct Inference<'a> {
     script: &'a Script,
     locals: BTreeMap<String, Type>,
     returned: Vec<Type>,
     depth: usize,
+    budget: &'a Cell<usize>,
 }
 
 impl Inference<'_> {
@@ -227,7 +257,15 @@ impl Inference<'_> {
         last
     }
 
+    /// Whether there is a step left; none left means that no type can be told.
+    fn step(&self) -> bool {
+        self.budget.get().checked_sub(1).inspect(|left| self.budget.set(*left)).is_some()
+    }
+
     fn statement(&mut self, statement: &Stmt) -> Vec<Type> {
+        if !self.step() {
+            return Vec::new();
+        }
         match statement {
             Stmt::Expr(expr) => self.expr(expr),
             Stmt::FnCall(call, _) => self.call(call),
@@ -254,6 +292,9 @@ impl Inference<'_> {
     }
 
     fn expr(&mut self, expr: &Expr) -> Vec<Type> {
+        if !self.step() {
+            return Vec::new();
+        }
         match expr {
             Expr::BoolConstant(..) | Expr::And(..) | Expr::Or(..) => vec![Type::Bool],
             Expr::IntegerConstant(..) => vec![Type::Integer],
@@ -304,7 +345,7 @@ impl Inference<'_> {
             .zip(arguments.collect::<Vec<_>>())
             .filter_map(|(param, types)| Some((param.name.clone(), (types.len() == 1).then(|| types[0])?)))
             .collect();
-        let mut inner = Inference { script, locals, returned: Vec::new(), depth: self.depth + 1 };
+        let mut inner = Inference { script, locals, returned: Vec::new(), depth: self.depth + 1, budget: self.budget };
         let mut types = inner.statements(&function.body);
         types.append(&mut inner.returned);
         types

@@ -76,6 +76,7 @@ codes! {
     AggregateCycle = "aggregate-cycle", "what an aggregate counts depends on the aggregate itself";
     UnknownRegime = "unknown-regime", "the active customs regime has no file";
     StrayFile = "stray-file", "a file lies where no kind of rule file belongs";
+    TooLarge = "too-large", "a file, list or chain is larger than any rule pack needs";
     MissingFile = "missing-file", "a file that every pack needs is absent";
 }
 
@@ -167,13 +168,29 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// Findings beyond which nobody reads on; a flood must not fill the memory.
+const MAX_FINDINGS: usize = 500;
+/// Letters of a message; names and values come from files and may be of any length.
+const MAX_LETTERS: usize = 400;
+
 /// Collects findings while a pack is read, so that one fault does not hide the next.
 #[derive(Debug, Default)]
 pub struct Sink(RefCell<Vec<Diagnostic>>);
 
 impl Sink {
-    pub fn report(&self, diagnostic: Diagnostic) {
-        self.0.borrow_mut().push(diagnostic);
+    pub fn report(&self, mut diagnostic: Diagnostic) {
+        let mut found = self.0.borrow_mut();
+        // errors and warnings apart: a flood of warnings must not hide an error
+        if found.iter().filter(|earlier| earlier.severity == diagnostic.severity).count() < MAX_FINDINGS {
+            diagnostic.message = shown(&diagnostic.message, MAX_LETTERS);
+            diagnostic.help = diagnostic.help.map(|help| shown(&help, MAX_LETTERS));
+            found.push(diagnostic);
+        }
+    }
+
+    /// Whether there is no room for another error: who searches for one at a cost may stop.
+    pub fn is_full(&self) -> bool {
+        self.0.borrow().iter().filter(|found| found.severity == Severity::Error).count() >= MAX_FINDINGS
     }
 
     pub fn error(&self, code: Code, place: &Place, message: impl Into<String>) {
@@ -182,23 +199,54 @@ impl Sink {
 
     /// The findings by file and line, each once, with the text of its line.
     pub fn finish(self, line_of: impl Fn(&str, usize) -> Option<String>) -> Diagnostics {
+        let full = self.is_full();
         let mut found = self.0.into_inner();
         found.sort_by(|left, right| (&left.place, left.code, &left.message).cmp(&(&right.place, right.code, &right.message)));
         found.dedup();
+        if full && let Some(last) = found.last().cloned() {
+            let message = format!("more than {MAX_FINDINGS} findings: mend these first");
+            found.push(Diagnostic { message, help: None, ..Diagnostic::error(Code::TooLarge, last.place, "") });
+        }
         for diagnostic in &mut found {
             if diagnostic.place.span.line > 0 {
-                diagnostic.snippet = line_of(&diagnostic.place.file, diagnostic.place.span.line);
+                let line = line_of(&diagnostic.place.file, diagnostic.place.span.line);
+                diagnostic.snippet = line.map(|line| shown(&line, MAX_LETTERS));
             }
         }
         Diagnostics(found)
     }
 }
 
+/// A text as it may be shown: not endless, and without control characters, which could steer a terminal.
+fn shown(text: &str, letters: usize) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(letters)
+        .map(|letter| if letter.is_control() && letter != '\t' || is_invisible(letter) { '\u{fffd}' } else { letter })
+        .collect();
+    if text.chars().nth(letters).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Letters that turn the reading direction or take no room, so that a text looks like another.
+const fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Names longer than this have no neighbour; the distance costs time and memory by the product of both lengths.
+const MAX_COMPARED: usize = 64;
+
 /// "did you mean": the known name nearest to a mistyped one.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > MAX_COMPARED {
+        return None;
+    }
     let limit = (name.chars().count() / 3).max(1);
     known
         .into_iter()
+        .filter(|candidate| candidate.len() <= MAX_COMPARED)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
@@ -219,6 +267,22 @@ mod tests {
             text,
             "error[unknown-fact]: no fact is called buy_pirce\n  --> facts/buy.rhai:12:9\n   |\n12 | fn cost(buy_pirce) {\n   |         ^^^\n   = help: did you mean buy_price"
         );
+    }
+
+    #[test]
+    fn a_flood_of_findings_ends_and_no_text_steers_the_terminal() {
+        let sink = Sink::default();
+        for line in 1..10_000 {
+            let place = Place { file: "facts/a.rhai".into(), span: Span { line, column: 1, length: 1 } };
+            sink.error(Code::UnknownFact, &place, format!("{}\u{1b}[2J\u{202e}{}", line, "x".repeat(10_000)));
+        }
+        assert!(sink.is_full());
+        let found = sink.finish(|_, _| Some("\u{7}".repeat(3))).0;
+        assert_eq!(found.len(), MAX_FINDINGS + 1);
+        assert_eq!(found.last().map(|last| last.code), Some(Code::TooLarge));
+        let letters = found.iter().flat_map(|fault| fault.message.chars().chain(fault.snippet.iter().flat_map(|text| text.chars())));
+        assert!(letters.clone().all(|letter| !letter.is_control() && letter != '\u{202e}'));
+        assert!(found.iter().all(|fault| fault.message.chars().count() <= MAX_LETTERS + 1));
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! Facts in, facts out, as JSON: what `rules eval` does with one line.
 
+use std::fmt;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 use serde_json::{Map, Number, Value as Json};
 
 use super::{
@@ -48,6 +54,36 @@ pub enum EvalError {
     Fault(String),
 }
 
+/// The facts of a line, each once: of two values for one fact, nobody could tell which was meant.
+struct Given(Map<String, Json>);
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(GivenVisitor)
+    }
+}
+
+struct GivenVisitor;
+
+impl<'de> Visitor<'de> for GivenVisitor {
+    type Value = Given;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of facts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Given, A::Error> {
+        let mut facts = Map::new();
+        while let Some((name, value)) = entries.next_entry::<String, Json>()? {
+            if facts.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("\"{name}\" stands there twice")));
+            }
+            facts.insert(name, value);
+        }
+        Ok(Given(facts))
+    }
+}
+
 fn fact_of(pack: &Pack, name: &str) -> Result<FactId, EvalError> {
     pack.graph.id(name).ok_or_else(|| EvalError::UnknownFact {
         name: name.to_owned(),
@@ -79,7 +115,7 @@ impl<'p> Question<'p> {
     /// # Errors
     /// A line that is no object, an unknown fact, a value that its fact cannot have, or a rule that failed.
     pub fn answer(&self, line: &str) -> Result<Map<String, Json>, EvalError> {
-        let facts: Map<String, Json> = serde_json::from_str(line).map_err(|error| EvalError::NotAnObject(error.to_string()))?;
+        let Given(facts) = serde_json::from_str(line).map_err(|error| EvalError::NotAnObject(error.to_string()))?;
         let mut evaluation = Evaluation::new(self.pack);
         for (id, value) in &self.defaults {
             evaluation.set(*id, value.clone())?;

@@ -8,6 +8,7 @@ use super::{
     ast::{self, Script},
     diagnostic::{Code, Diagnostic, Place, Sink, Span, nearest},
     facts::{INPUTS, Input, Stage},
+    names,
     params::{Figure, Parameter},
     tables::Table,
     units::Unit,
@@ -15,6 +16,11 @@ use super::{
 };
 use crate::domain::money::Currency;
 use keys::{band_currencies, cost_currencies};
+
+/// Facts that a pack may have.
+const MAX_FACTS: usize = 5_000;
+/// Facts that may rest on each other in a row: computing the last takes so many calls within each other.
+const MAX_CHAIN: usize = 200;
 
 /// A fact's position in [`Graph::facts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,7 +116,9 @@ impl Graph {
         let found = self.id(name);
         if found.is_none() {
             let fault = Diagnostic::error(Code::UnknownFact, place.clone(), format!("no fact is called \"{name}\""));
-            sink.report(match nearest(name, self.names.keys().map(String::as_str)) {
+            // the search goes through every name
+            let near = if sink.is_full() { None } else { nearest(name, self.names.keys().map(String::as_str)) };
+            sink.report(match near {
                 Some(near) => fault.with_help(format!("did you mean `{near}`?")),
                 None => fault.with_help("`tcg-radar rules facts` lists every fact"),
             });
@@ -144,6 +152,7 @@ impl Graph {
         graph.declare(parts, sink);
         graph.connect(parts, sink);
         if let Some(order) = graph.order(sink) {
+            graph.report_long_chain(&order, sink);
             graph.infer(&order, parts);
         }
         for (table, definition) in parts.tables.iter().enumerate() {
@@ -153,6 +162,16 @@ impl Graph {
     }
 
     fn add(&mut self, fact: Fact, sink: &Sink) {
+        if let Some(place) = &fact.place {
+            if self.facts.len() >= MAX_FACTS {
+                sink.error(Code::TooLarge, place, format!("the pack has more than {MAX_FACTS} facts"));
+                return;
+            }
+            if let Some((message, help)) = names::fault(&fact.name) {
+                sink.report(Diagnostic::error(Code::BadValue, place.clone(), message).with_help(help));
+                return;
+            }
+        }
         if let Some(existing) = self.id(&fact.name) {
             let place = fact.place.clone().unwrap_or_else(|| Place { file: "input".into(), span: Span::default() });
             let existing = self.fact(existing);
@@ -300,6 +319,23 @@ impl Graph {
             }
         }
         acyclic.then_some(order)
+    }
+
+    /// Reports the first fact that rests on too long a chain of others.
+    fn report_long_chain(&self, order: &[FactId], sink: &Sink) {
+        let mut lengths = vec![0_usize; self.facts.len()];
+        for id in order {
+            let fact = self.fact(*id);
+            let length = 1 + fact.reads.iter().map(|read| lengths[read.fact.0]).max().unwrap_or(0);
+            lengths[id.0] = length;
+            if length > MAX_CHAIN
+                && let Some(place) = &fact.place
+            {
+                let message = format!("\"{}\" rests on a chain of more than {MAX_CHAIN} facts", fact.name);
+                sink.report(Diagnostic::error(Code::TooLarge, place.clone(), message).with_help("compute it from fewer steps"));
+                return;
+            }
+        }
     }
 
     fn report_circle(&self, circle: &[FactId], sink: &Sink) {

@@ -209,7 +209,9 @@ fn ratio<A: Number, B: Number>(left: A, right: B, places: i64) -> Outcome<Decima
 fn register_functions(engine: &mut Engine) {
     engine
         .register_fn("round_half_up", |number: Decimal, places: i64| -> Outcome<Decimal> { Ok(round_half_up(number, places_of(places)?)) })
-        .register_fn("round_half_up", |number: i64, _places: i64| Decimal::from(number));
+        .register_fn("round_half_up", |number: i64, places: i64| -> Outcome<Decimal> {
+            places_of(places).map(|_| Decimal::from(number))
+        });
     engine
         .register_fn("cents", |number: Decimal| round_half_up(number, 2))
         .register_fn("cents", |number: i64| Decimal::from(number))

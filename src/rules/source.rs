@@ -13,8 +13,12 @@ use super::diagnostic::{Code, Place, Sink, Span};
 
 /// Bytes that one rule file may have.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Bytes of all files together.
+pub const MAX_PACK_BYTES: u64 = 8 << 20;
 /// Files that a pack may have.
 pub const MAX_FILES: usize = 2_000;
+/// Names that the folder may hold: whoever points at a whole disk by mistake must not wait for it to be walked.
+const MAX_ENTRIES: usize = 20_000;
 
 /// A pack's text, by path relative to its root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,14 +30,17 @@ impl PackSource {
     /// Reads every `.yaml` and `.rhai` file below `root`, but not its tests. Faults go to `sink`.
     pub fn read(root: &Path, sink: &Sink) -> Self {
         let mut source = Self::default();
-        let refuse = |path: &Path, message: String| {
-            sink.error(Code::UnreadableFile, &Place { file: relative(root, path), span: Span::default() }, message);
+        let report = |code: Code, path: &Path, message: String| {
+            sink.error(code, &Place { file: relative(root, path), span: Span::default() }, message);
         };
+        let refuse = |path: &Path, message: String| report(Code::UnreadableFile, path, message);
+        let too_large = |path: &Path, message: String| report(Code::TooLarge, path, message);
         let Ok(canonical) = root.canonicalize() else {
             refuse(root, format!("there is no folder {}", root.display()));
             return source;
         };
         let mut folders = vec![root.to_owned()];
+        let (mut entries_left, mut bytes_left) = (MAX_ENTRIES, MAX_PACK_BYTES);
         while let Some(folder) = folders.pop() {
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
@@ -44,6 +51,11 @@ impl PackSource {
             };
             for entry in entries.filter_map(Result::ok) {
                 let path = entry.path();
+                let Some(left) = entries_left.checked_sub(1) else {
+                    too_large(root, format!("the folder holds more than {MAX_ENTRIES} names: is it a folder of rules?"));
+                    return source;
+                };
+                entries_left = left;
                 if is_hidden(&path) || (folder == root && entry.file_name() == "tests") {
                     continue;
                 }
@@ -55,13 +67,20 @@ impl PackSource {
                     Ok(kind) if kind.is_dir() => folders.push(path),
                     Ok(kind) if !kind.is_file() => refuse(&path, "it is not a regular file".to_owned()),
                     Ok(_) if !is_rule_file(&path) => {}
-                    Ok(kind) if kind.len() > MAX_FILE_BYTES => refuse(&path, format!("it is larger than {MAX_FILE_BYTES} bytes")),
+                    Ok(kind) if kind.len() > MAX_FILE_BYTES => too_large(&path, format!("it is larger than {MAX_FILE_BYTES} bytes")),
                     Ok(_) if source.files.len() >= MAX_FILES => {
-                        refuse(root, format!("the folder holds more than {MAX_FILES} rule files"));
+                        too_large(root, format!("the folder holds more than {MAX_FILES} rule files"));
                         return source;
                     }
-                    Ok(_) => match read_capped(&path) {
-                        Ok(text) => drop(source.files.insert(relative(root, &path), text.into())),
+                    Ok(kind) if kind.len() > bytes_left => {
+                        too_large(root, format!("the rule files are larger than {MAX_PACK_BYTES} bytes together"));
+                        return source;
+                    }
+                    Ok(kind) => match read_capped(&path) {
+                        Ok(text) => {
+                            bytes_left -= kind.len();
+                            source.files.insert(relative(root, &path), text.into());
+                        }
                         Err(error) => refuse(&path, format!("it cannot be read: {error}")),
                     },
                     Err(error) => refuse(&path, format!("it cannot be read: {error}")),
@@ -104,7 +123,8 @@ impl PackSource {
 fn relative(root: &Path, path: &Path) -> Arc<str> {
     let relative = path.strip_prefix(root).unwrap_or(path);
     let relative = if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative.to_owned() };
-    relative.to_string_lossy().replace('\\', "/").into()
+    // a name may steer the terminal that shows it
+    relative.to_string_lossy().replace('\\', "/").replace(char::is_control, "\u{fffd}").into()
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -115,12 +135,15 @@ fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "yaml" || ending == "rhai")
 }
 
-/// Reads at most the cap, whatever the size was a moment ago.
+/// Reads a file whose size may have grown since it was asked for.
 fn read_capped(path: &Path) -> io::Result<String> {
     use io::Read;
     let mut text = String::new();
-    fs::File::open(path)?.take(MAX_FILE_BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= MAX_FILE_BYTES) {
+        return Ok(text);
+    }
+    Err(io::Error::other("it is being written to"))
 }
 
 #[cfg(test)]

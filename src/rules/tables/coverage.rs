@@ -21,11 +21,20 @@ pub enum Axis {
     Date,
 }
 
-/// Combinations beyond which the search for gaps is given up; no shipped table comes near.
-const MAX_COMBINATIONS: usize = 500_000;
+/// Rows times combinations beyond which the search for gaps is given up; no shipped table comes near.
+const MAX_STEPS: usize = 20_000_000;
+/// Rows of one table, and values written in its keys; every row is compared with every other.
+const MAX_ROWS: usize = 2_000;
+const MAX_KEY_VALUES: usize = 20_000;
 
 /// Reports overlapping rows, and keys that no row covers unless the table says `otherwise`.
 pub fn check(table: &Table, axes: &[Axis], sink: &Sink) {
+    let values = table.rows.iter().flat_map(|row| &row.cells).map(|cell| members_of(cell).len()).sum::<usize>();
+    if table.rows.len() > MAX_ROWS || values > MAX_KEY_VALUES {
+        let message = format!("{} has more than {MAX_ROWS} rows or {MAX_KEY_VALUES} values in its keys", table.name);
+        sink.report(Diagnostic::error(Code::TooLarge, table.place.clone(), message).with_help("split it by a key"));
+        return;
+    }
     let overlapping = report_overlaps(table, sink);
     if table.otherwise.is_none() && !overlapping {
         report_gap(table, axes, sink);
@@ -35,6 +44,9 @@ pub fn check(table: &Table, axes: &[Axis], sink: &Sink) {
 fn report_overlaps(table: &Table, sink: &Sink) -> bool {
     let mut found = false;
     for (index, row) in table.rows.iter().enumerate() {
+        if sink.is_full() {
+            break;
+        }
         for earlier in &table.rows[..index] {
             if row.cells.iter().zip(&earlier.cells).all(|(left, right)| meet(left, right)) {
                 found = true;
@@ -83,7 +95,7 @@ enum Atom {
 fn report_gap(table: &Table, axes: &[Axis], sink: &Sink) {
     let atoms: Vec<Vec<Atom>> = axes.iter().enumerate().map(|(index, axis)| atoms_of(table, index, axis)).collect();
     let combinations = atoms.iter().map(Vec::len).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX);
-    if combinations > MAX_COMBINATIONS {
+    if combinations.saturating_mul(table.rows.len().max(1)) > MAX_STEPS {
         let fault = Diagnostic::error(Code::TableGap, table.place.clone(), format!("{} is too large to be proved complete", table.name));
         sink.report(fault.with_help("say what holds where no row matches: `otherwise: unknown`, or a mapping of columns"));
         return;
@@ -156,18 +168,24 @@ fn numbers<'a>(
         return vec![Atom::Number(Decimal::ZERO, "of any value".into())];
     };
     if min.is_none() {
-        atoms.push(Atom::Number(first - Decimal::ONE, format!("below {}", show(first))));
+        atoms.extend(first.checked_sub(Decimal::ONE).map(|below| Atom::Number(below, format!("below {}", show(first)))));
     }
     for (position, cut) in cuts.iter().enumerate() {
         atoms.push(Atom::Number(*cut, format!("= {}", show(*cut))));
         if let Some(next) = cuts.get(position + 1) {
-            atoms.push(Atom::Number((cut + next) / Decimal::TWO, format!("between {} and {}", show(*cut), show(*next))));
+            atoms.extend(between(*cut, *next).map(|middle| Atom::Number(middle, format!("between {} and {}", show(*cut), show(*next)))));
         }
     }
     if max.is_none() {
-        atoms.push(Atom::Number(last + Decimal::ONE, format!("above {}", show(last))));
+        atoms.extend(last.checked_add(Decimal::ONE).map(|above| Atom::Number(above, format!("above {}", show(last)))));
     }
     atoms
+}
+
+/// A number strictly between two; `None` if no decimal lies there.
+fn between(low: Decimal, high: Decimal) -> Option<Decimal> {
+    let middle = (low / Decimal::TWO).checked_add(high / Decimal::TWO)?;
+    (low < middle && middle < high).then_some(middle)
 }
 
 impl Atom {

@@ -45,6 +45,12 @@ pub struct FolderFile {
 /// Row fields that say something about the row itself.
 const ABOUT: [&str; 3] = ["source", "verified", "note"];
 
+/// Fields that a row of a folder may have, those of its file among them. All are copied into each row, so that without
+/// a bound a file of 1 MB could fill the memory.
+const MAX_FIELDS: usize = 64;
+/// Rows that a folder may have; every table that reads the folder looks at all.
+const MAX_FOLDER_ROWS: usize = 5_000;
+
 /// Reads one file of a folder into it.
 pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
     let Some(fields) = root.fields(sink, "the file") else { return };
@@ -57,11 +63,19 @@ pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folde
         _ => None,
     });
     folder.files.push(FolderFile { file: file.clone(), auto_from, fields: texts.collect() });
+    if folder.rows.len() + rows.len() > MAX_FOLDER_ROWS {
+        sink.error(Code::TooLarge, fields.place, format!("the files of this folder have more than {MAX_FOLDER_ROWS} rows"));
+        return;
+    }
     for row in rows {
         let Data::Mapping(own) = &row.data else {
             sink.error(Code::WrongShape, &row.place, "a row must be a mapping");
             continue;
         };
+        if own.len() + inherited.len() > MAX_FIELDS {
+            sink.error(Code::TooLarge, &row.place, format!("a row has more than {MAX_FIELDS} fields, those of its file among them"));
+            return;
+        }
         let missing = inherited.iter().filter(|(key, _)| !own.iter().any(|(name, _)| name.name == key.name));
         let fields = own.iter().chain(missing.copied()).cloned().collect();
         folder.rows.push(RawRow { fields, place: row.place.clone() });

@@ -36,7 +36,7 @@ pub trait Progress: Send + Sync {
 pub fn walk(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
     let mut files = Vec::new();
     for path in paths {
-        let unreadable = |source| ImportError::Path { path: path.clone(), source };
+        let unreadable = |fault| ImportError::Path { path: path.clone(), fault };
         if path.as_os_str() == "-" || !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
             files.push(path.clone());
             continue;
@@ -61,8 +61,8 @@ pub fn walk(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
 pub enum ImportError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("cannot read {}: {source}", path.display())]
-    Path { path: PathBuf, source: std::io::Error },
+    #[error("cannot read {}: {fault}", path.display())]
+    Path { path: PathBuf, fault: std::io::Error },
     #[error("the reading thread died: {0}")]
     Reader(#[from] tokio::task::JoinError),
 }

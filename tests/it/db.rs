@@ -17,10 +17,10 @@ use tcg_radar::{
 
 use crate::cluster::{Database, quiet, refusal};
 
-const NEWEST: i64 = 10;
+const NEWEST: i64 = 11;
 
 /// Rows for the tables of each step, in the shape that they have after it.
-const DATA: [&str; 10] = [
+const DATA: [&str; 11] = [
     "INSERT INTO market_prices (card_id, source, price_usd, price_eur, condition) VALUES ('sv1-25', 'justtcg', 22.00, 8.00, 'NM');
      INSERT INTO card_metadata (card_id, name, set_code, regulation_mark) VALUES ('sv1-25', 'Magnezone', 'sv1', 'G');
      INSERT INTO user_profiles (id, telegram_chat_id, country) VALUES ('00000000-0000-0000-0000-00000000000a', 1, 'US');",
@@ -65,6 +65,9 @@ const DATA: [&str; 10] = [
          '00000000-0000-0000-0000-0000000000e1', 'abc', 'signal', '{}', now());
      INSERT INTO scan_reasons VALUES ('00000000-0000-0000-0000-0000000000e1', '00000000-0000-0000-0000-00000000000a', 'eu_us', 'STALE', 3);
      UPDATE signals SET margin_pct = 123456.78;",
+    "INSERT INTO market_products VALUES ('cardmarket', '271439', 'Booster', 'Pokémon Booster', '1521', NULL, now());
+     UPDATE card_sets SET vendor_updated_at = now();
+     SELECT rekey_product_series(ARRAY['tcgcsv']);",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

@@ -40,8 +40,8 @@ ALTER TABLE price_history RENAME TO price_history_guide;
 ALTER INDEX price_history_pkey RENAME TO price_history_guide_pkey;
 
 -- Append-only: a changed observation is a new revision. observed_at is the source's clock, known_at when we could first
--- have known, recorded_at our write. No foreign key: no role may delete a series, and checking it for each row would
--- slow an import of millions by a fifth.
+-- have known, recorded_at our write. No foreign key: no role may delete a series, and a check for each row would be paid
+-- by every import of millions.
 CREATE TABLE price_history (
     series_id     integer NOT NULL,
     observed_at   timestamptz NOT NULL,

@@ -12,6 +12,7 @@ mod db;
 pub mod exit;
 mod import;
 mod rules;
+mod scan;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -29,10 +30,12 @@ struct Cli {
 enum Command {
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
-    /// Store cards, prices, ids and rates from files.
-    Import(import::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(rules::Args),
+    /// Judge every card for every tenant.
+    Scan(scan::Args),
+    /// Store cards, prices, ids and rates from files.
+    Import(import::Args),
     /// Tenants.
     User(user::Args),
 }
@@ -64,10 +67,19 @@ pub fn main() -> Exit {
     match run(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", causes(&error));
             Exit::of(&error)
         }
     }
+}
+
+/// An error with its causes, each once: some texts quote their cause already.
+fn causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.contains(&cause) {
+        true => text,
+        false if text.is_empty() => cause,
+        false => format!("{text}: {cause}"),
+    })
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -76,8 +88,9 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Db(args) => db::run(&global, args).await,
-            Command::Import(args) => import::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, args),
+            Command::Import(args) => import::run(&global, args).await,
+            Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
         }
     })
@@ -127,6 +140,12 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_cause_that_is_quoted_already_is_not_repeated() {
+        let error = anyhow::anyhow!("permission denied").context("cannot read x: permission denied").context("while starting");
+        assert_eq!(causes(&error), "while starting: cannot read x: permission denied");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -52,13 +52,14 @@ pub struct Rules {
 }
 
 impl Config {
-    /// Reads the process's environment over `.env` of the working folder.
+    /// Reads the process's environment over `.env` of the working folder. A variable that the process has set to nothing
+    /// hides the file's.
     ///
     /// # Errors
     /// An unreadable `.env`, or a variable with a value that it cannot have.
     pub fn from_env() -> Result<Self, ConfigError> {
         let file = read_dotenv()?;
-        Self::from_lookup(|name| std::env::var(name).ok().filter(|value| !value.is_empty()).or_else(|| file.get(name).cloned()))
+        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
 
     /// Reads from any source of variables. Empty means unset; an inline comment is not part of a value.

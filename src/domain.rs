@@ -3,6 +3,8 @@
 pub mod book;
 pub mod card;
 pub mod condition;
+pub mod decision;
+pub mod live_rate;
 pub mod market;
 pub mod money;
 pub mod observation;

@@ -9,6 +9,7 @@
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
 //! | [`ingest`] | the loop that brings what sources say into the store |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
+//! | [`scan`] | the loop that judges every route for every tenant |
 //! | [`simulate`] | a simulated market that knows its own faults and deals |
 //! | [`sources`] | other people's files and feeds, one file a format |
 //! | [`store`] | the database: roles and tables |
@@ -19,6 +20,7 @@ pub mod config;
 pub mod domain;
 pub mod ingest;
 pub mod rules;
+pub mod scan;
 pub mod simulate;
 pub mod sources;
 pub mod store;

@@ -13,6 +13,7 @@ mod rates;
 pub mod sellers;
 mod truth;
 mod walk;
+mod write;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -23,12 +24,14 @@ use crate::domain::{
     money::{DailyRate, Rates},
     observation::end_of_day,
     product::CardProduct,
+    profile::Tier,
 };
 use catalogue::{Item, ReleasedSet, item, product_id};
 use feeds::Batches;
 use plan::{CardPlan, Role};
 use sellers::Seller;
 pub use truth::{FaultKind, Opportunity, Planted};
+pub use write::{Progress, WriteError, write};
 
 /// Who says which product is which card.
 const SOURCE: &str = "simulated";
@@ -41,7 +44,8 @@ fn cents(micros: i64) -> Decimal {
     Decimal::new(dice::ratio(micros, 1, MICROS_A_CENT), 2)
 }
 
-/// A day on which one feed is wrong about a quarter of its cards by a factor of four and more.
+/// A day on which one feed is wrong about a quarter of its cards by a factor of five and more. Cards with fewer than ten
+/// days of history are spared: nothing could tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadScrape {
     pub market: Market,
@@ -143,7 +147,9 @@ pub struct Tenant {
     pub telegram_chat_id: i64,
     /// ISO 3166 alpha-2.
     pub country: &'static str,
-    pub tier: &'static str,
+    pub tier: Tier,
+    /// A preset of `profiles/`.
+    pub preset: &'static str,
 }
 
 /// A market from one seed.
@@ -239,11 +245,16 @@ impl Simulation {
         product_id(market, index)
     }
 
-    /// Tenants of four countries and all plans.
+    /// Tenants of four countries, each with the preset of its kind of reseller.
     pub fn tenants(&self) -> impl Iterator<Item = Tenant> {
         (0..self.parameters.tenants).map(|number| {
-            let (country, tier) = [("US", "shop"), ("DE", "pro"), ("GB", "trader"), ("SG", "pro")][(number % 4) as usize];
-            Tenant { telegram_chat_id: 9_000_000_001 + i64::from(number), country, tier }
+            let (country, tier, preset) = match number % 4 {
+                0 => ("US", Tier::Shop, "us_tcgplayer_eu_forwarder"),
+                1 => ("DE", Tier::Pro, "de_cardmarket_us_forwarder"),
+                2 => ("GB", Tier::Trader, "uk_reseller"),
+                _ => ("SG", Tier::Pro, "sea_owner"),
+            };
+            Tenant { telegram_chat_id: 9_000_000_001 + i64::from(number), country, tier, preset }
         })
     }
 

@@ -10,6 +10,7 @@ mod cardmarket_products;
 mod crosswalk;
 mod dual_csv;
 mod ecb;
+pub mod exchangerate_api;
 mod figure;
 mod input;
 mod json;

@@ -17,6 +17,7 @@ mod error;
 mod migrate;
 pub mod prices;
 pub mod rates;
+pub mod scans;
 pub mod server;
 mod tx;
 pub mod users;

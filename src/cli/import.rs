@@ -92,10 +92,42 @@ impl Progress for Bars {
     }
 }
 
+/// Files of one kind beyond which they share a row of the table.
+const ALONE: usize = 8;
+
+/// Adds up the files of a kind that has many; the others keep a row each.
+fn rows(reports: &[FileReport]) -> Vec<FileReport> {
+    let key = |report: &FileReport| (report.kind, report.refused_whole.is_some());
+    let mut rows: Vec<FileReport> = Vec::new();
+    let mut summed: Vec<(Option<&'static str>, bool)> = Vec::new();
+    for report in reports {
+        let alike: Vec<&FileReport> = reports.iter().filter(|other| key(other) == key(report)).collect();
+        if alike.len() <= ALONE {
+            rows.push(report.clone());
+        } else if !summed.contains(&key(report)) {
+            summed.push(key(report));
+            rows.push(FileReport {
+                file: format!("{} files", alike.len()),
+                kind: report.kind,
+                read: alike.iter().map(|one| one.read).sum(),
+                stored: alike.iter().map(|one| one.stored).sum(),
+                changed: alike.iter().map(|one| one.changed).sum(),
+                unchanged: alike.iter().map(|one| one.unchanged).sum(),
+                skipped: [("", alike.iter().flat_map(|one| one.skipped.values()).sum())].into(),
+                refused_whole: report.refused_whole.clone(),
+                refused_rows: alike.iter().map(|one| one.refused_rows).sum(),
+                took: alike.iter().map(|one| one.took).sum(),
+                ..FileReport::default()
+            });
+        }
+    }
+    rows
+}
+
 fn pretty(reports: &[FileReport]) -> String {
-    let rows = reports.iter().map(|report| {
+    let rows = rows(reports).into_iter().map(|report| {
         vec![
-            report.file.clone(),
+            report.file,
             report.kind.unwrap_or("?").to_owned(),
             report.read.to_string(),
             report.stored.to_string(),
@@ -109,10 +141,14 @@ fn pretty(reports: &[FileReport]) -> String {
     let mut text = table(&["file", "kind", "read", "stored", "changed", "unchanged", "skipped", "refused", "time"], rows);
     text.push('\n');
     // Writing into a String cannot fail.
+    let mut whole: Vec<(&str, Vec<&str>)> = Vec::new();
     for report in reports {
         let file = &report.file;
         if let Some(reason) = &report.refused_whole {
-            let _ = write!(text, "\n{file}: refused whole, nothing of it is stored: {reason}");
+            match whole.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, files)) => files.push(file),
+                None => whole.push((reason, vec![file])),
+            }
         }
         for (reason, rows) in &report.skipped {
             let _ = write!(text, "\n{file}: {rows} rows skipped: {reason}");
@@ -123,6 +159,12 @@ fn pretty(reports: &[FileReport]) -> String {
         if report.rekeyed > 0 {
             let _ = write!(text, "\n{file}: {} price series now belong to their product", report.rekeyed);
         }
+    }
+    for (reason, files) in whole {
+        let more = files.len().saturating_sub(3);
+        let named = files.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = write!(text, "\n{named}{and_more}: refused whole, nothing of it is stored: {reason}");
     }
     text
 }
@@ -151,13 +193,34 @@ mod tests {
         };
         let bad = FileReport { file: "page.html".into(), refused_whole: Some("it is a web page".into()), ..FileReport::default() };
         insta::assert_snapshot!(pretty(&[good, bad]), @r#"
-         file         kind             read   stored   changed   unchanged   skipped   refused   time
-         prices.csv   long price CSV   12     7        1         1           2         1         1.2 s
-         page.html    ?                0      0        0         0           0         whole     0.0 s
+         file        kind            read  stored  changed  unchanged  skipped  refused  time
+         prices.csv  long price CSV  12    7       1        1          2        1        1.2 s
+         page.html   ?               0     0       0        0          0        whole    0.0 s
 
         prices.csv: 2 rows skipped: no price
         prices.csv: 1 rows refused: "x" is not a number (line 5)
         page.html: refused whole, nothing of it is stored: it is a web page
         "#);
+    }
+
+    #[test]
+    fn many_files_of_a_kind_share_a_row_and_a_reason() {
+        let cards = |number: u64| FileReport {
+            file: format!("{number}.json"),
+            kind: Some("cards"),
+            read: number,
+            stored: number,
+            ..FileReport::default()
+        };
+        let mut reports: Vec<FileReport> = (1..=9).map(cards).collect();
+        reports.extend((1..=9).map(|number| FileReport {
+            file: format!("deck{number}"),
+            refused_whole: Some("a deck".into()),
+            ..FileReport::default()
+        }));
+        let text = pretty(&reports);
+        assert!(text.contains("9 files  cards  45    45"), "{text}");
+        assert!(text.contains("deck1, deck2, deck3 and 6 more: refused whole, nothing of it is stored: a deck"), "{text}");
+        assert_eq!(text.lines().count(), 5, "{text}");
     }
 }

@@ -65,7 +65,7 @@ pub struct PackArg {
 
 impl PackArg {
     /// Loads the pack.
-    pub fn load(&self) -> Result<Pack, Diagnostics> {
+    pub(super) fn load(&self) -> Result<Pack, Diagnostics> {
         Pack::load(&self.pack)
     }
 }

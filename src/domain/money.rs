@@ -75,7 +75,8 @@ pub struct RateOrigin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rates {
     pub usd_per_eur: Decimal,
-    pub gbp_per_eur: Decimal,
+    /// `None` where no source was asked for pounds.
+    pub gbp_per_eur: Option<Decimal>,
     pub origin: RateOrigin,
 }
 
@@ -95,30 +96,34 @@ pub struct DailyRate {
 pub const RATE_PLACES: u32 = 10;
 
 impl Rates {
-    fn per_eur(&self, currency: Currency) -> Decimal {
-        match currency {
-            Currency::Eur => Decimal::ONE,
-            Currency::Usd => self.usd_per_eur,
+    fn per_eur(&self, currency: Currency) -> Result<Decimal, RateError> {
+        let rate = match currency {
+            Currency::Eur => Some(Decimal::ONE),
+            Currency::Usd => Some(self.usd_per_eur),
             Currency::Gbp => self.gbp_per_eur,
+        };
+        match rate {
+            None => Err(RateError::Unknown(currency)),
+            Some(rate) if rate <= Decimal::ZERO => Err(RateError::NotPositive),
+            Some(rate) => Ok(rate),
         }
     }
 
     /// Units of `home` for one unit of `foreign`, unbuffered, rounded to [`RATE_PLACES`].
     ///
     /// # Errors
-    /// A rate that is zero or negative.
+    /// A rate that is unknown, zero or negative.
     pub fn market(&self, foreign: Currency, home: Currency) -> Result<Decimal, RateError> {
-        let (from, to) = (self.per_eur(foreign), self.per_eur(home));
-        if from <= Decimal::ZERO || to <= Decimal::ZERO {
-            return Err(RateError::NotPositive);
+        if foreign == home {
+            return Ok(Decimal::ONE);
         }
-        Ok(round_half_up(to / from, RATE_PLACES))
+        Ok(round_half_up(self.per_eur(home)? / self.per_eur(foreign)?, RATE_PLACES))
     }
 
     /// `home` to be paid per unit of `foreign`: the buffer makes the foreign cost dearer.
     ///
     /// # Errors
-    /// A rate that is zero or negative.
+    /// A rate that is unknown, zero or negative.
     pub fn cost(&self, foreign: Currency, home: Currency, buffer: Decimal) -> Result<Decimal, RateError> {
         let rate = self.market(foreign, home)?;
         if foreign == home {
@@ -130,7 +135,7 @@ impl Rates {
     /// `home` received per unit of `foreign`: the buffer makes the foreign proceeds smaller.
     ///
     /// # Errors
-    /// A rate that is zero or negative.
+    /// A rate that is unknown, zero or negative.
     pub fn proceeds(&self, foreign: Currency, home: Currency, buffer: Decimal) -> Result<Decimal, RateError> {
         let rate = self.market(foreign, home)?;
         if foreign == home {
@@ -149,6 +154,8 @@ impl Rates {
 pub enum RateError {
     #[error("an exchange rate must be above zero")]
     NotPositive,
+    #[error("nobody knows what one euro is in {0}: import the ECB's rates")]
+    Unknown(Currency),
 }
 
 #[cfg(test)]
@@ -165,7 +172,7 @@ mod tests {
     fn rates() -> Rates {
         Rates {
             usd_per_eur: d("1.08"),
-            gbp_per_eur: d("0.85"),
+            gbp_per_eur: Some(d("0.85")),
             origin: RateOrigin { date: NaiveDate::from_ymd_opt(2026, 2, 22).unwrap(), source: "test".into() },
         }
     }

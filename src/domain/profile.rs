@@ -2,11 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use chrono::Datelike;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    card::Card,
     condition::Grade,
     market::{Direction, Market, Zone, closed_set},
     money::Currency,
@@ -50,6 +52,19 @@ closed_set! {
         ModernCompetitive = "modern_competitive",
         Japanese = "japanese",
         Sealed = "sealed",
+    }
+}
+
+impl Category {
+    /// The category that a single card belongs to. Sealed products are no cards.
+    ///
+    /// Vintage are the sets that Wizards of the Coast published, the last of them in early 2003.
+    pub fn of(card: &Card) -> Option<Self> {
+        const LAST_VINTAGE_YEAR: i32 = 2003;
+        if card.set_release_date.is_some_and(|release| release.year() <= LAST_VINTAGE_YEAR) {
+            return Some(Self::Vintage);
+        }
+        (card.legality_standard.as_deref() == Some("Legal")).then_some(Self::ModernCompetitive)
     }
 }
 

@@ -138,6 +138,11 @@ impl<'p> Evaluation<'p> {
         Ok(())
     }
 
+    /// Marks a fact as faulty: whoever delivered it delivered something that it cannot be.
+    pub fn set_fault(&mut self, id: FactId, message: &str) {
+        self.slots[id.0] = self.fault(id, message);
+    }
+
     /// The fact's slot, computed if it was pending.
     pub fn slot(&mut self, id: FactId) -> &Slot {
         if matches!(self.slots[id.0], Slot::Pending) {

@@ -27,6 +27,15 @@ use super::{
 pub struct Gate {
     pub reason: Arc<str>,
     pub when: FactId,
+    /// Whose price the gate is about, so that a report can name the feed.
+    pub side: Option<Side>,
+}
+
+/// A side of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Buy,
+    Sell,
 }
 
 /// A remark on a route that passes.
@@ -285,7 +294,15 @@ impl<'a> Reader<'a> {
     fn gates(&self) -> Vec<Gate> {
         self.list("gates", true, |fields| {
             let (reason, when) = (fields.required_text("reason"), fields.required("when"));
-            Some(Gate { reason: reason?.into(), when: self.fact(when?, Type::Bool)? })
+            let side = fields.optional("side").and_then(|node| match node.text(self.sink, "side")? {
+                "buy" => Some(Side::Buy),
+                "sell" => Some(Side::Sell),
+                other => {
+                    self.sink.error(Code::BadValue, &node.place, format!("there is no side \"{other}\": use buy or sell"));
+                    None
+                }
+            });
+            Some(Gate { reason: reason?.into(), when: self.fact(when?, Type::Bool)?, side })
         })
     }
 

@@ -17,11 +17,10 @@ use crate::domain::{
     card::{Finish, Printing},
     market::Market,
     observation::{Activity, Observation, PriceKind, Subject},
+    product::{CARDMARKET_GUIDE, TCGCSV},
 };
 
-/// The feeds' names, as the rows carry them.
-pub const TCGCSV: &str = "tcgcsv";
-pub const CARDMARKET_GUIDE: &str = "cardmarket_price_guide";
+/// The names of what no importer reads yet, as the rows carry them.
 pub const TCGPLAYER_LISTINGS: &str = "tcgplayer_listings";
 pub const CARDMARKET_LISTINGS: &str = "cardmarket_listings";
 pub const ACTIVITY_FEED: &str = "poketrace";

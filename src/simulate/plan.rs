@@ -98,11 +98,13 @@ impl CardPlan {
 }
 
 /// Days at the end of the window over which a falling knife falls.
-pub const KNIFE_DAYS: i64 = 12;
+pub const KNIFE_DAYS: i64 = 13;
 /// Of those, the days by which Europe falls first.
-pub const KNIFE_LEAD: i64 = 4;
+pub const KNIFE_LEAD: i64 = 5;
 /// Days at the end of the window over which a card with momentum rises.
 pub const MOMENTUM_DAYS: i64 = 20;
+/// Days with a price that a card has before its price is made wrong.
+const PAST_DAYS: i64 = 10;
 const BOTH: [Market; 2] = [Market::Tcgplayer, Market::Cardmarket];
 
 /// Hands out cards that nothing was planned for yet.
@@ -142,12 +144,12 @@ pub fn plan(parameters: &Parameters, items: &mut [Item]) -> Vec<CardPlan> {
     let (outliers, stopped, gaps, priceless) = (count(25), count(20), count(80), count(40));
     if last >= KNIFE_DAYS {
         for index in take(&mut hand.dear, knives) {
-            items[index].base = dice.between(300, 800) * EURO;
+            items[index].base = dice.between(500, 1_000) * EURO;
             plans[index].role = Role::Knife;
         }
     }
     for index in take(&mut hand.dear, baits) {
-        items[index].base = dice.between(40, 150) * EURO;
+        items[index].base = dice.between(120, 250) * EURO;
         plans[index].role = Role::Bait;
     }
     for _ in 0..momenta {
@@ -168,7 +170,7 @@ pub fn plan(parameters: &Parameters, items: &mut [Item]) -> Vec<CardPlan> {
     }
     for (position, index) in take(&mut left, outliers).into_iter().enumerate() {
         // every third is on the last day, where it would signal
-        let day = if position % 3 == 0 { last } else { dice.between(0, last) };
+        let day = if position % 3 == 0 { last } else { dice.between(PAST_DAYS, last) };
         let fault = Fault { market: *dice.pick(&BOTH), defect: off(&mut dice, items[index].base), from: day, to: day };
         add_if_free(parameters, &mut plans[index], fault);
     }
@@ -194,14 +196,16 @@ fn take(pool: &mut Vec<usize>, count: usize) -> Vec<usize> {
 /// Two faults never meet, and none hides on a day without the feed: each must show.
 fn add_if_free(parameters: &Parameters, plan: &mut CardPlan, fault: Fault) {
     let silent = (fault.from..=fault.to).any(|day| parameters.feed_is_down(fault.market, day));
-    if !silent && plan.free(fault.market, fault.from, fault.to) {
+    // without a past even a careful eye takes a wrong price for the price
+    let early = matches!(fault.defect, Defect::Off(..)) && fault.from < plan.first_day + PAST_DAYS;
+    if !silent && !early && plan.free(fault.market, fault.from, fault.to) {
         plan.faults.push(fault);
     }
 }
 
-/// A factor of four at least: no honest price moves so far in a day. A cheap card only upwards, where whole cents show it.
+/// A factor of five at least: no honest price moves so far in a day. A cheap card only upwards, where whole cents show it.
 fn off(dice: &mut Dice, base: i64) -> Defect {
-    let factor = dice.between(4, 20);
+    let factor = dice.between(5, 20);
     if base < EURO || dice.chance(400) { Defect::Off(factor, 1) } else { Defect::Off(1, factor) }
 }
 
@@ -226,15 +230,15 @@ fn spreads(dice: &mut Dice, items: &mut [Item], plans: &mut [CardPlan], hand: &m
     };
     for position in 0..cards * 60 / 1_000 {
         let Some(index) = hand.dear.pop() else { return };
-        put(index, Direction::EuUs, (40, 190), 10, 1, position, dice);
+        put(index, Direction::EuUs, (65, 180), 10, 1, position, dice);
     }
     for position in 0..cards * 25 / 1_000 {
         let Some(index) = hand.dear.pop() else { return };
-        put(index, Direction::UsEu, (70, 220), 12, 1, position, dice);
+        put(index, Direction::UsEu, (75, 220), 12, 1, position, dice);
     }
     for seller in 0..(cards / 300).min(hand.dear.len() / 6) {
         for index in take(&mut hand.dear, 6) {
-            put(index, Direction::EuUs, (20, 40), 8, 6, seller, dice);
+            put(index, Direction::EuUs, (25, 45), 8, 6, seller, dice);
         }
     }
 }
@@ -245,8 +249,8 @@ fn wrong_ids(dice: &mut Dice, items: &mut [Item], plans: &mut [CardPlan], hand: 
     let pairs = if cards >= 40 { (cards / 150).max(1) } else { 0 };
     for pair in 0..pairs * 2 {
         let (Some(dear), Some(cheap)) = (hand.dear.pop(), hand.rare.pop()) else { return };
-        items[dear].base = dice.between(40, 80) * EURO;
-        items[cheap].base = dice.between(300, 500) * EURO / 100;
+        items[dear].base = dice.between(60, 120) * EURO;
+        items[cheap].base = dice.between(200, 400) * EURO / 100;
         if pair % 2 == 0 {
             plans[dear].role = Role::WrongId { other: cheap };
             plans[cheap].role = Role::WrongId { other: dear };

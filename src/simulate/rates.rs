@@ -33,7 +33,7 @@ pub fn fixings(parameters: &Parameters) -> Vec<Rates> {
         gbp = times(gbp, 1_000_000 + dice.around_zero(4_000)) + (GBP - gbp) / 30;
         // the bank prints four places of the dollar and five of the pound
         let (usd_per_eur, gbp_per_eur) = (Decimal::new(usd / 100, 4), Decimal::new(gbp / 10, 5));
-        fixings.push(Rates { usd_per_eur, gbp_per_eur, origin: RateOrigin { date, source: "ecb".to_owned() } });
+        fixings.push(Rates { usd_per_eur, gbp_per_eur: Some(gbp_per_eur), origin: RateOrigin { date, source: "ecb".to_owned() } });
     }
     fixings
 }
@@ -42,7 +42,8 @@ pub fn fixings(parameters: &Parameters) -> Vec<Rates> {
 pub fn daily(fixings: &[Rates]) -> impl Iterator<Item = DailyRate> + '_ {
     fixings.iter().flat_map(|fixing| {
         let (_, known_at) = clocks_of_bare_date(fixing.origin.date);
-        [(Currency::Usd, fixing.usd_per_eur), (Currency::Gbp, fixing.gbp_per_eur)].map(|(currency, units_per_eur)| DailyRate {
+        let known = [Some((Currency::Usd, fixing.usd_per_eur)), fixing.gbp_per_eur.map(|pounds| (Currency::Gbp, pounds))];
+        known.into_iter().flatten().map(move |(currency, units_per_eur)| DailyRate {
             date: fixing.origin.date,
             currency,
             units_per_eur,
@@ -108,8 +109,9 @@ mod tests {
         let fixings = fixings(&parameters(1_000, (2026, 5, 10)));
         for rates in fixings {
             assert!(rates.usd_per_eur > Decimal::new(9, 1) && rates.usd_per_eur < Decimal::new(14, 1), "{rates:?}");
-            assert!(rates.gbp_per_eur > Decimal::new(7, 1) && rates.gbp_per_eur < Decimal::ONE, "{rates:?}");
-            assert!(rates.usd_per_eur.scale() <= 4 && rates.gbp_per_eur.scale() <= 5);
+            let pounds = rates.gbp_per_eur.unwrap();
+            assert!(pounds > Decimal::new(7, 1) && pounds < Decimal::ONE, "{rates:?}");
+            assert!(rates.usd_per_eur.scale() <= 4 && pounds.scale() <= 5);
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum FaultKind {
     WrongId,
     /// The crosswalk gives two cards one product; both are listed.
     SharedProduct,
-    /// The price is wrong by a factor of four or more.
+    /// The price is wrong by a factor of five or more, after ten days of right ones.
     Outlier,
     /// The feed repeats itself; for no card in particular.
     FrozenFeed,

@@ -141,15 +141,16 @@ fn open(spread: &Spread, day: i64, (euro, dollar): (i64, i64), usd: i64) -> (i64
     match spread.direction {
         Direction::EuUs => {
             let euro = times(euro, discount);
-            // buffer 2 %, customs 15 %, insurance 2.5 %; postage, forwarder and duty; then 13.25 % of fees
+            // buffer 2 %, customs 15 %, insurance 2.5 %; the parcel, the forwarder and his box, which cards of one seller
+            // share; the letter to the buyer; then 13.25 % of fees, and processing on the buyer's sales tax
             let goods = times(times(euro, usd), 1_200_000);
-            let need = goods + 22 * MILLION / shared + 4 * MILLION + spread.profit;
-            (euro, towards(dollar, ratio(need, MILLION, 867_500) + 300_000))
+            let need = goods + 36 * MILLION / shared + 6 * MILLION + spread.profit;
+            (euro, towards(dollar, ratio(need, MILLION, 865_500) + 300_000))
         }
         Direction::UsEu => {
             let dollar = times(dollar, discount);
             // the same with a forwarder in America, value added tax, and 5 % of fees
-            let goods = times(ratio(dollar, MILLION, usd), 1_045_000) + 29 * MILLION / shared;
+            let goods = times(ratio(dollar, MILLION, usd), 1_045_000) + 32 * MILLION / shared;
             let need = times(goods, 1_210_000) + 4 * MILLION + spread.profit;
             (towards(euro, ratio(need, MILLION, 930_000)), dollar)
         }
@@ -171,9 +172,9 @@ mod tests {
 
     #[test]
     fn an_open_spread_pays_for_all_costs_and_the_profit() {
-        let (euro, dollar) = open(&SPREAD, 25, (50 * MILLION, 55 * MILLION), 1_100_000);
-        // 42.00 EUR with buffer, ten percent of customs and fifteen dollars of postage against 13.25 % and 0.30 of fees
-        let cost = times(times(euro, 1_122_000), 1_100_000) + 15 * MILLION;
+        let (euro, dollar) = open(&SPREAD, 25, (80 * MILLION, 88 * MILLION), 1_100_000);
+        // 67.20 EUR with buffer, ten percent of customs and forty dollars of postage against 13.25 % and 0.30 of fees
+        let cost = times(times(euro, 1_122_000), 1_100_000) + 40 * MILLION;
         let proceeds = times(dollar, 867_500) - 300_000;
         assert!(proceeds - cost > 10 * MILLION, "{proceeds} {cost}");
         assert!(dollar < times(euro, 1_100_000) * 3, "no market believes a ratio of three");

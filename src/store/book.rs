@@ -301,13 +301,14 @@ async fn activity(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<Ve
     Ok(activity)
 }
 
-/// The last day for which both rates were known. The names of sources decide only between several of one day.
+/// The last day for which dollars were known, with the pounds of the same publication. The names of sources decide only between several of one day.
 async fn rates(tx: &mut ServiceTx, as_of: DateTime<Utc>) -> Result<Option<Rates>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT usd.date AS "date: NaiveDate", usd.source, usd.units_per_eur AS "usd: Decimal", gbp.units_per_eur AS "gbp: Decimal"
+        r#"SELECT usd.date AS "date: NaiveDate", usd.source, usd.units_per_eur AS "usd: Decimal", gbp.units_per_eur AS "gbp?: Decimal"
         FROM exchange_rates AS usd
-        JOIN exchange_rates AS gbp ON gbp.date = usd.date AND gbp.source = usd.source AND gbp.currency = 'GBP'
-        WHERE usd.currency = 'USD' AND usd.known_at <= $1 AND gbp.known_at <= $1
+        LEFT JOIN exchange_rates AS gbp
+            ON gbp.date = usd.date AND gbp.source = usd.source AND gbp.currency = 'GBP' AND gbp.known_at <= $1
+        WHERE usd.currency = 'USD' AND usd.known_at <= $1
         ORDER BY usd.date DESC, usd.source LIMIT 1"#,
         as_of
     )

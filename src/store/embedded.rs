@@ -46,8 +46,8 @@ pub enum EmbeddedError {
     WrongVersion { path: PathBuf, wanted: u32, found: String },
 
     #[error(
-        "PostgreSQL refuses to run as root, and neither the user `postgres` can reach {} nor does `unshare -U` work here: move the data folder \
-         (TCG_RADAR_HOME), or start as another user",
+        "PostgreSQL refuses to run as root, and neither the user `postgres` (or the database's owner) can reach {} nor does `unshare -U` work \
+         here: move the data folder (TCG_RADAR_HOME), or start as another user",
         .0.display()
     )]
     RootRefused(PathBuf),
@@ -264,12 +264,16 @@ impl Folder {
         }
     }
 
-    /// Into a folder of another name first: one that was cut short never looks like a database.
+    /// Into a folder of another name first: one that was cut short never looks like a database. The name is new each time,
+    /// as the `initdb` of a killed process may still be writing to the last one.
     async fn create_cluster(&self, binaries: &Binaries, runner: &Runner) -> Result<(), EmbeddedError> {
-        let unfinished = self.root.join("data.unfinished");
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).map_err(file("remove", &unfinished))?;
+        const UNFINISHED: &str = "unfinished-";
+        let entries = fs::read_dir(&self.root).map_err(file("read", &self.root))?;
+        for old in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            // one that is still written to is left for the next time
+            let _ = fs::remove_dir_all(old.path());
         }
+        let unfinished = self.root.join(format!("{UNFINISHED}{}", uuid::Uuid::new_v4().simple()));
         runner.create_folder(&unfinished)?;
         let mut initdb = runner.command(&binaries.program("initdb"));
         initdb.arg("--pgdata").arg(&unfinished);

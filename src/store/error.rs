@@ -47,6 +47,9 @@ pub enum StoreError {
     )]
     UnsafeRole { role: String, fault: &'static str },
 
+    #[error("only the embedded server makes databases anew")]
+    NotEmbedded,
+
     #[error("the telegram chat {0} already belongs to a tenant")]
     DuplicateChat(i64),
 

@@ -63,6 +63,20 @@ impl Server {
         Self { owner: self.owner.clone().database(name), service: self.service.clone().database(name), embedded: self.embedded }
     }
 
+    /// The same embedded server with a new, empty database of that name; an old one is dropped with all that it holds.
+    ///
+    /// # Errors
+    /// The server is not our own, or does not answer.
+    pub async fn fresh_database(&self, name: &'static str) -> Result<Self, StoreError> {
+        if !self.embedded {
+            return Err(StoreError::NotEmbedded);
+        }
+        let mut db = connect_once(&self.owner).await?;
+        db.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).await?;
+        db.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await?;
+        Ok(self.with_database(name))
+    }
+
     pub fn is_embedded(&self) -> bool {
         self.embedded
     }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{ChildStdin, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -30,6 +30,11 @@ pub struct Database {
 
 pub fn quiet(_: &str) {}
 
+/// The PostgreSQL that the tests are run against, where it is not the usual one.
+pub fn programs() -> Option<PathBuf> {
+    std::env::var_os("TCG_PG_BIN").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
+
 /// A new folder that PostgreSQL can reach whoever runs it.
 pub fn folder() -> tempfile::TempDir {
     let folder = tempfile::Builder::new().prefix("tcg-radar-it-").tempdir().unwrap();
@@ -40,7 +45,9 @@ pub fn folder() -> tempfile::TempDir {
 /// Runs the program with nothing of our own environment that concerns it.
 pub fn program(home: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).env("TCG_RADAR_HOME", home).env_remove("DATABASE_URL").env_remove("DATABASE_OWNER_URL");
+    // a developer's .env lies in the package's folder
+    command.current_dir(home).env("TCG_RADAR_HOME", home).env("TCG_RADAR_PROFILES", concat!(env!("CARGO_MANIFEST_DIR"), "/profiles"));
+    command.env_remove("DATABASE_URL").env_remove("DATABASE_OWNER_URL");
     command.envs(variables.iter().copied()).args(arguments).output().unwrap()
 }
 
@@ -60,7 +67,7 @@ async fn cluster() -> &'static Cluster {
         .get_or_init(async || {
             let folder = folder().keep();
             let lifeline = stop_when_we_end(&folder);
-            let server = Server::embedded(&Embedded::start(&folder, None, &quiet).await.unwrap());
+            let server = Server::embedded(&Embedded::start(&folder, programs().as_deref(), &quiet).await.unwrap());
             let mut admin = session(&server.with_database("postgres"), true).await;
             admin.execute(AssertSqlSafe(format!("CREATE DATABASE {TEMPLATE}"))).await.unwrap();
             server.with_database(TEMPLATE).migrate(None, &quiet).await.unwrap();
@@ -112,6 +119,7 @@ impl Database {
 
 /// The SQLSTATE of a statement that must fail.
 pub async fn refusal(session: &mut PgConnection, sql: &'static str) -> String {
-    let error = session.execute(sql).await.expect_err(sql);
-    error.as_database_error().and_then(|fault| fault.code()).map(String::from).unwrap_or_else(|| panic!("{sql}: {error}"))
+    let outcome = session.execute(sql).await;
+    let state = outcome.as_ref().err().and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
+    state.map_or_else(|| panic!("{sql}: {outcome:?}"), String::from)
 }

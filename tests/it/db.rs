@@ -17,10 +17,8 @@ use tcg_radar::{
 
 use crate::cluster::{Database, quiet, refusal};
 
-const NEWEST: i64 = 11;
-
-/// Rows for the tables of each step, in the shape that they have after it.
-const DATA: [&str; 11] = [
+/// Rows for the tables of each step, in the shape that they have after it. A new migration needs its own.
+const DATA: &[&str] = &[
     "INSERT INTO market_prices (card_id, source, price_usd, price_eur, condition) VALUES ('sv1-25', 'justtcg', 22.00, 8.00, 'NM');
      INSERT INTO card_metadata (card_id, name, set_code, regulation_mark) VALUES ('sv1-25', 'Magnezone', 'sv1', 'G');
      INSERT INTO user_profiles (id, telegram_chat_id, country) VALUES ('00000000-0000-0000-0000-00000000000a', 1, 'US');",
@@ -65,7 +63,7 @@ const DATA: [&str; 11] = [
          '00000000-0000-0000-0000-0000000000e1', 'abc', 'signal', '{}', now());
      INSERT INTO scan_reasons VALUES ('00000000-0000-0000-0000-0000000000e1', '00000000-0000-0000-0000-00000000000a', 'eu_us', 'STALE', 3);
      UPDATE signals SET margin_pct = 123456.78;",
-    "INSERT INTO market_products VALUES ('cardmarket', '271439', 'Booster', 'Pokémon Booster', '1521', NULL, now());
+    "INSERT INTO market_products (market, product_id, name, category, last_updated) VALUES ('cardmarket', '7', 'Magnezone', 'singles', now());
      UPDATE card_sets SET vendor_updated_at = now();
      SELECT rekey_product_series(ARRAY['tcgcsv']);",
 ];
@@ -148,11 +146,14 @@ async fn every_step_goes_down_and_up_again_with_data_in_its_tables() {
         database.server.migrate(Some(version), &quiet).await.unwrap();
         // partitions belong to the data, not to the step
         shapes.push(shape(&mut session).await.lines().filter(|line| !line.contains("price_history_2")).collect::<Vec<_>>().join("\n"));
-        session.execute(data).await.unwrap();
+        session.execute(*data).await.unwrap();
     }
-    for version in (0..NEWEST).rev() {
-        database.server.rollback(version, &quiet).await.unwrap();
-        let Some(before) = usize::try_from(version).unwrap().checked_sub(1).map(|index| &shapes[index]) else { continue };
+    let migrations = database.server.migrations().await.unwrap();
+    assert_eq!(migrations.len(), DATA.len(), "every migration needs rows in DATA");
+    assert!(migrations.iter().all(|migration| migration.state == MigrationState::Applied));
+    for version in (0..migrations.len()).rev() {
+        database.server.rollback(i64::try_from(version).unwrap(), &quiet).await.unwrap();
+        let Some(before) = version.checked_sub(1).map(|index| &shapes[index]) else { continue };
         let now = shape(&mut session).await;
         let now: Vec<_> = now.lines().filter(|line| !line.contains("price_history_2")).collect();
         assert_eq!(now.join("\n"), *before, "after rolling back to {version}");
@@ -192,7 +193,7 @@ async fn a_migration_that_was_changed_after_it_was_applied_is_refused() {
 #[tokio::test]
 async fn a_schema_that_is_newer_or_older_than_the_program_is_refused() {
     let database = Database::migrated().await;
-    database.server.rollback(NEWEST - 1, &quiet).await.unwrap();
+    database.server.rollback(i64::try_from(DATA.len()).unwrap() - 1, &quiet).await.unwrap();
     let error = tcg_radar::store::Store::connect(&database.server).await.unwrap_err();
     assert!(matches!(error, StoreError::Behind(1)), "{error}");
     let mut session = database.superuser().await;
@@ -248,10 +249,10 @@ async fn a_month_that_cannot_be_is_refused() {
 
 #[tokio::test]
 async fn one_identity_is_one_series_although_parts_of_it_are_null() {
-    let database = Database::migrated().await;
-    let mut session = database.role("tcg_service").await;
     const SERIES: &str = "INSERT INTO price_series (source, market, currency, card_id, printing, edition, language, kind)
                           VALUES ('pokemontcg', 'tcgplayer', 'USD', 'sv1-25', 'normal', 'standard', 'en', 'market')";
+    let database = Database::migrated().await;
+    let mut session = database.role("tcg_service").await;
     session.execute(SERIES).await.unwrap();
     assert_eq!(refusal(&mut session, SERIES).await, "23505");
     // neither a card nor a product

@@ -1,10 +1,14 @@
 //! The embedded server as processes see it: shared, killed, stopped, in awkward folders.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use tcg_radar::store::embedded::{Embedded, Stopped};
 
-use crate::cluster::{folder, program, quiet, stop_when_we_end};
+use crate::cluster::{folder, program, programs, quiet, stop_when_we_end};
 
 fn kill(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
@@ -33,7 +37,7 @@ async fn processes_that_start_together_share_one_server_that_outlives_them() {
             });
         }
     });
-    let server = Embedded::start(&home, None, &|step| panic!("nothing is left to be done: {step}")).await.unwrap();
+    let server = Embedded::start(&home, programs().as_deref(), &|step| panic!("nothing is left to be done: {step}")).await.unwrap();
     let pid = server.pid().unwrap();
     assert_eq!(users(&home), 3);
     assert_eq!(server.pid(), Some(pid));
@@ -44,7 +48,7 @@ async fn what_was_committed_survives_a_kill_of_postgresql() {
     let home = folder().keep();
     let _lifeline = stop_when_we_end(&home);
     assert!(add_user(&home, "1").status.success());
-    let server = Embedded::start(&home, None, &quiet).await.unwrap();
+    let server = Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap();
     let pid = server.pid().unwrap();
     kill("-KILL", pid);
     assert_eq!(users(&home), 1);
@@ -55,10 +59,39 @@ async fn what_was_committed_survives_a_kill_of_postgresql() {
 async fn a_server_that_we_started_ourselves_can_be_killed_and_started_again() {
     let home = folder().keep();
     let _lifeline = stop_when_we_end(&home);
-    let first = Embedded::start(&home, None, &quiet).await.unwrap().pid().unwrap();
+    let first = Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap().pid().unwrap();
     kill("-KILL", first);
-    let second = Embedded::start(&home, None, &quiet).await.unwrap().pid().unwrap();
+    let second = Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap().pid().unwrap();
     assert_ne!(first, second);
+}
+
+/// Kills the program at its first start as soon as `reached` holds, then starts it again.
+async fn start_after_a_kill(reached: impl Fn(&Path) -> bool) {
+    let home = folder().keep();
+    let _lifeline = stop_when_we_end(&home);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
+    command.current_dir(&home).env("TCG_RADAR_HOME", &home).env_remove("DATABASE_URL").args(["user", "list"]);
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !reached(&home.join("postgres")) {
+        assert!(Instant::now() < deadline, "the program never got that far");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(add_user(&home, "1").status.success());
+    assert_eq!(users(&home), 1);
+}
+
+#[tokio::test]
+async fn a_program_that_was_killed_while_it_created_the_database_starts_again() {
+    let begun = |entry: std::fs::DirEntry| entry.path().join("PG_VERSION").exists();
+    start_after_a_kill(|root| std::fs::read_dir(root).is_ok_and(|entries| entries.flatten().any(begun))).await;
+}
+
+#[tokio::test]
+async fn a_program_that_was_killed_while_the_server_came_up_finds_it_again() {
+    start_after_a_kill(|root| root.join("data/postmaster.pid").exists()).await;
 }
 
 #[tokio::test]
@@ -77,12 +110,12 @@ async fn a_stopped_server_is_gone_and_starts_again() {
 async fn lock_files_of_a_server_whose_number_a_stranger_now_has_do_not_stop_us() {
     let home = folder().keep();
     let _lifeline = stop_when_we_end(&home);
-    Embedded::start(&home, None, &quiet).await.unwrap();
+    Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap();
     Embedded::stop(&home).await.unwrap();
     let ourselves = std::process::id();
     std::fs::write(home.join("postgres/data/postmaster.pid"), format!("{ourselves}\n/nowhere\n1\n5432\n/nowhere\n")).unwrap();
     std::fs::write(home.join("postgres/run/.s.PGSQL.5432.lock"), format!("{ourselves}\n")).unwrap();
-    Embedded::start(&home, None, &quiet).await.unwrap();
+    Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap();
 }
 
 #[tokio::test]
@@ -91,7 +124,7 @@ async fn a_deep_data_folder_works_with_a_socket_elsewhere() {
     let home = outer.join("deep".repeat(20)).join("deeper".repeat(10));
     std::fs::create_dir_all(&home).unwrap();
     let _lifeline = stop_when_we_end(&home);
-    let server = Embedded::start(&home, None, &quiet).await.unwrap();
+    let server = Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap();
     assert!(server.socket().starts_with("/tmp"));
     assert_eq!(users(&home), 0);
     Embedded::stop(&home).await.unwrap();

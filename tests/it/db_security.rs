@@ -177,8 +177,11 @@ async fn the_service_can_add_to_history_and_audits_but_not_rewrite_them() {
 async fn a_user_whose_audits_are_kept_cannot_be_deleted() {
     let database = with_two_tenants().await;
     let mut session = database.superuser().await;
-    assert_eq!(refusal(&mut session, "DELETE FROM users").await, "23503");
-    assert_eq!(refusal(&mut session, "DELETE FROM signals").await, "23503");
+    for sql in ["DELETE FROM users", "DELETE FROM signals"] {
+        let state = refusal(&mut session, sql).await;
+        // 18 has a code of its own for RESTRICT
+        assert!(["23503", "23001"].contains(&state.as_str()), "{sql}: {state}");
+    }
 }
 
 #[tokio::test]

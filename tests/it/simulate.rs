@@ -65,7 +65,7 @@ fn one_seed_gives_one_market_in_whatever_order_it_is_built() {
     assert_eq!(first, fingerprint(&small(1), &backward));
     assert_ne!(first, fingerprint(&small(2), &forward));
     // Pinned: another platform or release of a crate must not move the market. Change it when the market is meant to change.
-    assert_eq!(first, "48bc1b3dcb0bd162");
+    assert_eq!(first, "482fef78b0d0f6f3");
 }
 
 /// The main finish of one product on one feed: its row's price on each day.
@@ -354,14 +354,15 @@ fn prices_are_positive_whole_cents_in_the_markets_currency_and_scale() {
     }
 }
 
-/// What a reseller keeps, counted plainly: fees of 13.25 % and 0.30 against the buffered price, ten percent of customs
-/// and fifteen dollars of postage; for Germany 5 % against 19 % tax, a duty of 3 and 27 euros of freight.
+/// What a reseller keeps, counted plainly. To America: 13.5 % and 0.30 of fees, 2 % of buffer, 10 % of customs, 2.5 % of
+/// insurance, and of postage, forwarder and box 36 dollars that cards of one seller share, with 5.25 for each sale. To
+/// Germany: 5 % of fees, 19 % of tax, a duty of 3, the same freight.
 fn net(direction: Direction, us: Decimal, eu: Decimal, usd: Decimal, together: usize) -> Decimal {
     let number = |text: &str| text.parse::<Decimal>().unwrap();
-    let share = Decimal::from(together);
+    let freight = number("36") / Decimal::from(together);
     match direction {
-        Direction::EuUs => us * number("0.8675") - number("0.30") - eu * usd * number("1.122") - number("15") / share,
-        Direction::UsEu => eu * number("0.95") - (us / usd * number("1.02") + number("25") / share) * number("1.19") - number("3"),
+        Direction::EuUs => us * number("0.865") - number("5.55") - eu * usd * number("1.1475") - freight,
+        Direction::UsEu => eu * number("0.95") - (us / usd * number("1.0455") + freight / usd) * number("1.19") - number("3"),
     }
 }
 
@@ -393,6 +394,34 @@ fn dozens_of_spreads_pay_on_the_last_day_and_most_cards_have_none() {
     });
     let chance = chance.count();
     assert!(chance < 15, "{chance} cards pay by chance");
+}
+
+#[test]
+fn every_kind_of_trap_would_pay_if_it_were_believed() {
+    let seen = look(simulation(|_| ()));
+    let (day, usd) = (end(), seen.usd(end()));
+    let price = |key: &(Market, String)| seen.feed.get(key).and_then(|series| series.get(&day).copied().flatten());
+    let pays = |us: Decimal, eu: Decimal| Direction::ALL.iter().any(|direction| net(*direction, us, eu, usd, 1) > Decimal::from(5));
+    for kind in [FaultKind::WrongId, FaultKind::SharedProduct, FaultKind::Outlier, FaultKind::FallingKnife] {
+        let planted = seen.planted(&[kind]).into_iter().filter(|(_, _, at)| *at == day);
+        let tempting = planted.filter(|(card, _, _)| {
+            let [us, eu] = &seen.claimed[card];
+            price(us).zip(price(eu)).is_some_and(|(us, eu)| pays(us, eu))
+        });
+        assert!(tempting.count() > 0, "no {kind:?} tempts");
+    }
+    let baits = seen.planted_cards(&[FaultKind::BaitListing]).into_iter().filter(|card| {
+        let [us, eu] = &seen.products[card];
+        let cheapest = seen.listings.iter().filter(|row| product(row) == *eu).filter_map(|row| row.price).min();
+        price(us).zip(cheapest).is_some_and(|(us, eu)| pays(us, eu))
+    });
+    assert!(baits.count() > 0, "no bait tempts");
+    // a mistaken id is told by a ratio that no market has
+    let mistaken = seen.planted_cards(&[FaultKind::WrongId]);
+    for card in &mistaken {
+        let ratio = seen.ratio(card, day).unwrap();
+        assert!(ratio > Decimal::from(11) || ratio * Decimal::from(11) < Decimal::ONE, "{card}: {ratio}");
+    }
 }
 
 #[test]

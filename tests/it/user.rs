@@ -72,8 +72,9 @@ async fn the_status_shows_what_is_applied_and_what_is_missing() {
     assert!(as_owner(&["db", "rollback"]).status.success());
     assert!(as_owner(&["db", "rollback", "--to", "8"]).status.success());
     let status: serde_json::Value = serde_json::from_slice(&run(&database, &["db", "status", "--format", "json"]).stdout).unwrap();
-    let states: Vec<_> = status["migrations"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect();
-    assert_eq!(states, [["applied"; 8].as_slice(), &["pending"; 3]].concat());
+    let found: Vec<_> = status["migrations"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect();
+    assert!(found[..8].iter().all(|state| *state == "applied"), "{found:?}");
+    assert!(found.len() > 8 && found[8..].iter().all(|state| *state == "pending"), "{found:?}");
     assert_eq!(status["server"]["role"], "tcg_radar");
 
     let refused = run(&database, &["user", "list"]);

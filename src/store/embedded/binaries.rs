@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::{EmbeddedError, process, runner::on_path};
+use super::{EmbeddedError, file, process, runner::on_path};
 use crate::store::Tell;
 
 /// `UNIQUE NULLS NOT DISTINCT` came with 15.
@@ -126,24 +126,25 @@ impl Installer {
     }
 }
 
-/// The package's own server on TCP port 5432 is not wanted, so Debian is told first not to create one.
+/// The package would create and start a server of its own on TCP port 5432; a file that it reads forbids that.
 async fn install_debian(tell: Tell<'_>) -> Result<(), EmbeddedError> {
-    const NO_MAIN_CLUSTER: &str = "grep -q '^create_main_cluster *= *false' /etc/postgresql-common/createcluster.conf \
-                                   || echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf";
+    const DROP_IN: &str = "/etc/postgresql-common/createcluster.d";
     if !Path::new("/etc/debian_version").exists() || on_path("apt-get").is_none() {
         return Err(EmbeddedError::Failed { program: "apt-get", output: "this is not Debian".into() });
     }
+    let path = Path::new(DROP_IN).join("tcg-radar.conf");
+    let written = fs::create_dir_all(DROP_IN).and_then(|()| fs::write(&path, "create_main_cluster = false\n"));
+    written.map_err(file("write", &path))?;
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command.args(["-q", "-y", "-o", "Dpkg::Use-Pty=0"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
-    tell("no PostgreSQL is installed: installing Debian's package with apt-get (a minute or two)");
+    tell(&format!(
+        "no PostgreSQL is installed: installing Debian's package with apt-get (a minute or two); {} keeps it from starting a server of its own",
+        path.display()
+    ));
     process::run(apt(&["update"]), "apt-get").await?;
-    process::run(apt(&["install", "--no-install-recommends", "postgresql-common"]), "apt-get").await?;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", NO_MAIN_CLUSTER]);
-    process::run(shell, "sh").await?;
     process::run(apt(&["install", "--no-install-recommends", "postgresql"]), "apt-get").await?;
     Ok(())
 }

@@ -32,14 +32,15 @@ impl Runner {
         if uid != 0 {
             return Ok(Self::Ourselves { uid });
         }
-        let postgres = user("postgres").filter(|runner| runner.can_enter(root) && runner.can_run(&binaries.program("postgres")));
-        let namespace = Self::Namespace.can_run(&binaries.program("postgres")).then_some(Self::Namespace);
-        let candidates = match owner(data) {
-            Some(0) => [namespace, None],
-            Some(uid) => [postgres.filter(|runner| matches!(runner, Self::User { uid: user, .. } if *user == uid)), None],
-            None => [postgres, namespace],
+        let server = binaries.program("postgres");
+        let fits = |runner: &Self| runner.can_enter(root) && runner.can_run(&server);
+        let candidates = match fs::metadata(data) {
+            // root may become whoever made the database
+            Ok(found) if found.uid() != 0 => vec![Self::User { uid: found.uid(), gid: found.gid() }],
+            Ok(_) => vec![Self::Namespace],
+            Err(_) => user("postgres").into_iter().chain([Self::Namespace]).collect(),
         };
-        candidates.into_iter().flatten().next().ok_or_else(|| EmbeddedError::RootRefused(root.to_owned()))
+        candidates.into_iter().find(fits).ok_or_else(|| EmbeddedError::RootRefused(root.to_owned()))
     }
 
     /// A command that will run as this user.

@@ -1,0 +1,89 @@
+//! What a scan decided: the card's side of a deal, each tenant's answer, and how many fell to which reason.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::{
+    card::{CardId, Finish},
+    condition::Grade,
+    market::{Direction, Market, closed_set},
+    profile::TenantId,
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+closed_set! {
+    /// How a decision ended.
+    Outcome, "verdict" {
+        Signal = "signal",
+        /// Rejected, but not by much: kept whole, so that it can be explained.
+        NearMiss = "near_miss",
+        Rejected = "rejected",
+    }
+}
+
+/// One run over the book.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scan {
+    pub scan_id: Uuid,
+    pub as_of: DateTime<Utc>,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    /// SHA-256 of the pack's files.
+    pub pack_hash: String,
+    /// Sources moved in time, in words; none on an honest scan.
+    pub shift: Option<String>,
+    pub summary: Json,
+}
+
+/// The card's side of a deal: the same for every tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opportunity {
+    pub opportunity_id: Uuid,
+    pub card_id: CardId,
+    pub card_name: String,
+    pub finish: Finish,
+    pub direction: Direction,
+    pub buy_market: Market,
+    pub sell_market: Market,
+    /// In the buy market's currency.
+    pub buy_price: Decimal,
+    /// In the sell market's currency.
+    pub sell_price: Decimal,
+    pub buy_source: String,
+    pub sell_source: String,
+    pub buy_observed_at: DateTime<Utc>,
+    pub sell_observed_at: DateTime<Utc>,
+    pub seller_id: Option<String>,
+    pub condition: Option<Grade>,
+    pub route: Json,
+}
+
+/// One tenant's answer to an opportunity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub decision_id: Uuid,
+    pub tenant: TenantId,
+    pub opportunity_id: Uuid,
+    pub outcome: Outcome,
+    /// Of anything but a signal.
+    pub reason: Option<String>,
+    pub signal_type: Option<String>,
+    pub score: Option<Decimal>,
+    /// In the tenant's home currency.
+    pub net_profit: Option<Decimal>,
+    pub flags: Vec<String>,
+    /// Every fact that was known, decimals as text.
+    pub facts: Json,
+}
+
+/// How many cards fell to a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReasonCount {
+    pub tenant: TenantId,
+    pub direction: Direction,
+    pub reason: String,
+    pub count: i64,
+}

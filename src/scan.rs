@@ -1,0 +1,204 @@
+//! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        book::{Book, SourceShift},
+        decision::{Decision, Opportunity, Scan},
+        market::Direction,
+        money::{RateOrigin, Rates},
+        profile::Profile,
+    },
+    rules::{customs::UnknownRegime, pack::Pack, value::Value},
+    store::{Store, StoreError, book, scans},
+};
+
+pub mod feeds;
+pub mod inputs;
+pub mod judge;
+pub mod report;
+pub mod routes;
+pub mod windows;
+
+use self::{
+    feeds::Health,
+    inputs::ActivityIndex,
+    judge::{Case, best_of_each},
+    report::Report,
+    routes::Routes,
+    windows::{MissingWindow, Windows},
+};
+
+/// What to scan, and as of when.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub as_of: DateTime<Utc>,
+    pub shifts: Vec<SourceShift>,
+    /// Decide and report, but write nothing.
+    pub dry_run: bool,
+    /// Near misses kept per tenant.
+    pub near_misses: usize,
+}
+
+/// What the operator's configuration says about decisions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `CUSTOMS_REGIME`.
+    pub customs_regime: Option<String>,
+    /// `ENABLE_BUNDLE_LOGIC`.
+    pub bundle_logic: bool,
+    /// `EUR_USD_RATE`, for a book without rates.
+    pub eur_usd_rate: Decimal,
+}
+
+/// Why a scan did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Window(#[from] MissingWindow),
+    #[error(transparent)]
+    Regime(#[from] UnknownRegime),
+    #[error(
+        "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
+    )]
+    NoBuffer,
+}
+
+impl ScanError {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_retryable())
+    }
+}
+
+/// Told as routes are judged: how many more, of how many.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Loads the book once, judges every route for every tenant, and writes what it found unless `dry_run`.
+///
+/// # Errors
+/// The database is gone, or the pack or configuration lacks something that every scan needs.
+pub async fn scan_once(
+    store: &Store,
+    pack: &Pack,
+    profiles: &[Profile],
+    settings: &Settings,
+    options: &Options,
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<Report, ScanError> {
+    let date = (options.as_of - chrono::Duration::nanoseconds(1)).date_naive();
+    let windows = Windows::read(pack, date)?;
+    let history_days = u32::try_from(windows.history_days).unwrap_or(u32::MAX);
+    let mut tx = store.service().await?;
+    let book = book::load(&mut tx, options.as_of, &options.shifts, history_days).await?;
+    tx.commit().await?;
+    let report = decide(&book, pack, profiles, settings, options, &windows, now, progress)?;
+    if !options.dry_run {
+        write(store, pack, &report, now).await?;
+    }
+    Ok(report)
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the pure core of a scan takes everything that a decision rests on, and nothing is hidden in a struct"
+)]
+fn decide(
+    book: &Book,
+    pack: &Pack,
+    profiles: &[Profile],
+    settings: &Settings,
+    options: &Options,
+    windows: &Windows,
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<Report, ScanError> {
+    let date = (options.as_of - chrono::Duration::nanoseconds(1)).date_naive();
+    let health = Health::of(book, windows);
+    let Routes { routes, one_sided } = Routes::of(book);
+    let rates = book.rates.clone().unwrap_or_else(|| Rates {
+        usd_per_eur: settings.eur_usd_rate,
+        gbp_per_eur: None,
+        origin: RateOrigin { date, source: "EUR_USD_RATE".to_owned() },
+    });
+    let regime = pack.customs.as_ref().map(|customs| customs.in_force(settings.customs_regime.as_deref(), date)).transpose()?;
+    let buffer = default_buffer(pack, date).ok_or(ScanError::NoBuffer)?;
+    let mut constants = vec![("date", Value::Date(date)), ("bundle_logic_enabled", Value::Bool(settings.bundle_logic))];
+    constants.extend(regime.map(|regime| ("customs_regime", Value::Text(regime.into()))));
+    let case = Case {
+        pack,
+        book,
+        health: &health,
+        routes: &routes,
+        profiles,
+        constants,
+        tenants: profiles
+            .iter()
+            .map(|profile| [Direction::EuUs, Direction::UsEu].map(|direction| inputs::tenant_facts(profile, direction, &rates, buffer)))
+            .collect(),
+        activity: ActivityIndex::of(book),
+    };
+    let judged = case.judge(&|done| progress(done, routes.len()));
+    let best = best_of_each(&judged, &routes, pack);
+    let signals = report::signals(&case, &best);
+    let near_misses = report::near_misses(&case, &best, options.near_misses);
+    let reasons = report::count_reasons(&case, &best);
+    let counts = report::counts(&case, &best);
+    let mut report = Report {
+        scan: Scan {
+            scan_id: Uuid::now_v7(),
+            as_of: options.as_of,
+            started_at: now,
+            finished_at: now,
+            pack_hash: pack.hash.clone(),
+            shift: describe_shifts(&options.shifts),
+            summary: Json::Null,
+        },
+        rates,
+        customs_regime: regime.map(str::to_owned),
+        cards: book.cards.len(),
+        routes: routes.len(),
+        one_sided,
+        unmapped: book.series.iter().filter(|one| one.cards.is_empty()).count(),
+        tenants: profiles.len(),
+        feeds: health.feeds(),
+        signals,
+        near_misses,
+        reasons,
+        counts,
+    };
+    report.scan.summary = json!({
+        "cards": report.cards, "routes": report.routes, "signals": report.signals.len(),
+        "reasons": report.reasons.iter().map(|(reason, line)| (reason.clone(), json!(line.by_direction.iter().sum::<usize>()))).collect::<Map<_, _>>(),
+    });
+    Ok(report)
+}
+
+/// The buffer that holds where nobody sets one.
+fn default_buffer(pack: &Pack, date: chrono::NaiveDate) -> Option<Decimal> {
+    pack.parameters.iter().find(|parameter| parameter.name == "forex_default_buffer")?.at(date)?.value.as_decimal()
+}
+
+fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
+    let parts: Vec<String> = shifts.iter().map(|shift| format!("{}={:+}d", shift.source, shift.days)).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+async fn write(store: &Store, pack: &Pack, report: &Report, now: DateTime<Utc>) -> Result<(), ScanError> {
+    let files: Map<String, Json> = pack.source.files.iter().map(|(path, text)| (path.to_string(), json!(&**text))).collect();
+    let all = || report.signals.iter().chain(&report.near_misses);
+    let opportunities: Vec<Opportunity> = all().map(|found| found.opportunity.clone()).collect();
+    let decisions: Vec<Decision> = all().map(|found| found.decision.clone()).collect();
+    let mut tx = store.service().await?;
+    scans::keep_pack(&mut tx, &pack.hash, &Json::Object(files), now).await?;
+    scans::record(&mut tx, &report.scan, &opportunities, &decisions, &report.counts).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Judges every route for every tenant, counts what aggregates count, and keeps the best route of each card.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rayon::prelude::*;
+use rust_decimal::Decimal;
+
+use super::{
+    feeds::Health,
+    inputs::{self, ActivityIndex, Facts},
+    routes::Route,
+};
+use crate::{
+    domain::{
+        book::{Book, CardIndex},
+        market::Direction,
+        profile::Profile,
+    },
+    rules::{
+        facts::Stage,
+        graph::FactId,
+        interpret::{Evaluation, Verdict},
+        pack::Pack,
+        value::Value,
+    },
+};
+
+/// What is judged, and for whom.
+pub struct Case<'a> {
+    pub pack: &'a Pack,
+    pub book: &'a Book,
+    pub health: &'a Health,
+    pub routes: &'a [Route],
+    pub profiles: &'a [Profile],
+    /// Facts of the pack and date alone.
+    pub constants: Facts,
+    /// Tenant facts by tenant and direction.
+    pub tenants: Vec<[Facts; 2]>,
+    pub activity: ActivityIndex<'a>,
+}
+
+/// The judgement of one route for one tenant.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Positions in the case's routes and profiles.
+    pub route: usize,
+    pub tenant: usize,
+    pub verdict: Verdict,
+    /// Of signals only.
+    pub score: Option<Decimal>,
+    /// What was counted for it between the passes.
+    pub aggregates: Vec<(FactId, i64)>,
+}
+
+/// A tenant and the value that an aggregate counts over.
+type GroupKey = (usize, usize, String);
+/// Cards of a group that count.
+type Groups = BTreeMap<GroupKey, BTreeSet<CardIndex>>;
+
+impl Case<'_> {
+    /// Judges every route for every tenant.
+    pub fn judge(&self, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
+        let groups = self.groups();
+        let judged = self.pass(&groups, self.routes.len(), progress);
+        self.refine(judged, &groups)
+    }
+
+    fn evaluation(&self) -> Evaluation<'_> {
+        let mut evaluation = Evaluation::new(self.pack);
+        self.set(&mut evaluation, &self.constants);
+        evaluation
+    }
+
+    fn set(&self, evaluation: &mut Evaluation<'_>, facts: &Facts) {
+        for (name, value) in facts {
+            if let Some(id) = self.pack.graph.id(name)
+                && let Err(error) = evaluation.set(id, value.clone())
+            {
+                evaluation.set_fault(id, &error.to_string());
+            }
+        }
+    }
+
+    /// Sets the facts of a route; those of the tenant are forgotten.
+    fn enter_route(&self, evaluation: &mut Evaluation<'_>, route: &Route) {
+        evaluation.forget_from(Stage::Card);
+        if let Some(card) = self.book.card(route.card) {
+            self.set(evaluation, &inputs::card_facts(card, self.book.as_of));
+        }
+        self.set(evaluation, &inputs::route_facts(self.book, self.health, &self.activity, route));
+    }
+
+    fn enter_tenant(&self, evaluation: &mut Evaluation<'_>, route: &Route, tenant: usize) {
+        evaluation.forget_from(Stage::Tenant);
+        self.set(evaluation, &self.tenants[tenant][route.direction as usize]);
+        if let Some(card) = self.book.card(route.card) {
+            self.set(evaluation, &inputs::taste_facts(&self.profiles[tenant], card));
+        }
+    }
+
+    /// An evaluation of one route and tenant, aggregates included, from which every fact can be read.
+    pub fn replay(&self, route: usize, tenant: usize, aggregates: &[(FactId, i64)]) -> Evaluation<'_> {
+        let mut evaluation = self.evaluation();
+        self.enter_route(&mut evaluation, &self.routes[route]);
+        self.enter_tenant(&mut evaluation, &self.routes[route], tenant);
+        for (fact, counted) in aggregates {
+            if evaluation.set(*fact, Value::Integer(*counted)).is_err() {
+                evaluation.set_fault(*fact, "the count is out of range");
+            }
+        }
+        evaluation
+    }
+
+    /// First pass: which cards count in which group.
+    fn groups(&self) -> Groups {
+        let grouped: Vec<(usize, &Route)> =
+            self.routes.iter().enumerate().filter(|(_, route)| self.book.series[route.buy].seller_id.is_some()).collect();
+        if self.pack.aggregates.is_empty() || grouped.is_empty() {
+            return Groups::new();
+        }
+        let found: Vec<(GroupKey, CardIndex)> = grouped
+            .par_iter()
+            .map_init(
+                || self.evaluation(),
+                |evaluation, (_, route)| {
+                    self.enter_route(evaluation, route);
+                    let mut found = Vec::new();
+                    for tenant in 0..self.profiles.len() {
+                        self.enter_tenant(evaluation, route, tenant);
+                        for (index, aggregate) in self.pack.aggregates.iter().enumerate() {
+                            if evaluation.holds(aggregate.count_where)
+                                && let Some(over) = evaluation.known(aggregate.over)
+                            {
+                                found.push(((tenant, index, over.to_string()), route.card));
+                            }
+                        }
+                    }
+                    found
+                },
+            )
+            .flatten()
+            .collect();
+        let mut groups = Groups::new();
+        for (key, card) in found {
+            groups.entry(key).or_default().insert(card);
+        }
+        groups
+    }
+
+    /// The aggregates of a route for a tenant; a route alone is one of its kind.
+    fn aggregates(&self, evaluation: &mut Evaluation<'_>, tenant: usize, count: &dyn Fn(&GroupKey) -> usize) -> Vec<(FactId, i64)> {
+        let aggregates = self.pack.aggregates.iter().enumerate();
+        aggregates
+            .filter_map(|(index, aggregate)| {
+                let over = evaluation.known(aggregate.over)?.to_string();
+                Some((aggregate.fact, i64::try_from(count(&(tenant, index, over))).unwrap_or(1).max(1)))
+            })
+            .collect()
+    }
+
+    fn pass(&self, groups: &Groups, routes: usize, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
+        (0..routes)
+            .into_par_iter()
+            .map_init(
+                || self.evaluation(),
+                |evaluation, route| {
+                    progress(1);
+                    self.enter_route(evaluation, &self.routes[route]);
+                    (0..self.profiles.len())
+                        .map(|tenant| {
+                            self.enter_tenant(evaluation, &self.routes[route], tenant);
+                            let counts = self.aggregates(evaluation, tenant, &|key| groups.get(key).map_or(1, BTreeSet::len));
+                            judged(evaluation, route, tenant, counts)
+                        })
+                        .collect::<Vec<_>>()
+                },
+            )
+            .flatten()
+            .collect()
+    }
+
+    /// Second pass of a group some of whose cards fell through: the rest is judged once more with the smaller count.
+    ///
+    /// Once and no further: going on until nothing changes can empty a good bundle.
+    fn refine(&self, mut judged_routes: Vec<Judged>, groups: &Groups) -> Vec<Judged> {
+        if groups.is_empty() {
+            return judged_routes;
+        }
+        let mut passing: HashMap<GroupKey, BTreeSet<CardIndex>> = HashMap::new();
+        let mut members: Vec<(usize, GroupKey)> = Vec::new();
+        for (position, one) in judged_routes.iter().enumerate().filter(|(_, one)| one.verdict == Verdict::Signal) {
+            let Some(seller) = &self.book.series[self.routes[one.route].buy].seller_id else { continue };
+            for index in 0..self.pack.aggregates.len() {
+                let key = (one.tenant, index, seller.to_string());
+                passing.entry(key.clone()).or_default().insert(self.routes[one.route].card);
+                members.push((position, key));
+            }
+        }
+        let mut evaluation = self.evaluation();
+        let mut done = BTreeSet::new();
+        for (position, key) in members {
+            let left = passing.get(&key).map_or(1, BTreeSet::len);
+            if groups.get(&key).is_none_or(|group| group.len() <= left) || !done.insert(position) {
+                continue;
+            }
+            let (route, tenant) = (judged_routes[position].route, judged_routes[position].tenant);
+            self.enter_route(&mut evaluation, &self.routes[route]);
+            self.enter_tenant(&mut evaluation, &self.routes[route], tenant);
+            let counts = self.aggregates(&mut evaluation, tenant, &|key| passing.get(key).map_or(1, BTreeSet::len));
+            judged_routes[position] = judged(&mut evaluation, route, tenant, counts);
+        }
+        judged_routes
+    }
+}
+
+fn judged(evaluation: &mut Evaluation<'_>, route: usize, tenant: usize, aggregates: Vec<(FactId, i64)>) -> Judged {
+    for (fact, counted) in &aggregates {
+        if evaluation.set(*fact, Value::Integer(*counted)).is_err() {
+            evaluation.set_fault(*fact, "the count is out of range");
+        }
+    }
+    let verdict = evaluation.verdict();
+    let score = if verdict == Verdict::Signal { evaluation.score() } else { None };
+    Judged { route, tenant, verdict, score, aggregates }
+}
+
+/// Per tenant, card and direction the best passing route by score, or else the one that got furthest.
+pub fn best_of_each<'j>(judged: &'j [Judged], routes: &[Route], pack: &Pack) -> Vec<&'j Judged> {
+    let mut best: BTreeMap<(usize, CardIndex, Direction), &Judged> = BTreeMap::new();
+    for one in judged {
+        let route = &routes[one.route];
+        let place = best.entry((one.tenant, route.card, route.direction)).or_insert(one);
+        let rank = |one: &Judged| (one.verdict.passed(pack), one.score);
+        if rank(one) > rank(place) {
+            *place = one;
+        }
+    }
+    best.into_values().collect()
+}

@@ -1,0 +1,220 @@
+//! What a scan found: signals and near misses with every fact, and how many cards fell to which reason.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rust_decimal::Decimal;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::{
+    feeds::Feed,
+    judge::{Case, Judged},
+    routes::Route,
+};
+use crate::{
+    domain::{
+        book::CardIndex,
+        card::Finish,
+        condition::Grade,
+        decision::{Decision, Opportunity, Outcome, ReasonCount, Scan},
+        market::Direction,
+        money::Rates,
+    },
+    rules::{
+        eval,
+        interpret::{Evaluation, Slot, Verdict},
+        pack::{Pack, Side},
+    },
+};
+
+/// A fact and its value, as text.
+pub type Line = (String, Option<Decimal>);
+
+/// A decision with what a reader wants to see of it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub opportunity: Opportunity,
+    pub decision: Decision,
+    pub home_currency: String,
+    /// The pack's waterfall, in its order.
+    pub waterfall: Vec<Line>,
+}
+
+/// How often a reason was given, and which side's feed is behind it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReasonLine {
+    pub by_direction: [usize; 2],
+    /// How often each detail was behind it: a missing fact, a feed.
+    pub details: BTreeMap<String, usize>,
+}
+
+/// What a scan found.
+#[derive(Debug)]
+pub struct Report {
+    pub scan: Scan,
+    pub rates: Rates,
+    pub customs_regime: Option<String>,
+    pub cards: usize,
+    pub routes: usize,
+    pub one_sided: usize,
+    /// Series whose product no crosswalk ties to a card.
+    pub unmapped: usize,
+    pub tenants: usize,
+    pub feeds: Vec<Feed>,
+    /// Best first.
+    pub signals: Vec<Found>,
+    pub near_misses: Vec<Found>,
+    /// By reason code, over all tenants.
+    pub reasons: BTreeMap<String, ReasonLine>,
+    pub counts: Vec<ReasonCount>,
+}
+
+/// Per tenant and card the best passing route; best score first, then profit, then card.
+pub fn signals(case: &Case<'_>, best: &[&Judged]) -> Vec<Found> {
+    let mut by_card: BTreeMap<(usize, CardIndex), &Judged> = BTreeMap::new();
+    for one in best.iter().filter(|one| one.verdict == Verdict::Signal) {
+        let place = by_card.entry((one.tenant, case.routes[one.route].card)).or_insert(one);
+        if one.score > place.score {
+            *place = one;
+        }
+    }
+    let mut found: Vec<Found> = by_card.into_values().filter_map(|one| found(case, one, Outcome::Signal)).collect();
+    found.sort_by(|left, right| {
+        let key = |found: &Found| (found.decision.score, found.decision.net_profit);
+        key(right).cmp(&key(left)).then_with(|| left.opportunity.card_id.cmp(&right.opportunity.card_id))
+    });
+    found
+}
+
+/// Per tenant the rejections that got furthest.
+pub fn near_misses(case: &Case<'_>, best: &[&Judged], keep: usize) -> Vec<Found> {
+    let mut by_tenant: HashMap<usize, Vec<&Judged>> = HashMap::new();
+    for one in best.iter().filter(|one| matches!(one.verdict, Verdict::Rejected { .. })) {
+        by_tenant.entry(one.tenant).or_default().push(one);
+    }
+    let mut tenants: Vec<_> = by_tenant.into_iter().collect();
+    tenants.sort_unstable_by_key(|(tenant, _)| *tenant);
+    tenants
+        .into_iter()
+        .flat_map(|(_, mut rejected)| {
+            rejected.sort_by_key(|one| (std::cmp::Reverse(one.verdict.passed(case.pack)), one.route));
+            rejected.truncate(keep);
+            rejected
+        })
+        .filter_map(|one| found(case, one, Outcome::NearMiss))
+        .collect()
+}
+
+/// Evaluates a judged route once more, now for every fact.
+fn found(case: &Case<'_>, one: &Judged, outcome: Outcome) -> Option<Found> {
+    let route = &case.routes[one.route];
+    let (buy, sell) = (&case.book.series[route.buy], &case.book.series[route.sell]);
+    let card = case.book.card(route.card)?;
+    let mut evaluation = case.replay(one.route, one.tenant, &one.aggregates);
+    let pack = case.pack;
+    let number = |evaluation: &mut Evaluation<'_>, name: &str| evaluation.known(pack.graph.id(name)?)?.as_decimal();
+    let waterfall = pack
+        .waterfall
+        .iter()
+        .map(|id| (pack.graph.fact(*id).name.clone(), evaluation.known(*id).and_then(|value| value.as_decimal())))
+        .collect();
+    let opportunity = Opportunity {
+        opportunity_id: Uuid::now_v7(),
+        card_id: card.card_id.clone(),
+        card_name: card.name.clone(),
+        finish: Finish { printing: route.sell_printing.unwrap_or(sell.finish.printing), ..buy.finish },
+        direction: route.direction,
+        buy_market: buy.market,
+        sell_market: sell.market,
+        buy_price: buy.latest.price?,
+        sell_price: sell.latest.price?,
+        buy_source: buy.source.to_string(),
+        sell_source: sell.source.to_string(),
+        buy_observed_at: buy.latest.observed_at,
+        sell_observed_at: sell.latest.observed_at,
+        seller_id: buy.seller_id.as_deref().map(str::to_owned),
+        condition: grade_of(&mut evaluation, pack),
+        route: json!({ "buy": buy.subject, "sell": sell.subject }),
+    };
+    let signal = outcome == Outcome::Signal;
+    let decision = Decision {
+        decision_id: Uuid::now_v7(),
+        tenant: case.profiles[one.tenant].tenant,
+        opportunity_id: opportunity.opportunity_id,
+        outcome,
+        reason: one.verdict.reason(pack).map(str::to_owned),
+        signal_type: if signal { evaluation.signal_type().map(|name| name.to_string()) } else { None },
+        score: evaluation.score(),
+        net_profit: number(&mut evaluation, "net_profit"),
+        flags: evaluation.flags().iter().map(ToString::to_string).collect(),
+        facts: all_facts(&mut evaluation, pack),
+    };
+    let home = evaluation.known(pack.graph.id("home_currency")?)?;
+    Some(Found { opportunity, decision, home_currency: home.to_string(), waterfall })
+}
+
+fn grade_of(evaluation: &mut Evaluation<'_>, pack: &Pack) -> Option<Grade> {
+    evaluation.known(pack.graph.id("condition")?)?.to_string().parse().ok()
+}
+
+/// Every fact that is known.
+fn all_facts(evaluation: &mut Evaluation<'_>, pack: &Pack) -> Json {
+    let facts: Map<String, Json> = pack
+        .graph
+        .ids()
+        .filter_map(|id| match evaluation.slot(id) {
+            Slot::Known(value) => Some((pack.graph.fact(id).name.clone(), eval::write(value))),
+            _ => None,
+        })
+        .collect();
+    Json::Object(facts)
+}
+
+/// Counts every reason, with what is behind it.
+pub fn count_reasons(case: &Case<'_>, best: &[&Judged]) -> BTreeMap<String, ReasonLine> {
+    let mut reasons: BTreeMap<String, ReasonLine> = BTreeMap::new();
+    for one in best {
+        let Some(reason) = one.verdict.reason(case.pack) else { continue };
+        let route = &case.routes[one.route];
+        let line = reasons.entry(reason.to_owned()).or_default();
+        line.by_direction[route.direction as usize] += 1;
+        if let Some(detail) = detail(case, one, route) {
+            *line.details.entry(detail).or_default() += 1;
+        }
+    }
+    reasons
+}
+
+/// Counts of each tenant, for the database.
+pub fn counts(case: &Case<'_>, best: &[&Judged]) -> Vec<ReasonCount> {
+    let mut counted: BTreeMap<(usize, Direction, &str), i64> = BTreeMap::new();
+    for one in best {
+        if let Some(reason) = one.verdict.reason(case.pack) {
+            *counted.entry((one.tenant, case.routes[one.route].direction, reason)).or_default() += 1;
+        }
+    }
+    let row = |((tenant, direction, reason), count): ((usize, Direction, &str), i64)| ReasonCount {
+        tenant: case.profiles[tenant].tenant,
+        direction,
+        reason: reason.to_owned(),
+        count,
+    };
+    counted.into_iter().map(row).collect()
+}
+
+/// What is behind a reason: the fact that is missing, the rule that failed, or the feed of the side that the gate is about.
+fn detail(case: &Case<'_>, one: &Judged, route: &Route) -> Option<String> {
+    match &one.verdict {
+        Verdict::Signal => None,
+        Verdict::Incomplete { missing, .. } => Some(format!("{} unknown", case.pack.graph.fact(*missing).name)),
+        Verdict::Failed { fault, .. } => Some(fault.to_string()),
+        Verdict::Rejected { gate } => {
+            let index = match case.pack.gates[*gate].side? {
+                Side::Buy => route.buy,
+                Side::Sell => route.sell,
+            };
+            let one = &case.book.series[index];
+            Some(format!("{} {} ({})", one.source, one.currency, one.latest.observed_at.date_naive()))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Scans and what they decided. Rows are added and never changed.
+
+use serde_json::Value as Json;
+
+use super::{ServiceTx, StoreError};
+use crate::domain::decision::{Decision, Opportunity, ReasonCount, Scan};
+
+/// Keeps a rule pack whole under its hash; a known hash is left alone.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn keep_pack(tx: &mut ServiceTx, hash: &str, files: &Json, now: chrono::DateTime<chrono::Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO rule_packs (hash, files, engine_version, first_live_at) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING",
+        hash,
+        files,
+        env!("CARGO_PKG_VERSION"),
+        now,
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}
+
+/// Writes a scan with its opportunities, decisions and counts. The pack must be kept already.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn record(
+    tx: &mut ServiceTx,
+    scan: &Scan,
+    opportunities: &[Opportunity],
+    decisions: &[Decision],
+    reasons: &[ReasonCount],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO scans (scan_id, as_of, started_at, finished_at, pack_hash, shift, summary) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        scan.scan_id,
+        scan.as_of,
+        scan.started_at,
+        scan.finished_at,
+        scan.pack_hash,
+        scan.shift.as_deref(),
+        scan.summary,
+    )
+    .execute(tx.db())
+    .await?;
+    write_opportunities(tx, scan, opportunities).await?;
+    write_decisions(tx, scan, decisions).await?;
+    sqlx::query!(
+        "INSERT INTO scan_reasons (scan_id, tenant_id, direction, reason, count)
+        SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[])",
+        scan.scan_id,
+        &reasons.iter().map(|row| row.tenant.0).collect::<Vec<_>>(),
+        &reasons.iter().map(|row| row.direction.as_str().to_owned()).collect::<Vec<_>>(),
+        &reasons.iter().map(|row| row.reason.clone()).collect::<Vec<_>>(),
+        &reasons.iter().map(|row| row.count).collect::<Vec<_>>(),
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}
+
+async fn write_opportunities(tx: &mut ServiceTx, scan: &Scan, rows: &[Opportunity]) -> Result<(), StoreError> {
+    let text = |of: fn(&Opportunity) -> &str| rows.iter().map(|row| of(row).to_owned()).collect::<Vec<_>>();
+    sqlx::query!(
+        "INSERT INTO opportunities (scan_id, created_at, opportunity_id, card_id, card_name, printing, edition, language, direction, buy_market,
+            sell_market, buy_price, sell_price, buy_source, sell_source, buy_observed_at, sell_observed_at, seller_id, condition, route)
+        SELECT $1, $2, * FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+            $12::numeric[], $13::numeric[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], $20::jsonb[])",
+        scan.scan_id,
+        scan.finished_at,
+        &rows.iter().map(|row| row.opportunity_id).collect::<Vec<_>>(),
+        &text(|row| row.card_id.as_str()),
+        &text(|row| &row.card_name),
+        &text(|row| row.finish.printing.as_str()),
+        &text(|row| row.finish.edition.as_str()),
+        &text(|row| row.finish.language.as_str()),
+        &text(|row| row.direction.as_str()),
+        &text(|row| row.buy_market.as_str()),
+        &text(|row| row.sell_market.as_str()),
+        &rows.iter().map(|row| row.buy_price).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.sell_price).collect::<Vec<_>>(),
+        &text(|row| &row.buy_source),
+        &text(|row| &row.sell_source),
+        &rows.iter().map(|row| row.buy_observed_at).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.sell_observed_at).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.seller_id.clone()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.condition.map(|grade| grade.as_str().to_owned())).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.route.clone()).collect::<Vec<_>>(),
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}
+
+async fn write_decisions(tx: &mut ServiceTx, scan: &Scan, rows: &[Decision]) -> Result<(), StoreError> {
+    // flags travel as JSON lists: PostgreSQL's unnest would flatten a list of lists
+    sqlx::query!(
+        "INSERT INTO decisions (scan_id, pack_hash, created_at, decision_id, tenant_id, opportunity_id, verdict, reason, signal_type, score,
+            net_profit, flags, facts)
+        SELECT $1, $2, $3, decision_id, tenant_id, opportunity_id, verdict, reason, signal_type, score, net_profit,
+            ARRAY(SELECT jsonb_array_elements_text(flags)), facts
+        FROM unnest($4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::text[], $10::numeric[], $11::numeric[], $12::jsonb[],
+            $13::jsonb[]) AS made (decision_id, tenant_id, opportunity_id, verdict, reason, signal_type, score, net_profit, flags, facts)",
+        scan.scan_id,
+        scan.pack_hash,
+        scan.finished_at,
+        &rows.iter().map(|row| row.decision_id).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.tenant.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.opportunity_id).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.outcome.as_str().to_owned()).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.reason.clone()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.signal_type.clone()).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.score).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| row.net_profit).collect::<Vec<_>>() as _,
+        &rows.iter().map(|row| serde_json::json!(row.flags)).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.facts.clone()).collect::<Vec<_>>(),
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}

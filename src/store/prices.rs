@@ -114,13 +114,11 @@ pub struct PriceWriter {
 }
 
 impl PriceWriter {
-    /// Opens the staging tables. One writer at a time in a transaction; transactions take turns, so that two of them
-    /// never choose the same revision number.
+    /// Opens the staging tables. One writer at a time in a transaction.
     ///
     /// # Errors
     /// The database refuses or is gone.
     pub async fn begin(tx: &mut ServiceTx) -> Result<Self, StoreError> {
-        sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('public.price_history'))").fetch_one(tx.db()).await?;
         sqlx::raw_sql(STAGING).execute(tx.db()).await?;
         Ok(Self::default())
     }
@@ -219,6 +217,9 @@ impl PriceWriter {
         self.flush(tx).await?;
         let mut written = Written::default();
         if let Some((first, last)) = self.range {
+            // From here to the commit transactions take turns: two of them never choose the same revision number, and a
+            // crosswalk that is written meanwhile moves our series or is seen by us.
+            sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('public.price_history'))").fetch_one(tx.db()).await?;
             // The tables grow within this transaction, so the planner's counts are stale: of two large sets it would
             // compare every pair.
             let many = self.series.len() > 1000;

@@ -66,6 +66,8 @@ pub enum ScanError {
     Window(#[from] MissingWindow),
     #[error(transparent)]
     Regime(#[from] UnknownRegime),
+    #[error("no price comes from a source called \"{name}\": use one of {}", known.join(", "))]
+    UnknownSource { name: String, known: Vec<String> },
     #[error(
         "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
     )]
@@ -104,7 +106,7 @@ pub async fn scan_once(
     let known: BTreeSet<&str> = book.series.iter().map(|one| &*one.source).collect();
     if let Some(unknown) = options.shifts.iter().find(|shift| !known.contains(shift.source.as_str())) {
         let known = known.into_iter().map(str::to_owned).collect();
-        return Err(ScanError::UnknownSource { source_name: unknown.source.clone(), known });
+        return Err(ScanError::UnknownSource { name: unknown.source.clone(), known });
     }
     let report = decide(&book, pack, profiles, settings, options, &windows, now, progress)?;
     if !options.dry_run {

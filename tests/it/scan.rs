@@ -168,7 +168,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -209,14 +213,14 @@ fn a_changed_number_changes_the_next_scan_and_a_broken_edit_is_refused_with_a_ca
     edit("facts/profit.rhai", "proceeds - effective_buy", "proceeds - effective_by");
     let (code, _, errors) = run(&[]);
     assert_eq!(code, Some(2), "{errors}");
-    assert!(errors.contains("effective_by") && errors.contains("--> facts/profit.rhai:") && errors.contains("^"), "{errors}");
+    assert!(errors.contains("effective_by") && errors.contains("--> facts/profit.rhai:") && errors.contains('^'), "{errors}");
 }
 
 #[test]
 fn wrong_arguments_are_told_apart() {
     let home = folder();
     let run = |arguments: &[&str]| {
-        let output = program(home.path(), &[], arguments);
+        let output = program(home.path(), &[("TCG_RADAR_RULES", root().join("rules").to_str().unwrap())], arguments);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let (code, errors) = run(&["scan", "--once", "--as-of", "02.05.2026"]);
@@ -244,17 +248,18 @@ fn data() -> Option<PathBuf> {
 }
 
 /// The real rows of some months for a part of the cards: enough for feeds to be judged, little enough for every run.
-fn excerpt(data: &Path, into: &Path) -> PathBuf {
+fn excerpt(data: &Path, scratch: &Path) -> PathBuf {
     let file = fs::File::open(data.join("3-price-history/dev/prices_long.csv.gz")).unwrap();
     let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines().map(Result::unwrap);
-    let path = into.join("excerpt.csv");
+    let path = scratch.join("excerpt.csv");
     let mut excerpt = fs::File::create(&path).unwrap();
     for (index, line) in lines.enumerate() {
         let mut fields = line.split(',');
-        let (date, card) = (fields.next().unwrap(), fields.next().unwrap());
+        let (day, card) = (fields.next().unwrap(), fields.next().unwrap());
         let wanted = card.starts_with("sv") || card.starts_with("ex");
-        let told = "2025-10-01" <= date && date <= "2025-10-20" || "2026-03-01" <= date && date <= "2026-04-01" || "2026-05-16" <= date;
-        if index == 0 || (wanted && told) || (told && "2026-05-16" <= date) {
+        let daily = "2026-05-16" <= day;
+        let told = daily || ("2025-10-01"..="2025-10-20").contains(&day) || ("2026-03-01"..="2026-04-01").contains(&day);
+        if index == 0 || (wanted && told) || daily {
             writeln!(excerpt, "{line}").unwrap();
         }
     }

@@ -11,6 +11,7 @@ use crate::{config::Config, store::Store};
 mod db;
 pub mod exit;
 mod import;
+mod lines;
 mod rules;
 mod scan;
 mod user;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{BufRead, BufReader, Read, Write as _},
+    io::{BufReader, Read, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,12 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Exit, Global, exit::WrongUsage, table};
+use super::{
+    Exit, Global,
+    exit::WrongUsage,
+    lines::{Line, Lines},
+    table,
+};
 use crate::rules::{
     diagnostic::{Diagnostics, nearest},
     eval::Question,
@@ -20,6 +25,9 @@ use crate::rules::{
     pack::Pack,
     value::Value,
 };
+
+/// Bytes of one line of `rules eval`: every fact of a pack fits in many times.
+const MAX_LINE_BYTES: usize = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -198,14 +206,14 @@ fn eval(global: &Global, file: &Path, want: &[String], pack: &Pack, as_of: Optio
     };
     let mut output = std::io::stdout().lock();
     let mut bad = false;
-    for (index, line) in BufReader::new(input).split(b'\n').enumerate() {
-        let line = line.context("cannot read the facts")?;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let answer = std::str::from_utf8(&line)
-            .map_err(|_| "the line is not UTF-8".to_owned())
-            .and_then(|text| question.answer(text).map_err(|error| error.to_string()));
+    for (index, line) in Lines::new(BufReader::new(input), MAX_LINE_BYTES).enumerate() {
+        let answer = match line.context("cannot read the facts")? {
+            Line::Text(line) if line.iter().all(u8::is_ascii_whitespace) => continue,
+            Line::Text(line) => std::str::from_utf8(&line)
+                .map_err(|_| "the line is not UTF-8".to_owned())
+                .and_then(|text| question.answer(text).map_err(|error| error.to_string())),
+            Line::TooLong => Err(format!("the line has more than {MAX_LINE_BYTES} bytes: write one object of facts a line")),
+        };
         let json = match answer {
             Ok(answer) => serde_json::Value::Object(answer),
             Err(error) => {

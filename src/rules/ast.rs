@@ -110,7 +110,9 @@ pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Opt
 fn report_bad_function(function: &Function, sink: &Sink) {
     if function.params.len() > MAX_PARAMS {
         let message = format!("the function has more than {MAX_PARAMS} parameters");
-        sink.report(Diagnostic::error(Code::TooLarge, function.place.clone(), message).with_help("compute parts of it as facts of their own"));
+        sink.report(
+            Diagnostic::error(Code::TooLarge, function.place.clone(), message).with_help("compute parts of it as facts of their own"),
+        );
     }
     // a fact's own name is looked at when it joins the others
     if function.private && FUNCTIONS.iter().any(|(name, ..)| *name == function.name) {

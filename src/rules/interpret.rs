@@ -26,6 +26,9 @@ pub enum Slot {
     Fault(Arc<Fault>),
 }
 
+/// Letters of a fault's message.
+const MAX_MESSAGE: usize = 500;
+
 /// A rule that failed on its facts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fact}: {message}")]
@@ -341,6 +344,8 @@ impl<'p> Evaluation<'p> {
     }
 
     fn fault(&self, id: FactId, message: &str) -> Slot {
-        Slot::Fault(Arc::new(Fault { fact: self.pack.graph.fact(id).name.clone(), message: message.to_owned() }))
+        // what a script throws may be of any length
+        let message = message.chars().take(MAX_MESSAGE).collect();
+        Slot::Fault(Arc::new(Fault { fact: self.pack.graph.fact(id).name.clone(), message }))
     }
 }

@@ -85,6 +85,9 @@ pub struct Pack {
     pub(super) from_stage: [Vec<FactId>; 4],
 }
 
+/// Tables that a pack may have: several may copy the rows of one folder.
+const MAX_TABLES: usize = 100;
+
 /// The outcome of a gate whose fact is unknown.
 pub const DATA_INCOMPLETE: &str = "DATA_INCOMPLETE";
 /// The outcome of a rule that failed on a card.
@@ -138,8 +141,13 @@ impl Pack {
             .collect();
         let folders = read_folders(source, sink);
         let mut read_fields = BTreeMap::new();
+        if let Some((file, _)) = source.folder("tables", ".yaml").nth(MAX_TABLES) {
+            let place = Place { file: file.clone(), span: Span::default() };
+            sink.error(Code::TooLarge, &place, format!("a pack has at most {MAX_TABLES} tables"));
+        }
         let tables: Vec<Table> = source
             .folder("tables", ".yaml")
+            .take(MAX_TABLES)
             .filter_map(|(file, text)| tables::read(&yaml::parse(file, text, sink)?, &folders, &mut read_fields, sink))
             .collect();
         for (name, folder) in &folders {

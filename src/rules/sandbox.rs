@@ -22,8 +22,9 @@ impl Default for Limits {
     }
 }
 
-/// Limits that no pack may exceed.
-pub const HIGHEST: Limits = Limits { operations: 1_000_000, call_depth: 64 };
+/// Limits that no pack may exceed. Calls within each other, each as deep as an expression may be, must fit the stack of
+/// a worker thread; half as many again still do.
+pub const HIGHEST: Limits = Limits { operations: 1_000_000, call_depth: 16 };
 
 /// Words that rules do without: code from text, modules, output, loops by another name, and assignments whose built-in
 /// forms would bypass our operators.
@@ -70,7 +71,8 @@ pub fn engine(limits: Limits) -> Engine {
         .set_fast_operators(false)
         .set_allow_looping(false)
         .set_allow_anonymous_fn(false)
-        .set_allow_shadowing(false);
+        .set_allow_shadowing(false)
+        .set_fail_on_invalid_map_property(true);
     for word in DISABLED {
         engine.disable_symbol(*word);
     }
@@ -209,9 +211,7 @@ fn ratio<A: Number, B: Number>(left: A, right: B, places: i64) -> Outcome<Decima
 fn register_functions(engine: &mut Engine) {
     engine
         .register_fn("round_half_up", |number: Decimal, places: i64| -> Outcome<Decimal> { Ok(round_half_up(number, places_of(places)?)) })
-        .register_fn("round_half_up", |number: i64, places: i64| -> Outcome<Decimal> {
-            places_of(places).map(|_| Decimal::from(number))
-        });
+        .register_fn("round_half_up", |number: i64, places: i64| -> Outcome<Decimal> { places_of(places).map(|_| Decimal::from(number)) });
     engine
         .register_fn("cents", |number: Decimal| round_half_up(number, 2))
         .register_fn("cents", |number: i64| Decimal::from(number))

@@ -36,7 +36,13 @@ const MAX_DEPTH: usize = 16;
 pub fn parse(file: &Arc<str>, text: &str, sink: &Sink) -> Option<Node> {
     let mut events = Events { parser: Parser::new_from_str(text), file, depth: 0 };
     match events.document() {
-        Ok(node) => node,
+        Ok(Some(node)) => Some(node),
+        Ok(None) => {
+            let place = Place { file: file.clone(), span: Span::default() };
+            let fault = Diagnostic::error(Code::WrongShape, place, "the file holds nothing");
+            sink.report(fault.with_help("write what belongs there, or remove the file"));
+            None
+        }
         Err(diagnostic) => {
             sink.report(*diagnostic);
             None

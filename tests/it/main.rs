@@ -6,6 +6,7 @@ mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod hostile;
 mod import;
 mod scan;
 mod series;

@@ -48,8 +48,12 @@ const ABOUT: [&str; 3] = ["source", "verified", "note"];
 /// Fields that a row of a folder may have, those of its file among them. All are copied into each row, so that without
 /// a bound a file of 1 MB could fill the memory.
 const MAX_FIELDS: usize = 64;
+/// Facts that may choose a table's row.
+const MAX_KEYS: usize = 12;
+/// Columns that a table may have: each costs room in every row.
+const MAX_COLUMNS: usize = 32;
 /// Rows that a folder may have; every table that reads the folder looks at all.
-const MAX_FOLDER_ROWS: usize = 5_000;
+const MAX_FOLDER_ROWS: usize = 2_000;
 
 /// Reads one file of a folder into it.
 pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
@@ -113,8 +117,13 @@ pub fn read(
         .iter()
         .filter_map(|node| Some(KeyFact { name: node.text(sink, "a key")?.to_owned(), place: node.place.clone() }))
         .collect();
+    report_bad_key(&key, sink);
     let columns: Vec<Column> =
         fields.required("columns")?.fields(sink, "columns")?.entries().iter().filter_map(|(key, node)| column(key, node, sink)).collect();
+    if let Some(first) = columns.get(MAX_COLUMNS) {
+        sink.error(Code::TooLarge, &first.place, format!("a table has at most {MAX_COLUMNS} columns"));
+        return None;
+    }
     let shape = Shape { prefix, key, columns, sink };
     let rows_node = fields.optional("rows");
     let rows_from = fields.optional("rows_from");
@@ -130,6 +139,16 @@ pub fn read(
     let otherwise = fields.optional("otherwise").and_then(|node| shape.otherwise(node));
     fields.finish();
     Some(Table { name, doc, key: shape.key, columns: shape.columns, rows, otherwise, place })
+}
+
+fn report_bad_key(key: &[KeyFact], sink: &Sink) {
+    if let Some(first) = key.get(MAX_KEYS) {
+        sink.error(Code::TooLarge, &first.place, format!("a table has at most {MAX_KEYS} key facts"));
+    }
+    let mut seen = BTreeSet::new();
+    for again in key.iter().filter(|fact| !seen.insert(fact.name.as_str())) {
+        sink.error(Code::DuplicateKey, &again.place, format!("\"{}\" stands in the key twice", again.name));
+    }
 }
 
 fn column(key: &Key, node: &Node, sink: &Sink) -> Option<Column> {

@@ -8,6 +8,7 @@ mod db_embedded;
 mod db_security;
 mod hostile;
 mod import;
+mod rules_cli;
 mod scan;
 mod series;
 mod shipped_packs;

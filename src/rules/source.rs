@@ -18,7 +18,7 @@ pub const MAX_PACK_BYTES: u64 = 8 << 20;
 /// Files that a pack may have.
 pub const MAX_FILES: usize = 2_000;
 /// Names that the folder may hold: whoever points at a whole disk by mistake must not wait for it to be walked.
-const MAX_ENTRIES: usize = 20_000;
+const MAX_ENTRIES: usize = 5_000;
 
 /// A pack's text, by path relative to its root.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

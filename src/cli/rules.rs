@@ -28,6 +28,8 @@ use crate::rules::{
 
 /// Bytes of one line of `rules eval`: every fact of a pack fits in many times.
 const MAX_LINE_BYTES: usize = 1 << 20;
+/// Letters of the error of one line.
+const MAX_ERROR_LETTERS: usize = 500;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -218,6 +220,8 @@ fn eval(global: &Global, file: &Path, want: &[String], pack: &Pack, as_of: Optio
             Ok(answer) => serde_json::Value::Object(answer),
             Err(error) => {
                 bad = true;
+                // it may quote a value of any length
+                let error: String = error.chars().take(MAX_ERROR_LETTERS).collect();
                 json!({ "line": index + 1, "error": error })
             }
         };

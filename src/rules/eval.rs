@@ -15,7 +15,7 @@ use super::{
     graph::FactId,
     interpret::{Evaluation, SetError, Slot},
     pack::Pack,
-    value::{BadValue, Type, Value},
+    value::{BadValue, Type, Value, quoted},
 };
 
 /// What is asked of every line.
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for GivenVisitor {
 
 fn fact_of(pack: &Pack, name: &str) -> Result<FactId, EvalError> {
     pack.graph.id(name).ok_or_else(|| EvalError::UnknownFact {
-        name: name.to_owned(),
+        name: quoted(name),
         near: nearest(name, pack.graph.facts.iter().map(|fact| fact.name.as_str())).map(str::to_owned),
     })
 }

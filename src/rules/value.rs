@@ -54,7 +54,7 @@ impl Value {
     /// # Errors
     /// A text that the type does not have.
     pub fn parse(value_type: Type, text: &str) -> Result<Self, BadValue> {
-        let bad = || BadValue { text: text.to_owned(), expected: value_type };
+        let bad = || BadValue { text: quoted(text), expected: value_type };
         Ok(match value_type {
             Type::Decimal => Self::Decimal(Decimal::from_str_exact(text).map_err(|_| bad())?),
             Type::Integer => Self::Integer(text.parse().map_err(|_| bad())?),
@@ -133,6 +133,14 @@ impl fmt::Display for Value {
             Self::Text(text) => f.pad(text),
             Self::Date(date) => f.pad(&date.to_string()),
         }
+    }
+}
+
+/// As much of a text as an error quotes.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -720,3 +720,78 @@ fn the_engine_survives_every_hostile_script_without_the_checks_before_it() {
     thread.unwrap().join().unwrap();
     assert!(ran > 100, "only {ran} functions ran");
 }
+
+/// Lines that `rules eval` is asked, and a part of what it must say to each; no text stands for an answer.
+fn hostile_lines() -> Vec<(Vec<u8>, &'static str)> {
+    let ask = |value: &str| format!("{{\"net_profit\": {value}}}").into_bytes();
+    vec![
+        (ask("1"), ""),
+        (ask(&format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000))), "not a JSON object"),
+        (ask(&format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000))), "not a JSON object"),
+        ("[".repeat(1_000_000).into_bytes(), "not a JSON object"),
+        (ask(&"9".repeat(100_000)), "not a decimal"),
+        (ask(&format!("0.{}", "3".repeat(100_000))), "not a decimal"),
+        (ask("1e400"), "not a decimal"),
+        (ask("1e999999999999"), "not a decimal"),
+        (ask("1e-999999999999"), "not a decimal"),
+        (ask("-1e4294967296"), "not a decimal"),
+        (ask("1e2"), ""),
+        (ask("NaN"), "not a JSON object"),
+        (ask("Infinity"), "not a JSON object"),
+        (ask("\"NaN\""), "not a decimal"),
+        (ask("\"1e5\""), "not a decimal"),
+        (ask("0x10"), "not a JSON object"),
+        (ask("1_000"), "not a JSON object"),
+        (ask("\"\""), "not a decimal"),
+        (ask("\"1\\u0000\""), "not a decimal"),
+        (ask("\"\\ud800\""), "not a JSON object"),
+        (ask(&format!("\"{}\"", "a".repeat(900_000))), "not a decimal"),
+        (ask("{\"$serde_json::private::Number\": \"1\"}"), ""),
+        (ask("{\"$serde_json::private::Number\": \"x\"}"), "not a JSON object"),
+        (ask("{\"$serde_json::private::RawValue\": \"[[[[1]]]]\"}"), "write a string, number"),
+        (ask("true"), "not a decimal"),
+        (ask("79228162514264337593543950336"), "not a decimal"),
+        (b"{\"net_profit\": 1, \"net_profit\": 2}".to_vec(), "stands there twice"),
+        (b"{\"net_profit\": 1} {\"net_profit\": 2}".to_vec(), "not a JSON object"),
+        (b"{\"net_profit\": \"\xff\xfe\"}".to_vec(), "not UTF-8"),
+        (b"\xef\xbb\xbf{\"net_profit\": 1}".to_vec(), "not a JSON object"),
+        (b"\0".to_vec(), "not a JSON object"),
+        (b"null".to_vec(), "not a JSON object"),
+        (format!("{{\"{}\": 1}}", "a".repeat(900_000)).into_bytes(), "no fact is called"),
+        (format!("{{{}\"net_profit\": 1}}", "\"x\": 1, ".repeat(50_000)).into_bytes(), "stands there twice"),
+        (b"{\"date\": \"+262142-12-31\", \"net_profit\": 1}".to_vec(), ""),
+        (b"{\"date\": \"2026-02-30\"}".to_vec(), "not a date"),
+        (b"{\"sales_30d\": 9223372036854775808}".to_vec(), "not a integer"),
+        (b"{\"sales_30d\": -1}".to_vec(), "expected a whole number from 0"),
+        (b"{\"forex_buffer\": \"79228162514264337593543950335\"}".to_vec(), "expected a number from 0"),
+        (b"{\"net_profit\": \"79228162514264337593543950335\", \"proceeds\": \"0.0000000001\"}".to_vec(), ""),
+        (vec![b'a'; 100 << 20], "more than 1048576 bytes"),
+        (b"{\"net_profit\": \"2\"}\r".to_vec(), ""),
+    ]
+}
+
+#[test]
+fn every_hostile_line_of_facts_is_told_by_its_number_and_the_others_are_answered() {
+    let hostile = hostile_lines();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("facts.jsonl");
+    // the last line has no end
+    fs::write(&file, hostile.iter().map(|(line, _)| line.as_slice()).collect::<Vec<_>>().join(&b'\n')).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("CUSTOMS_REGIME").env_remove("TCG_RADAR_RULES");
+    let output = command.args(["rules", "eval", "--want", "net_profit", "--facts"]).arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let answers: Vec<serde_json::Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), hostile.len());
+    for (index, (answer, (line, expected))) in answers.iter().zip(&hostile).enumerate() {
+        let begin = String::from_utf8_lossy(&line[..line.len().min(80)]);
+        if expected.is_empty() {
+            assert!(answer.get("net_profit").is_some(), "{begin}: {answer}");
+        } else {
+            assert_eq!(answer["line"], index + 1, "{begin}: {answer}");
+            let error = answer["error"].as_str().unwrap();
+            assert!(error.contains(expected) && error.len() < 3_000, "{begin}: {error}");
+        }
+    }
+}

@@ -29,7 +29,8 @@ const GOOD: &[(&str, &str)] = &[
 ];
 
 /// Files that the target `yaml` replaces; one that does not exist yet is added.
-const YAML: &[&str] = &["pack.yaml", "params/limit.yaml", "tables/age.yaml", "fees/tcgplayer.yaml", "customs/world.yaml", "customs/active.yaml"];
+const YAML: &[&str] =
+    &["pack.yaml", "params/limit.yaml", "tables/age.yaml", "fees/tcgplayer.yaml", "customs/world.yaml", "customs/active.yaml"];
 /// Files that the target `evaluate` replaces.
 const EVALUATED: &[&str] = &["facts/fuzz.rhai", "facts/good.rhai", "params/limit.yaml", "tables/age.yaml", "fees/tcgplayer.yaml"];
 
@@ -88,9 +89,7 @@ fn answer(pack: &Pack, edge: Edge) -> Vec<String> {
         let value = match (edge, input.domain) {
             (Edge::Unknown, _) => continue,
             (Edge::Low, Domain::Decimal { min, .. }) => Value::Decimal(min.into()),
-            (Edge::High, Domain::Decimal { max, places, .. }) => {
-                Value::Decimal(Decimal::from(max) - Decimal::new(1, places))
-            }
+            (Edge::High, Domain::Decimal { max, places, .. }) => Value::Decimal(Decimal::from(max) - Decimal::new(1, places)),
             (Edge::Low, Domain::Integer { min, .. }) => Value::Integer(min),
             (Edge::High, Domain::Integer { max, .. }) => Value::Integer(max),
             (Edge::Low, Domain::Bool) => Value::Bool(false),

@@ -6,6 +6,8 @@ mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod editor;
+mod fuzz_corpus;
 mod hostile;
 mod import;
 mod rules_cli;

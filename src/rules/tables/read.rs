@@ -220,7 +220,8 @@ impl Shape<'_> {
         let known = read.entry(name.to_owned()).or_default();
         known.extend(ABOUT.iter().chain(&["from", "until"]).map(|field| (*field).to_owned()));
         known.extend(wanted.iter().map(|(field, _)| (*field).to_owned()));
-        known.extend(self.key.iter().map(|key| key.name.clone()));
+        // a date is written as `from` and `until`
+        known.extend(self.key.iter().map(|key| key.name.clone()).filter(|name| name != "date"));
         known.extend(self.columns.iter().map(|column| self.field_of(column).to_owned()));
         let is = |row: &RawRow, field: &str, text: &str| {
             row.fields

@@ -57,7 +57,6 @@ impl<R: BufRead> Iterator for Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
     use super::*;
 
     fn lines(text: &str) -> Vec<Line> {

@@ -90,7 +90,7 @@ fn a_schema_finds_the_mistakes_that_it_is_there_for() {
 fn faults_with(file: &str, text: &str) -> String {
     let mut source: PackSource = RULES.source.clone();
     source.files.insert(Arc::from(file), Arc::from(text));
-    Pack::from_source(source).map(|_| String::new()).unwrap_or_else(|faults| faults.to_string())
+    Pack::from_source(source).map_or_else(|faults| faults.to_string(), |_| String::new())
 }
 
 /// The keys that the loader names when it meets one that it does not know.

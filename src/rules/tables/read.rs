@@ -230,7 +230,12 @@ impl Shape<'_> {
         for name in self.faulty.iter().map(String::as_str).chain(["note"]) {
             fields.optional(name);
         }
-        Row { cells, values, source, verified, place: fields.place.clone() }
+        let place_of = |key: &KeyFact| {
+            let names: &[&str] = if key.name == "date" { &["until", "from"] } else { &[&key.name] };
+            names.iter().find_map(|name| fields.optional(name)).map_or(fields.place, |node| &node.place).clone()
+        };
+        let cell_places = self.key.iter().map(place_of).collect();
+        Row { cells, cell_places, values, source, verified, place: fields.place.clone() }
     }
 
     fn otherwise(&self, node: &Node) -> Option<Otherwise> {
@@ -286,7 +291,9 @@ fn dates(fields: &Fields<'_>) -> Cell {
     if let (Some(low), Some(high)) = (band.low, band.high)
         && low.value >= high.value
     {
-        sink.error(Code::UnsortedDates, fields.place, "`until` must be later than `from`");
+        let place = fields.optional("until").map_or(fields.place, |node| &node.place).clone();
+        let fault = Diagnostic::error(Code::UnsortedDates, place, "`until` must be later than `from`");
+        sink.report(fault.with_help("`from` is the first day of the row, `until` the first day after it"));
     }
     if band == Band::default() { Cell::Any } else { Cell::Band(band) }
 }

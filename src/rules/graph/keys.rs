@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rust_decimal::Decimal;
-
 use super::Graph;
 use crate::{
     domain::money::Currency,

@@ -20,6 +20,7 @@ use crate::rules::{
     eval::Question,
     graph::{Fact, FactId, Kind},
     pack::Pack,
+    tree::Literal,
     value::{Type, Value},
 };
 
@@ -151,6 +152,14 @@ fn describe(pack: &Pack, id: FactId, line: &FactLine<'_>) -> String {
             let _ = writeln!(text, "  {} rows of {}, chosen by {}", table.rows.len(), table.name, line.reads.join(", "));
         }
         Kind::Derived { .. } | Kind::Aggregate => {}
+    }
+    let texts = pack.graph.fact(id).possible.iter().flatten().filter_map(|value| match value {
+        Literal::Text(text) => Some(&**text),
+        _ => None,
+    });
+    let texts: Vec<&str> = texts.collect();
+    if !texts.is_empty() {
+        let _ = writeln!(text, "  can be: {}", texts.join(", "));
     }
     for (what, names) in [("reads", &line.reads), ("is read by", &line.read_by)] {
         let _ = writeln!(text, "  {what}: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });

@@ -344,5 +344,4 @@ fn type_remedy(found: Type) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "infer/tests.rs"]
 mod tests;

@@ -282,3 +282,15 @@ fn the_customs_choice_follows_file_variable_and_date() {
     let fault = load("active: wrold").unwrap_err().to_string();
     assert!(fault.contains("did you mean \"world\"?"), "{fault}");
 }
+
+#[test]
+fn money_in_a_place_of_another_unit_is_refused() {
+    let amount = STALENESS.replace("staleness: \"1.0\"", "staleness: { amount: \"1.0\", currency: EUR }");
+    assert_eq!(codes(&[("tables/staleness.yaml", &amount)]), [(Code::UnitMismatch, "tables/staleness.yaml".into(), 5)]);
+    let whole = STALENESS.replace("staleness: { type: decimal }", "staleness: { type: integer, unit: EUR }").replace("\"1.0\"", "\"1\"");
+    assert_eq!(codes(&[("tables/staleness.yaml", &whole.replace("\"0.7\"", "\"1\""))])[0].0, Code::TypeMismatch);
+    let band = STALENESS.replace("{ to: \"4\" }", "{ to: \"4\", currency: EUR }");
+    assert_eq!(codes(&[("tables/staleness.yaml", &band)]), [(Code::UnitMismatch, "tables/staleness.yaml".into(), 5)]);
+    let waterfall = PACK.replace("waterfall: [proceeds,", "waterfall: [sell_price,");
+    assert_eq!(codes(&[("pack.yaml", &waterfall)]).iter().map(|(code, ..)| *code).collect::<Vec<_>>(), [Code::UnitMismatch; 2]);
+}

@@ -1,7 +1,7 @@
 //! Mistakes as analysts make them, planted one at a time into copies of the default pack: each is told at its line, with a remedy.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
 use tcg_radar::rules::{
     diagnostic::{Code, Diagnostics, Severity, Sink},
@@ -317,7 +317,6 @@ fn told(mistake: &Mistake) -> (Diagnostics, PackSource) {
 
 #[test]
 fn every_planted_mistake_is_told_at_its_line_with_a_remedy() {
-    let mut all = String::new();
     for mistake in MISTAKES {
         let (found, source) = told(mistake);
         let name = mistake.name;
@@ -332,9 +331,7 @@ fn every_planted_mistake_is_told_at_its_line_with_a_remedy() {
         for words in mistake.says {
             assert!(finding.message.contains(words) || help.contains(words), "{name}: \"{words}\" is not said: {finding}");
         }
-        let _ = writeln!(all, "# {name}\n{found}\n");
     }
-    insta::assert_snapshot!(all);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 mod shape;
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use super::{
     ast::Script,
@@ -17,12 +17,15 @@ use super::{
 };
 pub(super) use shape::{Quantity, Shape, Types};
 
-/// Calls of helpers are followed this deep.
+/// Calls of helpers are followed this deep, and so many of them for one fact; what lies beyond is not told. Helpers that
+/// call each other many times would otherwise take forever to follow.
 const MAX_HELPER_DEPTH: usize = 8;
+const MAX_HELPER_CALLS: usize = 500;
 
 /// What a function returns for parameters of these shapes. Faults go to `sink`.
 pub(super) fn function(script: &Script, index: usize, params: Vec<Shape>, sink: &Sink) -> Shape {
-    Inference { script, sink, locals: params, returned: Shape::never(), depth: 0 }.run(index)
+    let calls = Cell::new(0);
+    Inference { script, sink, locals: params, returned: Shape::never(), depth: 0, calls: &calls }.run(index)
 }
 
 struct Inference<'a> {
@@ -32,6 +35,7 @@ struct Inference<'a> {
     locals: Vec<Shape>,
     returned: Shape,
     depth: usize,
+    calls: &'a Cell<usize>,
 }
 
 impl Inference<'_> {
@@ -90,11 +94,12 @@ impl Inference<'_> {
             ExprKind::Host { function, arguments } => self.host(expr.span, *function, arguments),
             ExprKind::Helper { function, arguments, .. } => {
                 let params = arguments.iter().map(|argument| self.shape(argument)).collect();
-                if self.depth >= MAX_HELPER_DEPTH {
+                self.calls.set(self.calls.get() + 1);
+                if self.depth >= MAX_HELPER_DEPTH || self.calls.get() > MAX_HELPER_CALLS {
                     return Shape::untold();
                 }
-                let inner =
-                    Inference { script: self.script, sink: self.sink, locals: params, returned: Shape::never(), depth: self.depth + 1 };
+                let (script, sink, calls) = (self.script, self.sink, self.calls);
+                let inner = Inference { script, sink, locals: params, returned: Shape::never(), depth: self.depth + 1, calls };
                 inner.run(*function)
             }
             ExprKind::Return(value) => {

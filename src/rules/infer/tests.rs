@@ -148,3 +148,10 @@ fn types_are_seen_through_branches_and_helpers() {
     assert_eq!(types("fn a(count) { if count > 1 { return count; } twice(1) } private fn twice(n) { n * 2 }"), Some(Type::Integer));
     assert_eq!(types("fn a(text) { switch text { \"x\" => 1, _ => 0.5 } }"), Some(Type::Decimal));
 }
+
+#[test]
+fn helpers_that_call_each_other_without_end_are_not_followed_without_end() {
+    let calls = ["f(n)"; 20].join(" + ");
+    let (shape, faults) = infer(&format!("fn a(home) {{ f(home) }} private fn f(n) {{ {calls} }}"));
+    assert_eq!((shape.unit, faults.len()), (Quantity::Untold, 0));
+}

@@ -17,15 +17,15 @@ use super::{
 };
 pub(super) use shape::{Quantity, Shape, Types};
 
-/// Calls of helpers are followed this deep, and so many of them for one fact; what lies beyond is not told. Helpers that
-/// call each other many times would otherwise take forever to follow.
+/// Calls of helpers are followed this deep.
 const MAX_HELPER_DEPTH: usize = 8;
-const MAX_HELPER_CALLS: usize = 500;
+/// Expressions looked at for one formula: helpers that call each other many times multiply them. Beyond, nothing is told.
+const MAX_STEPS: usize = 20_000;
 
 /// What a function returns for parameters of these shapes. Faults go to `sink`.
 pub(super) fn function(script: &Script, index: usize, params: Vec<Shape>, sink: &Sink) -> Shape {
-    let calls = Cell::new(0);
-    Inference { script, sink, locals: params, returned: Shape::never(), depth: 0, calls: &calls }.run(index)
+    let budget = Cell::new(MAX_STEPS);
+    Inference { script, sink, locals: params, returned: Shape::never(), depth: 0, budget: &budget }.run(index)
 }
 
 struct Inference<'a> {
@@ -35,7 +35,7 @@ struct Inference<'a> {
     locals: Vec<Shape>,
     returned: Shape,
     depth: usize,
-    calls: &'a Cell<usize>,
+    budget: &'a Cell<usize>,
 }
 
 impl Inference<'_> {
@@ -56,6 +56,8 @@ impl Inference<'_> {
     }
 
     fn shape(&mut self, expr: &Expr) -> Shape {
+        let Some(left) = self.budget.get().checked_sub(1) else { return Shape::untold() };
+        self.budget.set(left);
         match &expr.kind {
             ExprKind::Literal(literal) => Shape::of_literal(literal),
             ExprKind::Local(local) => self.locals.get(local.slot).cloned().unwrap_or_else(Shape::untold),
@@ -94,13 +96,11 @@ impl Inference<'_> {
             ExprKind::Host { function, arguments } => self.host(expr.span, *function, arguments),
             ExprKind::Helper { function, arguments, .. } => {
                 let params = arguments.iter().map(|argument| self.shape(argument)).collect();
-                self.calls.set(self.calls.get() + 1);
-                if self.depth >= MAX_HELPER_DEPTH || self.calls.get() > MAX_HELPER_CALLS {
+                if self.depth >= MAX_HELPER_DEPTH {
                     return Shape::untold();
                 }
-                let (script, sink, calls) = (self.script, self.sink, self.calls);
-                let inner = Inference { script, sink, locals: params, returned: Shape::never(), depth: self.depth + 1, calls };
-                inner.run(*function)
+                let returned = Shape::never();
+                Inference { locals: params, returned, depth: self.depth + 1, ..*self }.run(*function)
             }
             ExprKind::Return(value) => {
                 let shape = value.as_ref().map_or_else(Shape::never, |value| self.shape(value));

@@ -1,5 +1,7 @@
 //! `rules check | facts | eval`.
 
+mod check;
+
 use std::{
     fmt::Write as _,
     io::{BufReader, Read, Write as _},
@@ -23,7 +25,8 @@ use crate::rules::{
     eval::Question,
     graph::{Fact, FactId, Kind},
     pack::Pack,
-    value::Value,
+    tree::Literal,
+    value::{Type, Value},
 };
 
 /// Bytes of one line of `rules eval`: every fact of a pack fits in many times.
@@ -40,10 +43,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say everything that is wrong with a pack.
-    Check {
-        #[command(flatten)]
-        pack: PackArg,
-    },
+    Check(check::Args),
     /// List every fact, or tell all about one.
     Facts {
         name: Option<String>,
@@ -82,39 +82,9 @@ impl PackArg {
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     match args.command {
-        Command::Check { pack } => check(global, &pack),
+        Command::Check(args) => check::run(global, &args),
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
-    }
-}
-
-fn check(global: &Global, pack: &PackArg) -> anyhow::Result<Exit> {
-    match pack.load() {
-        Ok(pack) => {
-            let formulas = pack.graph.facts.iter().filter(|fact| matches!(fact.kind, Kind::Derived { .. })).count();
-            let summary = json!({
-                "name": pack.name, "hash": pack.hash, "files": pack.source.files.len(), "facts": pack.graph.facts.len(), "formulas": formulas,
-                "parameters": pack.parameters.len(), "tables": pack.tables.len(), "gates": pack.gates.len(), "flags": pack.flags.len(),
-                "diagnostics": [],
-            });
-            global.show(&summary, |_| {
-                format!(
-                    "{} is good: {} facts ({formulas} formulas, {} parameters, {} tables), {} gates, {} flags\npack {}",
-                    pack.name,
-                    pack.graph.facts.len(),
-                    pack.parameters.len(),
-                    pack.tables.len(),
-                    pack.gates.len(),
-                    pack.flags.len(),
-                    pack.hash
-                )
-            })?;
-            Ok(Exit::Good)
-        }
-        Err(diagnostics) => {
-            global.show(&json!({ "diagnostics": diagnostics }), |_| diagnostics.to_string())?;
-            Ok(Exit::BadRules)
-        }
     }
 }
 
@@ -140,7 +110,10 @@ impl<'a> FactLine<'a> {
             name: &fact.name,
             kind: fact.kind.as_str(),
             value_type: fact.value_type.map_or("?", |value_type| value_type.as_str()),
-            unit: fact.unit.map_or_else(|| "?".to_owned(), |unit| unit.to_string()),
+            unit: match (fact.value_type, fact.unit) {
+                (Some(Type::Bool | Type::Text | Type::Date), _) => "-".to_owned(),
+                (_, unit) => unit.map_or_else(|| "?".to_owned(), |unit| unit.to_string()),
+            },
             stage: fact.stage.as_str(),
             doc: &fact.doc,
             place: fact.place.as_ref().map(ToString::to_string),
@@ -189,6 +162,14 @@ fn describe(pack: &Pack, id: FactId, line: &FactLine<'_>) -> String {
             let _ = writeln!(text, "  {} rows of {}, chosen by {}", table.rows.len(), table.name, line.reads.join(", "));
         }
         Kind::Derived { .. } | Kind::Aggregate => {}
+    }
+    let texts = pack.graph.fact(id).possible.iter().flatten().filter_map(|value| match value {
+        Literal::Text(text) => Some(&**text),
+        _ => None,
+    });
+    let texts: Vec<&str> = texts.collect();
+    if !texts.is_empty() {
+        let _ = writeln!(text, "  can be: {}", texts.join(", "));
     }
     for (what, names) in [("reads", &line.reads), ("is read by", &line.read_by)] {
         let _ = writeln!(text, "  {what}: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });

@@ -196,6 +196,10 @@ impl Sink {
                 diagnostic.snippet = line.map(|line| shown(&line, MAX_LETTERS));
             }
         }
+        for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.help.is_none()) {
+            let code = diagnostic.code.as_str();
+            diagnostic.help = Some(format!("`tcg-radar rules check --explain {code}` shows how it is mended"));
+        }
         Diagnostics(found)
     }
 }

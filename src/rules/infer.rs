@@ -139,7 +139,8 @@ impl Inference<'_> {
         let shape = self.shape(operand);
         if let Some(found) = shape.types.outside(Types::BOOL) {
             let message = format!("`{operator}` needs true or false, but {} is a {found}", Quoted(operand));
-            self.report(Code::TypeMismatch, span, message, format!("compare it with something, such as `{operand} > floor`"));
+            let compared = if found == Type::Text { "== \"…\"" } else { "> floor" };
+            self.report(Code::TypeMismatch, span, message, format!("compare it with something, such as `{operand} {compared}`"));
             return Shape::of_type(Type::Bool);
         }
         shape
@@ -314,8 +315,13 @@ impl std::fmt::Display for Quoted<'_> {
     }
 }
 
-fn in_words(unit: Unit) -> String {
-    if unit == Unit::NONE { "a plain number".to_owned() } else { format!("in {unit}") }
+/// A unit as a message tells it.
+pub(super) fn in_words(unit: Unit) -> String {
+    match unit.to_string().as_str() {
+        "ratio" => "a plain number".to_owned(),
+        role @ ("buy" | "sell" | "home") => format!("in {role} money"),
+        other => format!("in {other}"),
+    }
 }
 
 /// How two figures of these units can be brought together.
@@ -343,5 +349,4 @@ fn type_remedy(found: Type) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "infer/tests.rs"]
 mod tests;

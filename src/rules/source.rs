@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::diagnostic::{Code, Place, Sink, Span};
+use super::diagnostic::{Code, Diagnostic, Place, Sink, Span};
 
 /// Bytes that one rule file may have.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -31,7 +31,8 @@ impl PackSource {
     pub fn read(root: &Path, sink: &Sink) -> Self {
         let mut source = Self::default();
         let report = |code: Code, path: &Path, message: String| {
-            sink.error(code, &Place { file: relative(root, path), span: Span::default() }, message);
+            let place = Place { file: relative(root, path), span: Span::default() };
+            sink.report(Diagnostic::error(code, place, message).with_help(code.remedy()));
         };
         let refuse = |path: &Path, message: String| report(Code::UnreadableFile, path, message);
         let too_large = |path: &Path, message: String| report(Code::TooLarge, path, message);

@@ -1,6 +1,7 @@
 //! One binary holds every integration test: it links once.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod bad_packs;
 mod book;
 mod cluster;
 mod db;
@@ -10,6 +11,7 @@ mod editor;
 mod fuzz_corpus;
 mod hostile;
 mod import;
+mod planted_mistakes;
 mod rules_cli;
 mod scan;
 mod series;

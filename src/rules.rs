@@ -6,6 +6,7 @@ pub mod ast;
 pub mod customs;
 pub mod diagnostic;
 pub mod eval;
+pub mod explain;
 pub mod facts;
 pub mod graph;
 pub mod interpret;

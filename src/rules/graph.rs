@@ -138,6 +138,11 @@ impl Graph {
         false
     }
 
+    /// Everything that rests on a fact, itself left out.
+    pub fn dependents(&self, on: FactId) -> Vec<FactId> {
+        self.ids().filter(|id| *id != on && self.depends(*id, on)).collect()
+    }
+
     /// Builds and checks the graph; faults go to `sink`.
     pub fn build(parts: &Parts<'_>, sink: &Sink) -> Self {
         let mut graph = Self::default();

@@ -7,6 +7,8 @@ mod flip;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -114,6 +116,18 @@ impl Explanation {
     /// The fact of that name, if the explanation needed it.
     pub fn fact(&self, name: &str) -> Option<&FactLine> {
         self.facts.iter().find(|fact| fact.name == name)
+    }
+
+    /// The facts that some rest on, themselves included, each after those it reads.
+    pub fn behind<'a>(&'a self, roots: impl IntoIterator<Item = &'a str>) -> Vec<&'a FactLine> {
+        let mut open: Vec<&str> = roots.into_iter().collect();
+        let mut wanted = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if wanted.insert(name) {
+                open.extend(self.fact(name).iter().flat_map(|fact| fact.reads.iter().map(String::as_str)));
+            }
+        }
+        self.facts.iter().filter(|fact| wanted.contains(fact.name.as_str())).collect()
     }
 
     /// The gate that ended it.

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stdout};
 
 use chrono::{DateTime, Utc};
+use clap::ArgGroup;
 use uuid::Uuid;
 
 use super::{
@@ -25,13 +26,18 @@ use crate::{
     },
 };
 
+mod layout;
 mod markdown;
 mod pretty;
+mod told;
+
+use layout::Paint;
 
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["card", "decision"]))]
 pub struct Args {
     /// The card's id, such as sv1-25.
-    #[arg(long, value_name = "ID", required_unless_present = "decision", conflicts_with = "decision")]
+    #[arg(long, value_name = "ID")]
     card: Option<String>,
     /// A stored decision, run again with its own pack and facts.
     #[arg(long, value_name = "UUID", conflicts_with_all = ["tenant", "direction", "as_of", "shift"])]
@@ -96,10 +102,12 @@ async fn card(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         why_not: args.why_not,
     };
     let report: CardReport = explain::card(&store, &pack, &profiles, &settings(global), &question).await.map_err(usage)?;
-    global.show(&report, |report| match args.markdown {
-        true => markdown::card(report),
-        false => pretty::card(report, pretty::Paint::of(stdout().is_terminal())),
-    })?;
+    global.show(
+        &report,
+        |report| {
+            if args.markdown { markdown::card(report) } else { pretty::card(report, Paint::of(stdout().is_terminal())) }
+        },
+    )?;
     Ok(Exit::Good)
 }
 
@@ -122,9 +130,8 @@ async fn decision(global: &Global, args: &Args, id: Uuid) -> anyhow::Result<Exit
     }
     let store = global.store().await?;
     let report: StoredReport = explain::stored_decision(&store, id, today.as_ref().ok(), args.why_not).await.map_err(usage)?;
-    global.show(&report, |report| match args.markdown {
-        true => markdown::stored(report),
-        false => pretty::stored(report, pretty::Paint::of(stdout().is_terminal())),
+    global.show(&report, |report| {
+        if args.markdown { markdown::stored(report) } else { pretty::stored(report, Paint::of(stdout().is_terminal())) }
     })?;
     Ok(Exit::Good)
 }

@@ -37,6 +37,7 @@ pub struct Explanation {
     /// Of signals only.
     pub signal_type: Option<String>,
     pub score: Option<Decimal>,
+    pub score_fact: Option<String>,
     pub flags: Vec<FlagLine>,
     pub gates: Vec<GateLine>,
     /// Names of facts: a total, what is taken off, what is left.
@@ -163,6 +164,7 @@ pub fn explain(evaluation: &mut Evaluation<'_>, why_not: bool) -> Explanation {
         gate: stopped,
         signal_type: if stopped.is_none() { evaluation.signal_type().map(|name| name.to_string()) } else { None },
         score: evaluation.score(),
+        score_fact: pack.score.map(|id| pack.graph.fact(id).name.clone()),
         flags: flags
             .into_iter()
             .map(|flag| {

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{age, pretty::no_route};
+use super::{
+    age,
+    pretty::{named, no_route},
+};
 use crate::{
     domain::market::Market,
     rules::explain::{Answer, Explanation, FactLine, Outcome, Whose},
@@ -17,10 +20,10 @@ const FLIPS: usize = 5;
 pub fn card(report: &CardReport) -> String {
     let name = format!("{} ({})", report.card_name, report.card_id);
     let Some(told) = &report.told else {
-        let mut text = format!("**{}** cannot be judged: {}.\n", escaped(&name), no_route(&report.prices).trim_start_matches("no route: "));
+        let mut text = format!("**{}** cannot be judged: {}.\n", escaped(&name), no_route(&report.prices));
         for line in &report.prices {
             let price = line.price.map_or_else(|| "no price".to_owned(), |price| format!("{price:.2} {}", line.currency));
-            let _ = writeln!(text, "\n- {}: {price}, {} old", market(line.market), age(line.age_hours));
+            let _ = writeln!(text, "\n- {}: {price}, {} old", named(line.market), age(line.age_hours));
         }
         return text;
     };
@@ -48,10 +51,10 @@ fn tell(name: &str, told: &Told, as_of: Option<chrono::DateTime<chrono::Utc>>, m
     let _ = writeln!(
         text,
         "\nBought on {} for {}{}, sold on {} for {}{}.",
-        market(route.buy_market),
+        named(route.buy_market),
         price(route.buy_price, route.buy_market),
         old(route.buy_observed_at),
-        market(route.sell_market),
+        named(route.sell_market),
         price(route.sell_price, route.sell_market),
         old(route.sell_observed_at),
     );
@@ -70,6 +73,7 @@ fn tell(name: &str, told: &Told, as_of: Option<chrono::DateTime<chrono::Utc>>, m
             ),
         };
         let _ = writeln!(text, "\n{why}");
+        text.push_str(&figures(explanation, &stopped.fact));
     }
     let others: Vec<&str> =
         explanation.gates.iter().filter(|gate| gate.beyond && gate.answer.stops()).map(|gate| gate.doc.as_str()).collect();
@@ -79,10 +83,30 @@ fn tell(name: &str, told: &Told, as_of: Option<chrono::DateTime<chrono::Utc>>, m
             let _ = writeln!(text, "- {}", sentence(doc));
         }
     }
-    text.push_str(&waterfall(explanation));
+    let rests_on_profit = explanation
+        .stopped_at()
+        .is_none_or(|stopped| explanation.behind([stopped.fact.as_str()]).iter().any(|fact| explanation.waterfall.contains(&fact.name)));
+    // a sum of prices that nobody believes would be read as a promise
+    if rests_on_profit {
+        text.push_str(&waterfall(explanation));
+    }
     text.push_str(&flags(explanation));
     text.push_str(&flips(explanation));
     text
+}
+
+/// What the check looked at: the statements that hold, and the numbers.
+fn figures(explanation: &Explanation, gate: &str) -> String {
+    let reads = explanation.fact(gate).map(|fact| fact.reads.as_slice()).unwrap_or_default();
+    let mut text = String::new();
+    for fact in reads.iter().filter_map(|name| explanation.fact(name)).filter(|fact| !fact.value.is_null()) {
+        match fact.text.as_str() {
+            "true" => drop(writeln!(text, "- {}", sentence(&fact.doc))),
+            "false" => {}
+            _ => drop(writeln!(text, "- {}: {}", escaped(brief(&fact.doc)), escaped(&fact.shown()))),
+        }
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
 }
 
 fn waterfall(explanation: &Explanation) -> String {
@@ -126,14 +150,14 @@ fn flips(explanation: &Explanation) -> String {
         let from = flip.from.as_deref().map_or_else(|| "unknown now".to_owned(), |from| format!("now {from}{unit}"));
         let then = match (&flip.then.doc, &flip.signal_from) {
             (None, _) => "it would be a deal".to_owned(),
-            (Some(_), Some(signal)) => format!("it would pass this check, and be a deal from {signal}{unit}"),
-            (Some(doc), None) => format!("it would pass this check, and stop at another: {}", doc.trim_end_matches('.')),
+            (Some(_), Some(signal)) => format!("it would pass this check, and be a deal at {signal}{unit}"),
+            (Some(doc), None) => format!("it would pass this check, and stop at another: {}", brief(doc)),
         };
         let setting = if flip.whose == Whose::Tenant { "your setting: " } else { "" };
         let _ = writeln!(
             text,
             "- {setting}{}: {}{} ({}): {}",
-            escaped(flip.doc.trim_end_matches('.')),
+            escaped(brief(&flip.doc)),
             escaped(&flip.to),
             escaped(&unit),
             escaped(&from),
@@ -143,22 +167,20 @@ fn flips(explanation: &Explanation) -> String {
     text
 }
 
-const fn market(market: Market) -> &'static str {
-    match market {
-        Market::Cardmarket => "Cardmarket",
-        Market::Tcgplayer => "TCGplayer",
-        Market::Ebay => "eBay",
-    }
-}
-
 /// A fact's description in place of its name.
 fn words(explanation: &Explanation, name: &str) -> String {
-    escaped(explanation.fact(name).map_or("a figure", |fact| fact.doc.as_str()).trim_end_matches('.'))
+    escaped(explanation.fact(name).map_or("a figure", |fact| brief(&fact.doc)))
 }
 
 /// A description as a sentence.
 fn sentence(doc: &str) -> String {
-    format!("{}.", escaped(doc.trim().trim_end_matches('.')))
+    format!("{}.", escaped(brief(doc)))
+}
+
+/// The first sentence of a description, without what it adds behind a semicolon for analysts.
+fn brief(doc: &str) -> &str {
+    let end = [doc.find("; "), doc.find(". ")].into_iter().flatten().min().unwrap_or(doc.len());
+    doc[..end].trim().trim_end_matches('.')
 }
 
 /// Text that no reader of Markdown takes for markup.

@@ -133,7 +133,7 @@ fn line(evaluation: &mut Evaluation<'_>, id: FactId) -> FactLine {
     };
     FactLine {
         name: fact.name.clone(),
-        doc: fact.doc.clone(),
+        doc: doc_of(pack, id),
         kind: fact.kind.as_str(),
         stage: fact.stage.as_str(),
         value: eval::write(&value),
@@ -146,6 +146,14 @@ fn line(evaluation: &mut Evaluation<'_>, id: FactId) -> FactLine {
         reads: fact.reads.iter().map(|read| pack.graph.fact(read.fact).name.clone()).collect(),
         origin: origin(evaluation, id),
         in_force: in_force(evaluation, id),
+    }
+}
+
+/// What a fact is; an aggregate is described by what it counts over.
+pub fn doc_of(pack: &Pack, id: FactId) -> String {
+    match pack.aggregates.iter().find(|aggregate| aggregate.fact == id) {
+        Some(aggregate) => format!("cards counted together that share this: {}", pack.graph.fact(aggregate.over).doc),
+        None => pack.graph.fact(id).doc.clone(),
     }
 }
 
@@ -189,7 +197,11 @@ pub fn unit_of(evaluation: &mut Evaluation<'_>, id: FactId) -> String {
     match unit.as_str() {
         "ratio" | "count" | "1" => String::new(),
         "percent" => "%".to_owned(),
-        unit => unit.split('/').map(|part| part.split('*').map(&mut currency).collect::<Vec<_>>().join("·")).collect::<Vec<_>>().join("/"),
+        unit => {
+            let parts: Vec<String> = unit.split('/').map(|part| part.split('*').map(&mut currency).collect::<Vec<_>>().join("·")).collect();
+            // dollars for a dollar are a plain number
+            if parts.len() == 2 && parts[0] == parts[1] { String::new() } else { parts.join("/") }
+        }
     }
 }
 
@@ -238,7 +250,6 @@ fn braced(text: &str) -> Option<&str> {
         match (quoted, letter) {
             (Some(_), '\\') => drop(letters.next()),
             (Some(mark), letter) if letter == mark => quoted = None,
-            (Some(_), _) => {}
             (None, '"' | '\'' | '`') => quoted = Some(letter),
             (None, '/') if before == '/' => while letters.next_if(|(_, letter)| *letter != '\n').is_some() {},
             (None, '{') => {
@@ -249,7 +260,7 @@ fn braced(text: &str) -> Option<&str> {
             }
             (None, '}') if depth == 1 => return text.get(start..at),
             (None, '}') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            _ => {}
         }
         before = letter;
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Outcome,
-    facts::{show, unit_of},
+    facts::{doc_of, show, unit_of},
 };
 use crate::{
     domain::money::{RATE_PLACES, round_half_up},
@@ -131,6 +131,8 @@ impl<'p> Search<'p> {
             return None;
         }
         let now = match evaluation.slot(fact) {
+            // a currency's rate to itself cannot move
+            Slot::Known(Value::Decimal(number)) if whose == Whose::Rate && number.normalize() == Decimal::ONE => return None,
             Slot::Known(value) => value.clone(),
             // an unset setting falls back on a parameter, which is a figure of its own
             Slot::Unknown(_) if whose == Whose::Market => Value::Unknown,
@@ -152,7 +154,7 @@ impl<'p> Search<'p> {
         let (to, side) = nearest.collect::<Vec<_>>().into_iter().min_by_key(|(to, _)| steps.now.map_or(0, |now| (to - now).abs()))?;
         let number = steps.value(to)?;
         let change = steps.now.filter(|now| *now != 0).and_then(|now| {
-            let ratio = Decimal::try_from((to - now).abs()).ok()?.checked_div(Decimal::try_from(now.abs()).ok()?)?;
+            let ratio = steps.value((to - now).abs())?.checked_div(steps.value(now.abs())?)?;
             Some(round_half_up(ratio, 6))
         });
         let to_value = self.value(number);
@@ -199,9 +201,11 @@ impl<'p> Search<'p> {
             // a parameter declares no range: up to ten thousand times its value, below zero only where that has a meaning
             _ => {
                 let now = now?;
+                // what is written as a whole number is a count of something
                 let places = match definition.unit {
-                    Some(unit) if unit == Unit::NONE || unit == Unit::HOME => now.normalize().scale().max(2),
-                    _ => now.normalize().scale(),
+                    Some(unit) if unit == Unit::HOME => 2,
+                    _ if now.scale() == 0 => 0,
+                    _ => now.normalize().scale().max(2),
                 };
                 let bound = Steps::read(now, places)?.abs().max(10_i128.pow(places)).checked_mul(10_000)?;
                 let signed = definition.unit == Some(Unit::HOME) || now < Decimal::ZERO;
@@ -257,7 +261,7 @@ impl<'p> Search<'p> {
         };
         Flip {
             fact: definition.name.clone(),
-            doc: definition.doc.clone(),
+            doc: doc_of(pack, self.fact),
             whose: self.whose,
             from: self.now.is_known().then(|| show(&self.now, &unit)),
             to: show(to, &unit),
@@ -280,10 +284,10 @@ fn probes(steps: &Steps, from: i128, side: i128) -> Vec<i128> {
     // a window of values that is at least a quarter wide is not stepped over
     let mut scaled = Vec::new();
     for sign in [1, -1] {
-        let mut size = 1_i128;
-        while size <= steps.high.abs().max(steps.low.abs()) {
-            scaled.push(sign * size);
-            size += (size / 4).max(1);
+        let mut scale = 1_i128;
+        while scale <= steps.high.abs().max(steps.low.abs()) {
+            scaled.push(sign * scale);
+            scale += (scale / 4).max(1);
         }
     }
     let mut probes: Vec<i128> = doubling

@@ -22,6 +22,8 @@ ALTER TABLE card_sets ADD COLUMN vendor_updated_at timestamptz;
 -- Only series of these feeds move, and only where exactly one product of the market is the card.
 CREATE FUNCTION rekey_product_series(feeds text[]) RETURNS TABLE (series bigint, dropped bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    -- right after an import the planner's counts are stale, and it would compare every pair of two large sets
+    SET enable_nestloop = off SET work_mem = '64MB'
 AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('public.price_history'));
@@ -61,6 +63,7 @@ BEGIN
     FROM public.price_history AS history
     JOIN rekeyed ON rekeyed.old_id = history.series_id
     ORDER BY new_id, observed_at, known_at, price, low, mid, high, shipping, seller_rating, seller_sales, recorded_at;
+    ANALYZE moving;
     SELECT count(*) INTO dropped FROM public.price_history AS history JOIN rekeyed ON rekeyed.old_id = history.series_id;
 
     DELETE FROM moving

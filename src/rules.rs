@@ -3,20 +3,25 @@
 //! Pure: no clock, no randomness, and no I/O but reading the pack's own folder.
 
 pub mod ast;
+mod broken;
 pub mod customs;
 pub mod diagnostic;
 pub mod eval;
 pub mod explain;
 pub mod facts;
 pub mod graph;
+mod infer;
 pub mod interpret;
+mod lint;
 pub mod pack;
 pub mod params;
+mod review;
 pub mod sandbox;
 pub mod source;
 pub mod tables;
 #[cfg(test)]
 mod tests;
+pub mod tree;
 pub mod units;
 pub mod value;
 pub mod yaml;

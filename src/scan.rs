@@ -62,6 +62,8 @@ pub enum ScanError {
     Window(#[from] MissingWindow),
     #[error(transparent)]
     Regime(#[from] UnknownRegime),
+    #[error("no price comes from a source called \"{name}\": use one of {}", known.join(", "))]
+    UnknownSource { name: String, known: Vec<String> },
     #[error(
         "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
     )]

@@ -46,6 +46,9 @@ impl Exit {
                     _ => Self::Internal,
                 };
             }
+            if let Some(ScanError::UnknownSource { .. } | ScanError::Regime(_)) = cause.downcast_ref::<ScanError>() {
+                return Self::Usage;
+            }
             if cause.is::<Diagnostics>() {
                 return Self::BadRules;
             }

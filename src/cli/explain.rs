@@ -142,7 +142,9 @@ fn usage(error: ExplainError) -> anyhow::Error {
         ExplainError::UnknownCard { .. } | ExplainError::UnknownDecision(_) => WrongUsage(error.to_string()).into(),
         ExplainError::Scan(ScanError::Store(error)) => error.into(),
         ExplainError::Scan(error) => error.into(),
-        ExplainError::StoredPack { .. } => error.into(),
+        ExplainError::StoredPack { decision, hash, engine, diagnostics } => anyhow::Error::from(diagnostics).context(format!(
+            "decision {decision} was made by pack {hash} under engine {engine}, and this program no longer loads that pack"
+        )),
     }
 }
 

@@ -36,7 +36,7 @@ pub trait Progress: Send + Sync {
 pub fn walk(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
     let mut files = Vec::new();
     for path in paths {
-        let unreadable = |source| ImportError::Path { path: path.clone(), source };
+        let unreadable = |fault| ImportError::Path { path: path.clone(), fault };
         if path.as_os_str() == "-" || !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
             files.push(path.clone());
             continue;
@@ -61,8 +61,8 @@ pub fn walk(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
 pub enum ImportError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("cannot read {}: {source}", path.display())]
-    Path { path: PathBuf, source: std::io::Error },
+    #[error("cannot read {}: {fault}", path.display())]
+    Path { path: PathBuf, fault: std::io::Error },
     #[error("the reading thread died: {0}")]
     Reader(#[from] tokio::task::JoinError),
 }
@@ -123,6 +123,12 @@ fn recognised(path: &Path) -> Result<(sources::Phase, Option<Input>), SourceErro
     Ok((phase, is_stdin.then_some(input)))
 }
 
+/// What the reading thread sends. Without its end the file was not read to the end, and nothing is settled.
+enum Parcel {
+    Rows(Vec<Row>),
+    End,
+}
+
 enum Fault {
     File(SourceError),
     Import(ImportError),
@@ -158,8 +164,9 @@ async fn import_input(
     let stored = store_rows(&mut tx, parcels, now, progress, report).await;
     // The receiver is gone by now, so the reader ends even where storing failed.
     let read = reader.await.map_err(ImportError::from)?;
-    let counts = stored?;
+    let stored = stored?;
     read?;
+    let counts = stored.unwrap_or_default();
     if report.values() == 0 && report.refused_rows > 0 {
         let first = report.refused.first().map(|refusal| refusal.reason.clone()).unwrap_or_default();
         return Err(SourceError::NothingUnderstood { rows: report.refused_rows, first }.into());
@@ -171,30 +178,37 @@ async fn import_input(
 }
 
 /// Runs on a thread of its own: parsing waits for the disk, storing for the database.
-fn read(format: &Format, input: Input, now: DateTime<Utc>, sender: &mpsc::Sender<Vec<Row>>) -> Result<(), SourceError> {
+fn read(format: &Format, input: Input, now: DateTime<Utc>, sender: &mpsc::Sender<Parcel>) -> Result<(), SourceError> {
     let mut parcel = Vec::with_capacity(PARCEL);
     (format.read)(input.into_body(now), &mut |row| {
         parcel.push(row);
         if parcel.len() == PARCEL {
             let full = std::mem::replace(&mut parcel, Vec::with_capacity(PARCEL));
-            sender.blocking_send(full).map_err(|_| SourceError::Stopped)?;
+            sender.blocking_send(Parcel::Rows(full)).map_err(|_| SourceError::Stopped)?;
         }
         Ok(())
     })?;
-    sender.blocking_send(parcel).map_err(|_| SourceError::Stopped)
+    sender.blocking_send(Parcel::Rows(parcel)).map_err(|_| SourceError::Stopped)?;
+    sender.blocking_send(Parcel::End).map_err(|_| SourceError::Stopped)
 }
 
+/// Stages the rows as they come and settles them at the end; `None` where the end never came.
 async fn store_rows(
     tx: &mut ServiceTx,
-    mut parcels: mpsc::Receiver<Vec<Row>>,
+    mut parcels: mpsc::Receiver<Parcel>,
     now: DateTime<Utc>,
     progress: &dyn Progress,
     report: &mut FileReport,
-) -> Result<Counts, ImportError> {
+) -> Result<Option<Counts>, ImportError> {
     let mut held = Batch::default();
     let mut writer: Option<PriceWriter> = None;
-    while let Some(parcel) = parcels.recv().await {
-        for row in parcel {
+    loop {
+        let rows = match parcels.recv().await {
+            Some(Parcel::Rows(rows)) => rows,
+            Some(Parcel::End) => break,
+            None => return Ok(None),
+        };
+        for row in rows {
             report.count(&row);
             let Outcome::Values(entries) = row.outcome else { continue };
             for entry in entries {
@@ -222,5 +236,5 @@ async fn store_rows(
     if let Some(writer) = writer {
         counts.observations = writer.settle(tx, now).await?;
     }
-    Ok(counts)
+    Ok(Some(counts))
 }

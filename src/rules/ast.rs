@@ -1,23 +1,29 @@
-//! The only file that looks inside Rhai's AST: it turns a script into functions with parameters, calls and result types.
+//! Compiles fact files: with `ast/`, the only place that looks inside Rhai's AST, from which it takes functions and their bodies.
 //!
 //! The AST is public under Rhai's `internals` feature only and changes between releases, so the version is pinned and
-//! nothing else imports these types.
+//! nothing else imports these types: everybody else works on [`Function::body`].
 
-use std::{collections::BTreeMap, sync::Arc};
+mod faults;
+mod header;
+mod translate;
 
-use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
+use std::sync::Arc;
+
+use rhai::{AST, Engine, FnAccess, Position};
 
 use super::{
-    diagnostic::{Code, Diagnostic, Place, Sink, Span, nearest},
-    sandbox::FUNCTIONS,
-    value::Type,
+    diagnostic::{Code, Diagnostic, Place, Sink, Span},
+    tree::Expr,
 };
+use header::Header;
+use translate::{Translator, statements};
 
 /// A compiled fact file.
 #[derive(Debug)]
 pub struct Script {
     pub file: Arc<str>,
     pub ast: AST,
+    /// In the order of the text; [`super::tree::ExprKind::Helper`] counts in it.
     pub functions: Vec<Function>,
 }
 
@@ -29,7 +35,9 @@ pub struct Function {
     pub doc: String,
     pub place: Place,
     pub private: bool,
-    body: Vec<Stmt>,
+    pub body: Expr,
+    /// How many slots its parameters and `let`s take.
+    pub locals: usize,
 }
 
 /// A parameter: the fact that it reads, and whether it may be unknown.
@@ -43,7 +51,14 @@ pub struct Param {
     pub place: Place,
 }
 
-/// Compiles one file and reports syntax errors, stray statements and calls to unknown functions.
+/// A function as its callers see it.
+struct Signature {
+    name: String,
+    params: Vec<String>,
+    private: bool,
+}
+
+/// Compiles one file and reports syntax errors, stray statements, calls to unknown functions, and what rules do without.
 pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Option<Script> {
     let at = |position: Position, length: usize| Place {
         file: file.clone(),
@@ -52,8 +67,9 @@ pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Opt
     let ast = match engine.compile(text) {
         Ok(ast) => ast,
         Err(error) => {
-            let (message, position) = (error.0.to_string(), error.1);
-            sink.report(syntax_fault(&message, at(position, 1)));
+            let place = at(error.1, 1);
+            let params = header::params_before(text, place.span.line);
+            sink.report(faults::syntax(&error.0.to_string(), place, &params));
             return None;
         }
     };
@@ -62,260 +78,57 @@ pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Opt
         sink.report(fault.with_help("put it into `fn name_of_the_fact(facts, it, needs) { … }`"));
         return None;
     }
-    let mut functions: Vec<Function> = ast
+    let mut found: Vec<(Span, Header<'_>, rhai::ScriptFnMetadata<'_>)> = ast
         .iter_functions()
         .map(|meta| {
+            let header = Header::find(text, meta.name, meta.params.len());
+            (header.name, header, meta)
+        })
+        .collect();
+    found.sort_by_key(|(span, ..)| *span);
+    let signatures: Vec<Signature> = found
+        .iter()
+        .map(|(.., meta)| Signature {
+            name: meta.name.to_owned(),
+            params: meta.params.iter().map(|&name| name.to_owned()).collect(),
+            private: meta.access == FnAccess::Private,
+        })
+        .collect();
+    let functions = found
+        .iter()
+        .map(|(span, header, meta)| {
             let mut single = ast.clone();
             single.retain_functions(|_, _, name, count| name == meta.name && count == meta.params.len());
-            let header = Header::find(text, meta.name);
+            let (body, locals) = Translator::new(file, &signatures, sink).function(&meta.params, &statements(&single));
             let place = |span: Span| Place { file: file.clone(), span };
+            let param = |name: &&str| Param {
+                name: (*name).to_owned(),
+                fact: name.strip_prefix("maybe_").unwrap_or(name).to_owned(),
+                maybe: name.starts_with("maybe_"),
+                place: place(header.param(name)),
+            };
             Function {
                 name: meta.name.to_owned(),
-                params: meta
-                    .params
-                    .iter()
-                    .map(|name| Param {
-                        name: (*name).to_owned(),
-                        fact: name.strip_prefix("maybe_").unwrap_or(name).to_owned(),
-                        maybe: name.starts_with("maybe_"),
-                        place: place(header.param(name)),
-                    })
-                    .collect(),
+                params: meta.params.iter().map(param).collect(),
                 doc: meta.comments.iter().map(|line| line.trim_start_matches('/').trim()).collect::<Vec<_>>().join(" "),
-                place: place(header.name),
+                place: place(*span),
                 private: meta.access == FnAccess::Private,
-                body: body(&single),
+                body,
+                locals,
             }
         })
         .collect();
-    functions.sort_by(|left, right| left.place.cmp(&right.place));
-    let script = Script { file: file.clone(), ast, functions };
-    report_unknown_calls(&script, sink);
-    Some(script)
-}
-
-/// Says in the words of rules what the parser says in its own.
-fn syntax_fault(message: &str, place: Place) -> Diagnostic {
-    let reserved = message.contains("reserved keyword") || message.contains("is a reserved") || message.contains("disabled");
-    if reserved || message.contains("not allowed") {
-        return Diagnostic::error(Code::ForbiddenScript, place, format!("rules do without this: {}", lower_first(message)))
-            .with_help("see rules/README.md for what a rule may use");
-    }
-    if let Some(name) = message.strip_prefix("Undefined variable: ") {
-        return Diagnostic::error(Code::UnknownFact, place, format!("\"{name}\" is neither a parameter nor a local of this function"))
-            .with_help(format!("add `{name}` to the function's parameters if it is a fact"));
-    }
-    Diagnostic::error(Code::ScriptSyntax, place, lower_first(message))
-}
-
-fn lower_first(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-/// Where a function's name and parameters stand in the text; the AST keeps neither.
-struct Header<'a> {
-    name: Span,
-    text: &'a str,
-    /// Byte range of the parameter list.
-    params: std::ops::Range<usize>,
-}
-
-impl<'a> Header<'a> {
-    fn find(text: &'a str, name: &str) -> Self {
-        let nowhere = Self { name: Span::default(), text, params: 0..0 };
-        for (start, _) in text.match_indices(name) {
-            let before = text[..start].trim_end();
-            let after = &text[start + name.len()..];
-            let spaces = after.len() - after.trim_start().len();
-            let in_comment = text[..start].rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with("//"));
-            if before.ends_with("fn") && before.len() < start && after.trim_start().starts_with('(') && !in_comment {
-                let open = start + name.len() + spaces;
-                let close = text[open..].find(')').map_or(text.len(), |length| open + length);
-                return Self { name: span_of(text, start, name.chars().count()), text, params: open..close };
-            }
-        }
-        nowhere
-    }
-
-    fn param(&self, name: &str) -> Span {
-        let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
-        let list = &self.text[self.params.clone()];
-        list.match_indices(name)
-            .find(|(start, _)| {
-                !list[..*start].chars().next_back().is_some_and(is_word) && !list[start + name.len()..].chars().next().is_some_and(is_word)
-            })
-            .map_or(self.name, |(start, _)| span_of(self.text, self.params.start + start, name.chars().count()))
-    }
-}
-
-fn span_of(text: &str, start: usize, length: usize) -> Span {
-    let before = &text[..start];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Span { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1, length }
-}
-
-/// The statements of the AST's only function; `walk` is the one public way to a body.
-fn body(single: &AST) -> Vec<Stmt> {
-    let mut statements = Vec::new();
-    single.walk(&mut |path: &[ASTNode<'_>]| {
-        if let [ASTNode::Stmt(statement)] = path {
-            statements.push((*statement).clone());
-        }
-        true
-    });
-    statements
-}
-
-fn report_unknown_calls(script: &Script, sink: &Sink) {
-    let private: Vec<&str> = script.functions.iter().filter(|function| function.private).map(|function| function.name.as_str()).collect();
-    script.ast.walk(&mut |path: &[ASTNode<'_>]| {
-        let (call, position) = match path.last() {
-            Some(
-                ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
-                | ASTNode::Stmt(Stmt::FnCall(call, position)),
-            ) => (call, *position),
-            _ => return true,
-        };
-        let name = call.name.as_str();
-        let known = call.op_token.is_some() || private.contains(&name) || FUNCTIONS.iter().any(|(function, ..)| *function == name);
-        if !known {
-            let span = Span { line: position.line().unwrap_or(0), column: position.position().unwrap_or(1), length: name.chars().count() };
-            let place = Place { file: script.file.clone(), span };
-            let is_fact = script.functions.iter().any(|function| function.name == name);
-            let message =
-                if is_fact { format!("a fact does not call another fact, \"{name}\"") } else { format!("there is no function \"{name}\"") };
-            let names = FUNCTIONS.iter().map(|(function, ..)| *function).chain(private.iter().copied());
-            let help = match (is_fact, nearest(name, names)) {
-                (true, _) => format!("take `{name}` as a parameter, so that the graph shows the edge"),
-                (false, Some(near)) => format!("did you mean `{near}`?"),
-                (false, None) => format!("at hand are {}", FUNCTIONS.iter().map(|(function, ..)| *function).collect::<Vec<_>>().join(", ")),
-            };
-            sink.report(Diagnostic::error(Code::UnknownFunction, place, message).with_help(help));
-        }
-        true
-    });
-}
-
-/// The types that a function's result can be seen to have; a branch that cannot be told adds none.
-pub fn result_types(script: &Script, function: &Function, type_of: &dyn Fn(&str) -> Option<Type>) -> Vec<Type> {
-    let locals = function.params.iter().filter_map(|param| Some((param.name.clone(), type_of(&param.fact)?))).collect();
-    let mut inference = Inference { script, locals, returned: Vec::new(), depth: 0 };
-    let mut types = inference.statements(&function.body);
-    types.append(&mut inference.returned);
-    types.sort_unstable_by_key(|found| found.as_str());
-    types.dedup();
-    types
-}
-
-/// Calls of helpers are followed this deep.
-const MAX_HELPER_DEPTH: usize = 8;
-
-struct Inference<'a> {
-    script: &'a Script,
-    locals: BTreeMap<String, Type>,
-    returned: Vec<Type>,
-    depth: usize,
-}
-
-impl Inference<'_> {
-    fn statements(&mut self, statements: &[Stmt]) -> Vec<Type> {
-        let mut last = Vec::new();
-        for statement in statements {
-            last = self.statement(statement);
-        }
-        last
-    }
-
-    fn statement(&mut self, statement: &Stmt) -> Vec<Type> {
-        match statement {
-            Stmt::Expr(expr) => self.expr(expr),
-            Stmt::FnCall(call, _) => self.call(call),
-            Stmt::Block(block) => self.statements(block.statements()),
-            Stmt::If(flow, _) => {
-                let mut types = self.statements(flow.body.statements());
-                types.extend(self.statements(flow.branch.statements()));
-                types
-            }
-            Stmt::Switch(switch, _) => switch.1.expressions.iter().flat_map(|case| self.expr(&case.rhs)).collect(),
-            Stmt::Var(definition, ..) => {
-                if let [only] = self.expr(&definition.1)[..] {
-                    self.locals.insert(definition.0.name.to_string(), only);
-                }
-                Vec::new()
-            }
-            Stmt::Return(Some(expr), flags, _) if !flags.contains(ASTFlags::BREAK) => {
-                let mut types = self.expr(expr);
-                self.returned.append(&mut types);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn expr(&mut self, expr: &Expr) -> Vec<Type> {
-        match expr {
-            Expr::BoolConstant(..) | Expr::And(..) | Expr::Or(..) => vec![Type::Bool],
-            Expr::IntegerConstant(..) => vec![Type::Integer],
-            Expr::StringConstant(..) | Expr::InterpolatedString(..) => vec![Type::Text],
-            Expr::DynamicConstant(value, _) if value.is_decimal() => vec![Type::Decimal],
-            Expr::Variable(variable, ..) => self.locals.get(variable.1.as_str()).copied().into_iter().collect(),
-            Expr::Coalesce(parts, _) => {
-                let mut types: Vec<Type> = parts.iter().flat_map(|part| self.expr(part)).collect();
-                types.sort_unstable_by_key(|found| found.as_str());
-                types.dedup();
-                types
-            }
-            Expr::Stmt(block) => self.statements(block.statements()),
-            Expr::FnCall(call, _) => self.call(call),
-            _ => Vec::new(),
-        }
-    }
-
-    fn call(&mut self, call: &FnCallExpr) -> Vec<Type> {
-        match call.name.as_str() {
-            "==" | "!=" | "<" | "<=" | ">" | ">=" | "!" | "known" => vec![Type::Bool],
-            "/" | "cents" | "ratio" | "round_half_up" => vec![Type::Decimal],
-            "days_between" => vec![Type::Integer],
-            "+" | "-" | "*" | "%" | "min" | "max" | "abs" | "floor" => {
-                let operands: Vec<Vec<Type>> = call.args.iter().map(|arg| self.expr(arg)).collect();
-                if operands.iter().any(|types| types.contains(&Type::Decimal)) {
-                    vec![Type::Decimal]
-                } else if operands.iter().all(|types| types[..] == [Type::Integer]) {
-                    vec![Type::Integer]
-                } else {
-                    Vec::new()
-                }
-            }
-            name => self.helper(name, call),
-        }
-    }
-
-    fn helper(&mut self, name: &str, call: &FnCallExpr) -> Vec<Type> {
-        let script = self.script;
-        let Some(function) = script.functions.iter().find(|function| function.private && function.name == name) else { return Vec::new() };
-        if self.depth >= MAX_HELPER_DEPTH {
-            return Vec::new();
-        }
-        let arguments = call.args.iter().map(|arg| self.expr(arg));
-        let locals = function
-            .params
-            .iter()
-            .zip(arguments.collect::<Vec<_>>())
-            .filter_map(|(param, types)| Some((param.name.clone(), (types.len() == 1).then(|| types[0])?)))
-            .collect();
-        let mut inner = Inference { script, locals, returned: Vec::new(), depth: self.depth + 1 };
-        let mut types = inner.statements(&function.body);
-        types.append(&mut inner.returned);
-        types
-    }
+    Some(Script { file: file.clone(), ast, functions })
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
     use super::*;
-    use crate::rules::sandbox::{Limits, engine};
+    use crate::rules::{
+        sandbox::{Limits, engine},
+        tree::{ExprKind, Literal},
+    };
 
     fn compiled(text: &str) -> (Option<Script>, Vec<Diagnostic>) {
         let sink = Sink::default();
@@ -355,22 +168,74 @@ mod tests {
     }
 
     #[test]
-    fn result_types_are_seen_through_branches_and_helpers() {
-        let types = |text: &str| {
+    fn a_body_becomes_a_tree_that_reads_like_it() {
+        let tree = |text: &str| {
             let (script, faults) = compiled(text);
             assert_eq!(faults, [], "{text}");
-            let script = script.unwrap();
-            let function = script.functions.iter().find(|function| !function.private).unwrap();
-            result_types(&script, function, &|name| (name == "price").then_some(Type::Decimal))
+            script.unwrap().functions[0].clone()
         };
-        assert_eq!(types("fn a(price) { price < 1 }"), [Type::Bool]);
-        assert_eq!(types("fn a(price) { if price < 1 { true } else { price } }"), [Type::Bool, Type::Decimal]);
-        assert_eq!(types("fn a(price) { let x = price * 2; x }"), [Type::Decimal]);
-        assert_eq!(
-            types("fn a(price) { if price > 1 { return price; } twice(1) > 2 } private fn twice(n) { n * 2 }"),
-            [Type::Bool, Type::Decimal]
-        );
-        assert_eq!(types("fn a(price) { switch \"x\" { \"x\" => 1, _ => 2 } }"), [Type::Integer]);
-        assert_eq!(types("fn a(maybe_price) { maybe_price ?? 0.5 }"), [Type::Decimal]);
+        for body in [
+            "(price - cost) * 2",
+            "let half = price / 2; cents(half)",
+            "if price > cost { return 0 }; -price",
+            "if price > cost { true } else { !known(price) }",
+            "price ?? cost ?? ()",
+            "(price == \"x\") && true",
+            "throw \"no\"",
+            "ratio(price, cost, 2)",
+        ] {
+            assert_eq!(tree(&format!("fn a(price, cost) {{ {body} }}")).body.to_string(), body);
+        }
+        let switch = tree("fn a(x) { switch x { \"b\" => 1, \"c\" => { 2 } _ => 3 } }").body;
+        let ExprKind::Switch { cases, default, .. } = switch.kind else { panic!("{switch:?}") };
+        let labels = |texts: &[&str]| texts.iter().map(|text| Literal::Text((*text).into())).collect::<Vec<_>>();
+        assert_eq!(cases.iter().map(|case| case.labels.clone()).collect::<Vec<_>>(), [labels(&["b"]), labels(&["c"])]);
+        assert_eq!(default.unwrap().to_string(), "3");
+    }
+
+    #[test]
+    fn each_local_has_a_slot_and_each_operation_stands_at_its_operator() {
+        let (script, faults) = compiled("fn a(x, y) {\n    if x { let z = y; z } else { let w = y; w * z(w) }\n}\nprivate fn z(n) { n }");
+        assert_eq!(faults, []);
+        let function = &script.unwrap().functions[0];
+        assert_eq!(function.locals, 4);
+        let mut found = Vec::new();
+        function.body.walk(&mut |expr| match &expr.kind {
+            ExprKind::Let { local, .. } => found.push((local.name.to_string(), local.slot, expr.span.column)),
+            ExprKind::Binary { operator, .. } => found.push((operator.as_str().to_owned(), 0, expr.span.column)),
+            ExprKind::Helper { name, function, .. } => found.push((name.to_string(), *function, expr.span.column)),
+            _ => {}
+        });
+        let of = |name: &str, number, column| (name.to_owned(), number, column);
+        assert_eq!(found, [of("z", 2, 12), of("w", 3, 34), of("*", 0, 47), of("z", 1, 49)]);
+    }
+
+    #[test]
+    fn what_rules_do_without_is_refused_where_it_stands() {
+        for body in [
+            "x = 1",
+            "[1]",
+            "#{ a: 1 }",
+            "x.cents()",
+            "x[0]",
+            "`${x}`",
+            "'c'",
+            "switch x { 1..3 => 1, _ => 2 }",
+            "switch x { 1 if x > 1 => 1, _ => 2 }",
+        ] {
+            let (_, faults) = compiled(&format!("fn a(x) {{\n    {body}\n}}"));
+            assert_eq!(
+                faults.iter().map(|fault| (fault.code, fault.place.span.line)).collect::<Vec<_>>(),
+                [(Code::ForbiddenScript, 2)],
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wrong_number_of_arguments_is_told() {
+        let (_, faults) = compiled("fn a(x) { cents(x, 2) + half() } private fn half(n) { n }");
+        let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(messages, ["\"cents\" takes 1 argument, not 2", "\"half\" takes 1 argument, not 0"]);
     }
 }

@@ -67,6 +67,7 @@ impl Customs {
         fields.finish();
         if let Active::Named(name) = &active
             && !regimes.iter().any(|(known, _)| known == name)
+            && !folder.broken
         {
             let fault = Diagnostic::error(Code::UnknownRegime, node.place.clone(), format!("no file in customs/ is the regime \"{name}\""));
             sink.report(match nearest(name, regimes.iter().map(|(known, _)| known.as_str())) {

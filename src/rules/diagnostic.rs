@@ -1,8 +1,12 @@
 //! What can be wrong with a rule pack: a stable code, the place, a sentence, and what to do.
 
-use std::{cell::RefCell, fmt, sync::Arc};
+mod code;
+
+use std::{cell::RefCell, collections::BTreeSet, fmt, sync::Arc};
 
 use serde::Serialize;
+
+pub use code::Code;
 
 /// A stretch of one line; lines and columns count from 1, line 0 stands for the whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -30,55 +34,6 @@ impl fmt::Display for Place {
     }
 }
 
-macro_rules! codes {
-    ($($variant:ident = $code:literal, $description:literal;)*) => {
-        /// The kinds of fault, each with a stable code.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum Code { $(#[serde(rename = $code)] $variant),* }
-
-        impl Code {
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code),* }
-            }
-
-            /// One sentence on what the code means.
-            pub const fn description(self) -> &'static str {
-                match self { $(Self::$variant => $description),* }
-            }
-        }
-    };
-}
-
-codes! {
-    UnreadableFile = "unreadable-file", "a file cannot be read, is too large, is not UTF-8, or lies outside the pack";
-    YamlSyntax = "yaml-syntax", "the file is not valid YAML";
-    YamlFeature = "yaml-feature", "the file uses anchors, aliases or tags, which rule files do without";
-    ScriptSyntax = "script-syntax", "the script does not compile";
-    ForbiddenScript = "forbidden-script", "the script uses something that rules must not, such as a loop or statements outside functions";
-    UnknownKey = "unknown-key", "a YAML mapping has a key that nobody reads";
-    DuplicateKey = "duplicate-key", "a YAML mapping has the same key twice";
-    MissingKey = "missing-key", "a YAML mapping lacks a key that is needed";
-    WrongShape = "wrong-shape", "a YAML value is a scalar, list or mapping where another of these is needed";
-    UnquotedNumber = "unquoted-number", "a number is written without quotes and would lose its exact form";
-    BadValue = "bad-value", "a text does not have the form that its place needs";
-    UnknownUnit = "unknown-unit", "a unit is none that facts can have";
-    UnsortedDates = "unsorted-dates", "dated values are not in ascending order of `from`";
-    DuplicateFact = "duplicate-fact", "two definitions compute a fact of the same name";
-    UnknownFact = "unknown-fact", "a fact is read that nobody computes";
-    UnknownFunction = "unknown-function", "a rule calls a function that does not exist, or another fact";
-    Cycle = "cycle", "facts depend on each other in a circle";
-    TableOverlap = "table-overlap", "two rows of a table match the same key";
-    TableGap = "table-gap", "a key that can occur is matched by no row";
-    NotBoolean = "not-boolean", "a gate, flag or type asks a fact that is not true or false";
-    NotNumber = "not-number", "the score or waterfall names a fact that is not a number";
-    AggregateCycle = "aggregate-cycle", "what an aggregate counts depends on the aggregate itself";
-    UnknownRegime = "unknown-regime", "the active customs regime has no file";
-    StrayFile = "stray-file", "a file lies where no kind of rule file belongs";
-    MissingFile = "missing-file", "a file that every pack needs is absent";
-}
-
 /// Whether a pack with this diagnostic may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -104,8 +59,13 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// A finding of the code's own severity.
+    pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { code, severity: code.severity(), place, message: message.into(), help: None, snippet: None }
+    }
+
     pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, place, message: message.into(), help: None, snippet: None }
+        Self { severity: Severity::Error, ..Self::new(code, place, message) }
     }
 
     #[must_use]
@@ -150,6 +110,14 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// Two lists as one, in the order of the files.
+    #[must_use]
+    pub fn with(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self.0.sort_by(order);
+        self
+    }
+
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
@@ -161,7 +129,8 @@ impl fmt::Display for Diagnostics {
             writeln!(f, "{diagnostic}\n")?;
         }
         let errors = self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-        write!(f, "{errors} errors, {} warnings", self.0.len() - errors)
+        let plural = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+        write!(f, "{}, {}", plural(errors, "error"), plural(self.0.len() - errors, "warning"))
     }
 }
 
@@ -180,10 +149,25 @@ impl Sink {
         self.report(Diagnostic::error(code, place.clone(), message));
     }
 
+    /// Whether anything so far refuses the pack.
+    pub fn has_errors(&self) -> bool {
+        self.0.borrow().iter().any(|found| found.severity == Severity::Error)
+    }
+
+    /// The files with errors so far.
+    pub fn faulty_files(&self) -> BTreeSet<Arc<str>> {
+        self.0.borrow().iter().filter(|found| found.severity == Severity::Error).map(|found| found.place.file.clone()).collect()
+    }
+
+    /// Whether a code was reported so far.
+    pub fn has(&self, code: Code) -> bool {
+        self.0.borrow().iter().any(|found| found.code == code)
+    }
+
     /// The findings by file and line, each once, with the text of its line.
     pub fn finish(self, line_of: impl Fn(&str, usize) -> Option<String>) -> Diagnostics {
         let mut found = self.0.into_inner();
-        found.sort_by(|left, right| (&left.place, left.code, &left.message).cmp(&(&right.place, right.code, &right.message)));
+        found.sort_by(order);
         found.dedup();
         for diagnostic in &mut found {
             if diagnostic.place.span.line > 0 {
@@ -192,6 +176,10 @@ impl Sink {
         }
         Diagnostics(found)
     }
+}
+
+fn order(left: &Diagnostic, right: &Diagnostic) -> std::cmp::Ordering {
+    (&left.place, left.code, &left.message).cmp(&(&right.place, right.code, &right.message))
 }
 
 /// "did you mean": the known name nearest to a mistyped one.

@@ -1,15 +1,18 @@
 //! The graph of facts: who computes each, what it reads, at which stage it can be known.
 
 mod keys;
+mod shapes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    ast::{self, Script},
+    ast::Script,
+    broken::Broken,
     diagnostic::{Code, Diagnostic, Place, Sink, Span, nearest},
     facts::{INPUTS, Input, Stage},
     params::{Figure, Parameter},
     tables::Table,
+    tree::Literal,
     units::Unit,
     value::Type,
 };
@@ -57,8 +60,10 @@ pub struct Fact {
     pub kind: Kind,
     /// `None` where a formula's result cannot be told before it runs.
     pub value_type: Option<Type>,
-    /// `None` for formulas, whose unit follows from what they do.
+    /// `None` where a formula's unit can't be told, such as a fact that is always 0.
     pub unit: Option<Unit>,
+    /// The only texts or truths that it can be, where that follows from its declaration or formula.
+    pub possible: Option<BTreeSet<Literal>>,
     pub stage: Stage,
     pub doc: String,
     /// `None` for inputs, which Rust declares.
@@ -71,6 +76,7 @@ pub struct Fact {
 pub struct Graph {
     pub facts: Vec<Fact>,
     names: HashMap<String, FactId>,
+    broken: Broken,
 }
 
 /// What the graph is made of.
@@ -108,7 +114,7 @@ impl Graph {
     /// The fact of that name, or a report that there is none.
     pub fn resolve(&self, name: &str, place: &Place, sink: &Sink) -> Option<FactId> {
         let found = self.id(name);
-        if found.is_none() {
+        if found.is_none() && !self.broken.may_define(name) {
             let fault = Diagnostic::error(Code::UnknownFact, place.clone(), format!("no fact is called \"{name}\""));
             sink.report(match nearest(name, self.names.keys().map(String::as_str)) {
                 Some(near) => fault.with_help(format!("did you mean `{near}`?")),
@@ -143,13 +149,13 @@ impl Graph {
         self.ids().filter(|id| *id != on && self.depends(*id, on)).collect()
     }
 
-    /// Builds and checks the graph; faults go to `sink`.
-    pub fn build(parts: &Parts<'_>, sink: &Sink) -> Self {
-        let mut graph = Self::default();
+    /// Builds and checks the graph; faults go to `sink`. What `broken` files may define is not missed.
+    pub fn build(parts: &Parts<'_>, broken: Broken, sink: &Sink) -> Self {
+        let mut graph = Self { broken, ..Self::default() };
         graph.declare(parts, sink);
         graph.connect(parts, sink);
         if let Some(order) = graph.order(sink) {
-            graph.infer(&order, parts);
+            graph.infer(&order, parts, sink);
         }
         for (table, definition) in parts.tables.iter().enumerate() {
             graph.check_table(table, definition, sink);
@@ -179,6 +185,7 @@ impl Graph {
                     kind: Kind::Input(input),
                     value_type: Some(input.domain.value_type()),
                     unit: input.unit.parse().ok(),
+                    possible: None,
                     stage: input.stage,
                     doc: input.doc.to_owned(),
                     place: None,
@@ -316,32 +323,6 @@ impl Graph {
             sink.report(fault.with_help("one of them must do without the next"));
         }
     }
-
-    /// Stages and result types, in an order where what is read comes first.
-    fn infer(&mut self, order: &[FactId], parts: &Parts<'_>) {
-        let mut types: BTreeMap<String, Type> = BTreeMap::new();
-        for id in order {
-            let latest = self.fact(*id).reads.iter().map(|read| self.fact(read.fact).stage).max().unwrap_or(Stage::Constant);
-            let value_type = match self.fact(*id).kind {
-                Kind::Derived { script, function } => {
-                    let script = &parts.scripts[script];
-                    match ast::result_types(script, &script.functions[function], &|name| types.get(name).copied())[..] {
-                        [only] => Some(only),
-                        // a number is a number: both kinds mix freely
-                        [Type::Decimal, Type::Integer] => Some(Type::Decimal),
-                        _ => None,
-                    }
-                }
-                _ => self.fact(*id).value_type,
-            };
-            let fact = &mut self.facts[id.0];
-            fact.stage = fact.stage.max(latest);
-            fact.value_type = value_type;
-            if let Some(value_type) = value_type {
-                types.insert(fact.name.clone(), value_type);
-            }
-        }
-    }
 }
 
 fn defined(name: &str, kind: Kind, value_type: Option<Type>, unit: Option<Unit>, doc: &str, place: &Place) -> Fact {
@@ -350,6 +331,7 @@ fn defined(name: &str, kind: Kind, value_type: Option<Type>, unit: Option<Unit>,
         kind,
         value_type,
         unit,
+        possible: None,
         stage: Stage::Constant,
         doc: doc.to_owned(),
         place: Some(place.clone()),

@@ -1,5 +1,7 @@
 //! A rule pack: its files compiled, checked and joined into one value that never changes.
 
+mod reader;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -10,17 +12,20 @@ use rhai::Engine;
 
 use super::{
     ast::{self, Script},
+    broken::Broken,
     customs::Customs,
     diagnostic::{Code, Diagnostic, Diagnostics, Place, Sink, Span},
     facts::Stage,
-    graph::{FactId, Graph, Kind, Parts},
+    graph::{FactId, Graph, Parts},
+    lint,
     params::{self, Parameter},
+    review,
     sandbox::{self, Limits},
     source::PackSource,
     tables::{self, Folder, Table},
-    value::Type,
-    yaml::{self, Fields, Node},
+    yaml::{self, Fields},
 };
+use reader::Reader;
 
 /// A condition that rejects a route.
 #[derive(Debug, Clone)]
@@ -29,6 +34,8 @@ pub struct Gate {
     pub when: FactId,
     /// Whose price the gate is about, so that a report can name the feed.
     pub side: Option<Side>,
+    /// Where its fact is named.
+    pub place: Place,
 }
 
 /// A side of a route.
@@ -78,7 +85,11 @@ pub struct Pack {
     /// Total first, then what is taken off, then what is left.
     pub waterfall: Vec<FactId>,
     pub score: Option<FactId>,
+    /// Facts that people or the program read, though no fact does.
+    pub outputs: Vec<FactId>,
     pub customs: Option<Customs>,
+    /// What is odd about the pack, though it may be used.
+    pub warnings: Diagnostics,
     pub(super) scripts: Vec<Script>,
     pub(super) engine: Engine,
     /// Facts that change from this stage on.
@@ -113,7 +124,7 @@ impl Pack {
         let parts = Self::assemble(&source, &sink);
         let diagnostics = sink.finish(|file, line| source.line(file, line));
         match parts {
-            Some(pack) if !diagnostics.has_errors() => Ok(Self { source, ..pack }),
+            Some(pack) if !diagnostics.has_errors() => Ok(Self { source, warnings: diagnostics, ..pack }),
             _ => Err(diagnostics),
         }
     }
@@ -131,6 +142,9 @@ impl Pack {
         let engine = sandbox::engine(limits);
         let scripts: Vec<Script> =
             source.folder("facts", ".rhai").filter_map(|(file, text)| ast::compile(&engine, file, text, sink)).collect();
+        for script in &scripts {
+            lint::check(script, sink);
+        }
         let parameters: Vec<Parameter> = source
             .folder("params", ".yaml")
             .filter_map(|(file, text)| Some(params::read(params::stem(file), &yaml::parse(file, text, sink)?, sink)))
@@ -142,19 +156,33 @@ impl Pack {
             .folder("tables", ".yaml")
             .filter_map(|(file, text)| tables::read(&yaml::parse(file, text, sink)?, &folders, &mut read_fields, sink))
             .collect();
-        for (name, folder) in &folders {
+        // a table with errors may have lost the column that reads a field
+        let sound = !sink.faulty_files().iter().any(|file| file.starts_with("tables/"));
+        for (name, folder) in folders.iter().filter(|_| sound) {
             let read = read_fields.get(name).cloned().unwrap_or_default();
             tables::report_unread(folder, &read, sink);
         }
         let customs = Customs::read(source, folders.get("customs"), sink);
         let aggregates = fields.as_ref().map(aggregate_names).unwrap_or_default();
-        let graph = Graph::build(&Parts { parameters: &parameters, tables: &tables, scripts: &scripts, aggregates: &aggregates }, sink);
+        let broken = Broken::of(source, sink);
+        let parts = Parts { parameters: &parameters, tables: &tables, scripts: &scripts, aggregates: &aggregates };
+        let graph = Graph::build(&parts, broken, sink);
         let fields = fields?;
         let reader = Reader { graph: &graph, fields: &fields, sink };
         let name = fields.required_text("name").unwrap_or_default().to_owned();
         let (gates, flags, types) = (reader.gates(), reader.flags(), reader.types());
-        let (aggregates, waterfall, score) = (reader.aggregates(), reader.waterfall(), reader.score());
+        let (aggregates, waterfall, score, outputs) = (reader.aggregates(), reader.waterfall(), reader.score(), reader.outputs());
         fields.finish();
+        review::unverified(&parameters, &tables, sink);
+        // a pack with errors has readers and values that are not seen
+        if !sink.has_errors() {
+            review::gates(&gates, &graph, sink);
+            let counted = aggregates.iter().flat_map(|aggregate| [aggregate.over, aggregate.count_where]);
+            let asked = gates.iter().map(|gate| gate.when).chain(flags.iter().map(|flag| flag.when));
+            let kinds = types.iter().filter_map(|kind| kind.when);
+            let named = counted.chain(asked).chain(kinds).chain(score).chain(waterfall.iter().chain(&outputs).copied()).collect();
+            review::unread(&graph, &named, sink);
+        }
         let from_stage = [Stage::Constant, Stage::Card, Stage::Route, Stage::Tenant]
             .map(|stage| graph.ids().filter(|id| graph.fact(*id).stage >= stage).collect());
         let hash = source.hash();
@@ -171,7 +199,9 @@ impl Pack {
             aggregates,
             waterfall,
             score,
+            outputs,
             customs,
+            warnings: Diagnostics(Vec::new()),
             scripts,
             engine,
             from_stage,
@@ -216,6 +246,7 @@ fn read_folders(source: &PackSource, sink: &Sink) -> BTreeMap<String, Folder> {
                 tables::read_folder(file, &root, sink, &mut folder);
             }
         }
+        folder.broken = sink.faulty_files().iter().any(|file| file.split_once('/').is_some_and(|(folder, _)| folder == name));
         folders.insert(name.to_owned(), folder);
     }
     folders
@@ -242,127 +273,4 @@ fn limits(fields: &Fields<'_>) -> Limits {
 fn aggregate_names(fields: &Fields<'_>) -> Vec<(String, Place)> {
     let Some(aggregates) = fields.optional("aggregates").and_then(|node| node.fields(fields.sink, "aggregates")) else { return Vec::new() };
     aggregates.entries().iter().map(|(key, _)| (key.name.clone(), key.place.clone())).collect()
-}
-
-/// Reads what `pack.yaml` says about facts of the graph.
-struct Reader<'a> {
-    graph: &'a Graph,
-    fields: &'a Fields<'a>,
-    sink: &'a Sink,
-}
-
-impl<'a> Reader<'a> {
-    fn fact(&self, node: &Node, expected: Type) -> Option<FactId> {
-        let id = self.graph.resolve(node.text(self.sink, "a fact")?, &node.place, self.sink)?;
-        let fact = self.graph.fact(id);
-        let fits = match (expected, fact.value_type) {
-            (_, None) => true,
-            (Type::Decimal, Some(found)) => matches!(found, Type::Decimal | Type::Integer),
-            (expected, Some(found)) => expected == found,
-        };
-        if fits {
-            return Some(id);
-        }
-        let (code, wanted) = if expected == Type::Bool { (Code::NotBoolean, "true or false") } else { (Code::NotNumber, "a number") };
-        let found = fact.value_type.map_or("something else", Type::as_str);
-        let fault = Diagnostic::error(code, node.place.clone(), format!("\"{}\" is a {found}, but {wanted} is needed here", fact.name));
-        self.sink.report(match expected {
-            Type::Bool => fault.with_help(format!(
-                "write a formula that compares it, such as `fn {}_miss({}, floor) {{ {} < floor }}`",
-                fact.name, fact.name, fact.name
-            )),
-            _ => fault.with_help("name a fact that is a number"),
-        });
-        None
-    }
-
-    /// The entries of a list of mappings, each read by `read`.
-    fn list<T>(&self, name: &str, required: bool, read: impl Fn(&Fields<'a>) -> Option<T>) -> Vec<T> {
-        let node = if required { self.fields.required(name) } else { self.fields.optional(name) };
-        let items = node.and_then(|node| node.items(self.sink, name)).unwrap_or_default();
-        items
-            .iter()
-            .filter_map(|item| {
-                let fields = item.fields(self.sink, name)?;
-                let value = read(&fields);
-                fields.finish();
-                value
-            })
-            .collect()
-    }
-
-    fn gates(&self) -> Vec<Gate> {
-        self.list("gates", true, |fields| {
-            let (reason, when) = (fields.required_text("reason"), fields.required("when"));
-            let side = fields.optional("side").and_then(|node| match node.text(self.sink, "side")? {
-                "buy" => Some(Side::Buy),
-                "sell" => Some(Side::Sell),
-                other => {
-                    self.sink.error(Code::BadValue, &node.place, format!("there is no side \"{other}\": use buy or sell"));
-                    None
-                }
-            });
-            Some(Gate { reason: reason?.into(), when: self.fact(when?, Type::Bool)?, side })
-        })
-    }
-
-    fn flags(&self) -> Vec<Flag> {
-        self.list("flags", false, |fields| {
-            let (flag, when) = (fields.required_text("flag"), fields.required("when"));
-            Some(Flag { flag: flag?.into(), when: self.fact(when?, Type::Bool)? })
-        })
-    }
-
-    fn types(&self) -> Vec<SignalType> {
-        let types = self.list("type", true, |fields| {
-            let (name, when) = (fields.required_text("type"), fields.optional("when"));
-            let when = when.map_or(Some(None), |node| self.fact(node, Type::Bool).map(Some));
-            Some(SignalType { name: name?.into(), when: when? })
-        });
-        if types.last().is_some_and(|last| last.when.is_some()) || types.iter().rev().skip(1).any(|earlier| earlier.when.is_none()) {
-            let fault =
-                Diagnostic::error(Code::MissingKey, self.fields.place.clone(), "of the types, the last and only the last has no `when`");
-            self.sink.report(fault.with_help("end the list with a type that always holds, such as `- { type: arbitrage }`"));
-        }
-        types
-    }
-
-    fn aggregates(&self) -> Vec<Aggregate> {
-        let Some(aggregates) = self.fields.optional("aggregates").and_then(|node| node.fields(self.sink, "aggregates")) else {
-            return Vec::new();
-        };
-        aggregates
-            .entries()
-            .iter()
-            .filter_map(|(key, node)| {
-                let fields = node.fields(self.sink, &key.name)?;
-                let (over, condition) = (fields.required("over"), fields.required("count_where"));
-                fields.finish();
-                let over = over?;
-                let over = self.graph.resolve(over.text(self.sink, "over")?, &over.place, self.sink)?;
-                let count_where = self.fact(condition?, Type::Bool)?;
-                let fact = self.graph.id(&key.name).filter(|id| matches!(self.graph.fact(*id).kind, Kind::Aggregate))?;
-                if self.graph.depends(count_where, fact) {
-                    let message = format!(
-                        "{} counts where \"{}\" holds, which itself depends on {}",
-                        key.name,
-                        self.graph.fact(count_where).name,
-                        key.name
-                    );
-                    let fault = Diagnostic::error(Code::AggregateCycle, key.place.clone(), message);
-                    self.sink.report(fault.with_help("count by a fact that knows nothing of the count"));
-                }
-                Some(Aggregate { fact, over, count_where })
-            })
-            .collect()
-    }
-
-    fn waterfall(&self) -> Vec<FactId> {
-        let items = self.fields.optional("waterfall").and_then(|node| node.items(self.sink, "waterfall")).unwrap_or_default();
-        items.iter().filter_map(|node| self.fact(node, Type::Decimal)).collect()
-    }
-
-    fn score(&self) -> Option<FactId> {
-        self.fact(self.fields.optional("score")?, Type::Decimal)
-    }
 }

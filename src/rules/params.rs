@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::{
     diagnostic::{Code, Diagnostic, Place, Sink},
@@ -46,24 +47,62 @@ impl Figure {
     }
 }
 
-/// Type and figure of a parameter or column.
+/// The inclusive range that a figure's author declares, in the figure's own unit or currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Range {
+    pub min: Option<Decimal>,
+    pub max: Option<Decimal>,
+}
+
+impl Range {
+    /// Reads `min` and `max`, both of which may be missing.
+    pub fn read(fields: &Fields<'_>) -> Self {
+        let bound = |name: &str| fields.optional(name)?.decimal(fields.sink, name);
+        Self { min: bound("min"), max: bound("max") }
+    }
+
+    fn contains(self, number: Decimal) -> bool {
+        self.min.is_none_or(|min| number >= min) && self.max.is_none_or(|max| number <= max)
+    }
+
+    /// The number, or a report that it lies outside.
+    fn admit(self, number: Decimal, node: &Node, sink: &Sink, what: &str) -> Option<Decimal> {
+        if self.contains(number) {
+            return Some(number);
+        }
+        let bound = |words: &str, bound: Option<Decimal>| bound.map(|bound| format!("{words} {bound}"));
+        let range: Vec<String> = [bound("at least", self.min), bound("at most", self.max)].into_iter().flatten().collect();
+        let message = format!("{what} is {number}, but is declared to be {}", range.join(" and "));
+        let fault = Diagnostic::error(Code::OutOfRange, node.place.clone(), message);
+        let share = number / Decimal::ONE_HUNDRED;
+        sink.report(if self.max == Some(Decimal::ONE) && self.contains(share) {
+            fault.with_help(format!("a share is a part of 1: {number} % is written \"{}\"", share.normalize()))
+        } else {
+            fault.with_help("mend the figure, or the `min` and `max` of its declaration")
+        });
+        None
+    }
+}
+
+/// Type, figure and range of a parameter or column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measure {
     pub value_type: Type,
     pub figure: Figure,
+    pub range: Range,
 }
 
 impl Measure {
-    const fn plain(value_type: Type) -> Self {
-        Self { value_type, figure: Figure::Unit(Unit::NONE) }
+    fn plain(value_type: Type) -> Self {
+        Self { value_type, figure: Figure::Unit(Unit::NONE), range: Range::default() }
     }
 
     /// Reads one value of this measure.
     pub fn read(self, node: &Node, sink: &Sink, what: &str) -> Option<Value> {
         match self.value_type {
-            Type::Decimal => node.decimal(sink, what).map(Value::Decimal),
+            Type::Decimal => self.range.admit(node.decimal(sink, what)?, node, sink, what).map(Value::Decimal),
             Type::Integer => {
-                let number = node.decimal(sink, what)?;
+                let number = self.range.admit(node.decimal(sink, what)?, node, sink, what)?;
                 let whole = i64::try_from(number).ok().filter(|_| number.fract().is_zero());
                 if whole.is_none() {
                     sink.error(Code::BadValue, &node.place, format!("{what} \"{number}\" is not a whole number"));
@@ -125,7 +164,7 @@ fn read_one(name: String, place: &Place, fields: &Fields<'_>) -> Option<Paramete
     let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
     let unit = fields.required("unit");
     // asked for before a faulty unit ends the reading, so that they do not count as unknown keys
-    for name in ["values", "from", "value", "source", "verified"] {
+    for name in ["values", "from", "value", "source", "verified", "min", "max"] {
         fields.optional(name);
     }
     let unit = unit?;
@@ -133,7 +172,7 @@ fn read_one(name: String, place: &Place, fields: &Fields<'_>) -> Option<Paramete
         "bool" => Measure::plain(Type::Bool),
         "text" => Measure::plain(Type::Text),
         "date" => Measure::plain(Type::Date),
-        _ => Measure { value_type: Type::Decimal, figure: Figure::read(unit, sink)? },
+        _ => Measure { value_type: Type::Decimal, figure: Figure::read(unit, sink)?, range: Range::read(fields) },
     };
     let values = match fields.optional("values") {
         // one value may be written without a list

@@ -3,6 +3,7 @@
 mod coverage;
 mod read;
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
 use crate::domain::money::Currency;
 
 pub use coverage::{Axis, check};
+pub(super) use coverage::{meet, reachable};
 pub use read::{Folder, read, read_folder, report_unread};
 
 /// A table of the pack.
@@ -24,6 +26,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub rows: Vec<Row>,
     pub otherwise: Option<Otherwise>,
+    /// Rows are missing because a file that should supply them has errors.
+    pub incomplete: bool,
     /// Where the rows begin.
     pub place: Place,
 }
@@ -131,6 +135,11 @@ pub fn ordinal(value: &Value) -> Option<Decimal> {
         }
         value => value.as_decimal(),
     }
+}
+
+/// The day that a bound of a band of dates means.
+pub fn day(number: Decimal) -> Option<NaiveDate> {
+    i32::try_from(number).ok().and_then(NaiveDate::from_num_days_from_ce_opt)
 }
 
 /// What a key asks about money: the market rate of a currency in `home`.

@@ -17,6 +17,8 @@ impl Unit {
     pub const NONE: Self = Self([0; BASES.len()]);
     /// Money of the tenant's account.
     pub const HOME: Self = Self([0, 0, 1, 0, 0]);
+    /// Whole days.
+    pub const DAYS: Self = Self([0, 0, 0, 1, 0]);
 
     /// Unit of a product.
     #[must_use]

@@ -153,6 +153,15 @@ impl Node {
         }
     }
 
+    /// The text of a mapping's entry, if there is one.
+    pub fn entry(&self, name: &str) -> Option<&str> {
+        let Data::Mapping(entries) = &self.data else { return None };
+        entries.iter().find(|(key, _)| key.name == name).and_then(|(_, node)| match &node.data {
+            Data::Scalar { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     fn wrong_shape(&self, sink: &Sink, what: &str, expected: &str) {
         sink.error(Code::WrongShape, &self.place, format!("{what} must be {expected}, not {}", self.shape()));
     }

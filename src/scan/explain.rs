@@ -2,7 +2,7 @@
 
 mod stored;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        book::{Book, CardIndex, SourceShift},
+        book::{Book, CardIndex, PriceSeries, SourceShift},
         card::{Card, CardId, Finish},
         market::{Direction, Market},
         money::{Currency, Rates},
@@ -111,13 +111,24 @@ pub struct RouteLine {
     pub buy_price: Option<Decimal>,
     pub buy_source: String,
     pub buy_observed_at: DateTime<Utc>,
+    /// The last prices that the same feed told, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buy_history: Vec<DayPrice>,
     pub seller_id: Option<String>,
     pub condition: Option<String>,
     pub sell_market: Market,
     pub sell_price: Option<Decimal>,
     pub sell_source: String,
     pub sell_observed_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sell_history: Vec<DayPrice>,
 }
+
+/// A price of a day.
+pub type DayPrice = (NaiveDate, Option<Decimal>);
+
+/// Prices of a feed that are shown beside the latest.
+const HISTORY: usize = 6;
 
 /// Why there is no explanation.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +141,9 @@ pub enum ExplainError {
         "no decision has the id {0}: a scan without --dry-run stores its signals and near misses, and `scan --format json` tells their cards"
     )]
     UnknownDecision(Uuid),
-    #[error("decision {decision} was made by pack {hash} under engine {engine}, which this program no longer loads:\n{diagnostics}")]
+    #[error(
+        "decision {decision} was made by pack {hash} under engine {engine}, and this program no longer loads that pack:\n{diagnostics}"
+    )]
     StoredPack { decision: Uuid, hash: String, engine: String, diagnostics: Diagnostics },
 }
 
@@ -246,6 +259,11 @@ fn prices(book: &Book, card: CardIndex) -> Vec<PriceLine> {
     lines
 }
 
+fn history(one: &PriceSeries) -> Vec<DayPrice> {
+    let skip = one.history.len().saturating_sub(HISTORY);
+    one.history.iter().skip(skip).map(|point| (point.at.date_naive(), point.price)).collect()
+}
+
 fn tenant_line(case: &Case<'_>, one: &Judged) -> TenantLine {
     let mut evaluation = case.replay(one.route, one.tenant, &one.aggregates);
     let mut known = |name: &str| evaluation.known(case.pack.graph.id(name)?);
@@ -279,12 +297,14 @@ fn tell(case: &Case<'_>, one: &Judged, why_not: bool) -> Told {
             buy_price: buy.latest.price,
             buy_source: buy.source.to_string(),
             buy_observed_at: buy.latest.observed_at,
+            buy_history: history(buy),
             seller_id: buy.seller_id.as_deref().map(str::to_owned),
             condition,
             sell_market: sell.market,
             sell_price: sell.latest.price,
             sell_source: sell.source.to_string(),
             sell_observed_at: sell.latest.observed_at,
+            sell_history: history(sell),
         },
         explanation: explain(&mut evaluation, why_not),
     }

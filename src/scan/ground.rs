@@ -1,5 +1,7 @@
 //! What every judgement of a book rests on, made ready once: its feeds' health, routes, rates and the regime in force.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
@@ -43,13 +45,18 @@ pub fn day_of(as_of: DateTime<Utc>) -> NaiveDate {
 /// Loads the book as it was known, with the history that the pack's windows ask for.
 ///
 /// # Errors
-/// The database is gone, or the pack lacks a window.
+/// The database is gone, the pack lacks a window, or a shift names a source that told nothing.
 pub async fn load_book(store: &Store, pack: &Pack, as_of: DateTime<Utc>, shifts: &[SourceShift]) -> Result<(Book, Windows), ScanError> {
     let windows = Windows::read(pack, day_of(as_of))?;
     let history_days = u32::try_from(windows.history_days).unwrap_or(u32::MAX);
     let mut tx = store.service().await?;
     let book = book::load(&mut tx, as_of, shifts, history_days).await?;
     tx.commit().await?;
+    let known: BTreeSet<&str> = book.series.iter().map(|one| &*one.source).collect();
+    if let Some(unknown) = shifts.iter().find(|shift| !known.contains(shift.source.as_str())) {
+        let known = known.into_iter().map(str::to_owned).collect();
+        return Err(ScanError::UnknownSource { name: unknown.source.clone(), known });
+    }
     Ok((book, windows))
 }
 

@@ -119,7 +119,7 @@ impl Body {
     /// The unpacked stream. A gzip stream that ends early is an error of the read.
     pub fn unpacked(self) -> Box<dyn Read + Send> {
         let buffered = BufReader::with_capacity(BUFFER_BYTES, self.bytes);
-        if self.gzipped { Box::new(MultiGzDecoder::new(buffered).take(UNPACKED_BYTES)) } else { Box::new(buffered) }
+        if self.gzipped { Box::new(Capped { stream: MultiGzDecoder::new(buffered), left: UNPACKED_BYTES }) } else { Box::new(buffered) }
     }
 
     /// The unpacked content in memory.
@@ -138,6 +138,20 @@ impl Body {
     /// The stored bytes with a position, as archives need them.
     pub fn seekable(self) -> Box<dyn ReadSeek> {
         Box::new(self.bytes)
+    }
+}
+
+/// A stream that may not go on for ever. Its end is an error: a quiet one would look like the end of the file.
+struct Capped<R> {
+    stream: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| io::Error::other("it unpacks to more than 16 GiB"))?;
+        Ok(count)
     }
 }
 
@@ -267,10 +281,18 @@ mod tests {
         let input = Input::stream("-", packed.as_slice()).unwrap();
         assert!(input.head().has_columns(&["date", "price"]));
         let body = input.into_body(DateTime::UNIX_EPOCH);
-        assert_eq!(body.whole(10_000_000).unwrap().len(), 1_500_000 - 4 + 4);
+        assert_eq!(body.whole(10_000_000).unwrap().len(), 1_500_000);
 
         let cut = Input::stream("-", &packed[..packed.len() - 20]).unwrap().into_body(DateTime::UNIX_EPOCH);
         assert!(matches!(cut.whole(10_000_000), Err(SourceError::Truncated(_))));
+    }
+
+    #[test]
+    fn an_endless_stream_ends_in_an_error_not_in_an_end() {
+        let mut capped = Capped { stream: io::repeat(b'a'), left: 1000 };
+        assert!(io::copy(&mut capped, &mut io::sink()).is_err());
+        let mut whole = Capped { stream: &b"aaa"[..], left: 3 };
+        assert_eq!(io::copy(&mut whole, &mut io::sink()).ok(), Some(3));
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub struct PriceWriter {
     new_series: String,
     rows: String,
     staged: u64,
+    /// Whether a product-keyed feed's row named a card.
+    may_be_products: bool,
     months: BTreeSet<NaiveDate>,
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     identity: String,
@@ -112,13 +114,11 @@ pub struct PriceWriter {
 }
 
 impl PriceWriter {
-    /// Opens the staging tables. One writer at a time in a transaction; transactions take turns, so that two of them
-    /// never choose the same revision number.
+    /// Opens the staging tables. One writer at a time in a transaction.
     ///
     /// # Errors
     /// The database refuses or is gone.
     pub async fn begin(tx: &mut ServiceTx) -> Result<Self, StoreError> {
-        sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('public.price_history'))").fetch_one(tx.db()).await?;
         sqlx::raw_sql(STAGING).execute(tx.db()).await?;
         Ok(Self::default())
     }
@@ -187,6 +187,7 @@ impl PriceWriter {
         let local = i32::try_from(series.len()).map_err(|_| fmt::Error)?;
         writeln!(new_series, "{local}{identity}")?;
         series.insert(identity.as_str().into(), local);
+        self.may_be_products |= card.is_some() && PRODUCT_KEYED.contains(&seen.source.as_str());
         Ok(local)
     }
 
@@ -216,20 +217,23 @@ impl PriceWriter {
         self.flush(tx).await?;
         let mut written = Written::default();
         if let Some((first, last)) = self.range {
-            let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
-            sqlx::query(TO_PRODUCTS).bind(feeds).execute(tx.db()).await?;
-            sqlx::raw_sql("ANALYZE staged_series").execute(tx.db()).await?;
-            // Right after many new series the planner still thinks that there are few, and would look at each pair of rows.
+            // From here to the commit transactions take turns: two of them never choose the same revision number, and a
+            // crosswalk that is written meanwhile moves our series or is seen by us.
+            sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('public.price_history'))").fetch_one(tx.db()).await?;
+            // The tables grow within this transaction, so the planner's counts are stale: of two large sets it would
+            // compare every pair.
             let many = self.series.len() > 1000;
             if many {
                 sqlx::raw_sql("SET LOCAL enable_nestloop = off").execute(tx.db()).await?;
             }
+            sqlx::raw_sql("ANALYZE staged_series").execute(tx.db()).await?;
+            if self.may_be_products {
+                let feeds: Vec<String> = PRODUCT_KEYED.map(str::to_owned).into();
+                sqlx::query(TO_PRODUCTS).bind(feeds).execute(tx.db()).await?;
+            }
             sqlx::query(FIND_SERIES).execute(tx.db()).await?;
             if sqlx::query(NEW_SERIES).execute(tx.db()).await?.rows_affected() > 0 {
                 sqlx::query(FIND_SERIES).execute(tx.db()).await?;
-            }
-            if many {
-                sqlx::raw_sql("SET LOCAL enable_nestloop = on").execute(tx.db()).await?;
             }
             let months: Vec<NaiveDate> = self.months.into_iter().collect();
             sqlx::query!(r#"SELECT ensure_price_partition(month) AS "done: ()" FROM unnest($1::date[]) AS month"#, &months)
@@ -246,6 +250,9 @@ impl PriceWriter {
                     "CREATE TEMPORARY TABLE touched_series ON COMMIT DROP AS SELECT DISTINCT series_id FROM staged_ids",
                 )
                 .await?;
+            }
+            if many {
+                sqlx::raw_sql("SET LOCAL enable_nestloop = on").execute(tx.db()).await?;
             }
         }
         sqlx::raw_sql(UNSTAGE).execute(tx.db()).await?;

@@ -64,7 +64,8 @@ const DATA: &[&str] = &[
      INSERT INTO scan_reasons VALUES ('00000000-0000-0000-0000-0000000000e1', '00000000-0000-0000-0000-00000000000a', 'eu_us', 'STALE', 3);
      UPDATE signals SET margin_pct = 123456.78;",
     "INSERT INTO market_products (market, product_id, name, category, last_updated) VALUES ('cardmarket', '7', 'Magnezone', 'singles', now());
-     UPDATE card_sets SET vendor_updated_at = now();",
+     UPDATE card_sets SET vendor_updated_at = now();
+     SELECT rekey_product_series(ARRAY['tcgcsv']);",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

@@ -72,7 +72,7 @@ async fn start_after_a_kill(reached: impl Fn(&Path) -> bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
     command.current_dir(&home).env("TCG_RADAR_HOME", &home).env_remove("DATABASE_URL").args(["user", "list"]);
     let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !reached(&home.join("postgres")) {
         assert!(Instant::now() < deadline, "the program never got that far");
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use tcg_radar::rules::{
+    facts::{Domain, INPUTS, Input},
     graph::Kind,
     interpret::{Evaluation, Slot},
     pack::Pack,
@@ -188,6 +189,9 @@ fn fees_follow_the_schedule_of_market_level_country_and_day() {
     // outside the United States: 3.5 % and 2 % of 107.52
     assert_eq!(fee(&[("destination", "SEA")]), "16.96");
     assert_eq!(fee(&[("sell_market", "ebay")]), "14.65");
+    // 1.65 % of 107.52 more for a seller abroad
+    assert_eq!(fee(&[("sell_market", "ebay"), ("destination", "UK")]), "16.42");
+    assert_eq!(fee(&[("sell_market", "cardmarket"), ("condition_scale", "tcgplayer"), ("destination", "UK")]), "8");
     assert_eq!(fee(&[("sell_market", "ebay"), ("seller_level", "top_rated")]), "13.22");
     assert_eq!(fee(&[("sell_market", "ebay"), ("sell_price", "9.00")]), "1.58");
     // 13.25 % of 7500 and 2.35 % of 3252, and 0.40
@@ -235,6 +239,7 @@ const REASONS: &[(&str, &[(&str, &str)])] = &[
     ("IMPLAUSIBLE_PRICE", &[("sell_jump_ratio", "3.1")]),
     ("IMPLAUSIBLE_PRICE", &[("buy_cross_source_ratio", "0.4")]),
     ("IMPLAUSIBLE_PRICE", &[("buy_low", "90.00")]),
+    ("IMPLAUSIBLE_PRICE", &[("sell_low", "9.99")]),
     ("IMPLAUSIBLE_PRICE", &[("sell_price", "450.00")]),
     ("DIRECTION_EXCLUDED", &[("direction_wanted", "false")]),
     ("SET_EXCLUDED", &[("set_excluded", "true")]),
@@ -316,6 +321,9 @@ fn every_flag_can_be_raised() {
         ("UNKNOWN_MARK", &[("regulation_mark", "K")]),
         ("INSURANCE_DEADZONE", &[("buy_price", "50.00")]),
         ("SINGLE_CARD_SHIPPING", &[("sell_price", "24.99")]),
+        ("PROMO_PRINT", &[("set_code", "swshp")]),
+        ("CHEAP_OFFERS", &[("sell_low", "24.99")]),
+        ("ACCOUNT_ABROAD", &[("sell_market", "cardmarket")]),
         ("FORWARDER_SUGGESTED", &[("destination", "UK"), ("use_forwarder", "false"), ("seller_density", "2")]),
     ];
     for (flag, changes) in raising {
@@ -389,6 +397,55 @@ proptest! {
         prop_assert_eq!(lines[0] - taken.iter().sum::<Decimal>(), *net);
         for line in &lines {
             prop_assert!(line.normalize().scale() <= 2, "{} is finer than a cent", line);
+        }
+    }
+}
+
+/// Values that an input admits, the edges of its range and "nobody knows" among them.
+fn admitted(input: &'static Input) -> BoxedStrategy<Value> {
+    let known = match input.domain {
+        Domain::Decimal { places, min, max } => {
+            let scale = 10_i64.pow(places);
+            let (low, high) = (min.saturating_mul(scale), max.saturating_mul(scale));
+            prop_oneof![Just(low), Just(high), low..=high, low.max(0)..=high.min(200 * scale).max(low.max(0))]
+                .prop_map(move |number| Value::Decimal(Decimal::new(number, places)))
+                .boxed()
+        }
+        Domain::Integer { min, max } => {
+            prop_oneof![Just(min), Just(max), min..=max, min.max(0)..=max.min(40)].prop_map(Value::Integer).boxed()
+        }
+        Domain::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
+        Domain::Enum(members) => prop::sample::select(members).prop_map(|member| Value::Text(member.into())).boxed(),
+        Domain::Text => {
+            let texts = [input.example, "world", "pre_july_2026", "post_july_2026", "DE", "Banned", "G", "F", "Z", "pro", ""];
+            prop::sample::select(texts.to_vec()).prop_map(|text| Value::Text(text.into())).boxed()
+        }
+        Domain::Date => {
+            let days = ["2019-12-31", "2020-01-01", "2025-08-29", "2026-06-30", "2026-07-01", "2028-07-01", "2040-01-01"];
+            prop::sample::select(days.to_vec()).prop_map(|day| Value::parse(Type::Date, day).unwrap()).boxed()
+        }
+    };
+    prop_oneof![9 => known, 1 => Just(Value::Unknown)].boxed()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn no_fact_of_the_default_pack_fails_on_anything_that_a_feed_may_say(
+        values in INPUTS.iter().map(admitted).collect::<Vec<_>>(), density in 1_i64..200,
+    ) {
+        let mut evaluation = Evaluation::new(&DEFAULT);
+        for (input, value) in INPUTS.iter().zip(values) {
+            evaluation.set(DEFAULT.graph.id(input.name).unwrap(), value).unwrap();
+        }
+        evaluation.set(DEFAULT.graph.id("seller_density").unwrap(), Value::Integer(density)).unwrap();
+        for id in DEFAULT.graph.ids() {
+            let fault = match evaluation.slot(id) {
+                Slot::Fault(fault) => Some(fault.to_string()),
+                _ => None,
+            };
+            prop_assert_eq!(fault, None);
         }
     }
 }

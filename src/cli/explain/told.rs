@@ -85,7 +85,20 @@ fn route(route: &RouteLine) -> String {
         ],
     ];
     let finish = route.finish;
-    format!("{} {}, {} {}\n{}", route.direction, finish.printing, finish.edition, finish.language, columns(&rows, &[2]))
+    let mut text = format!("{} {}, {} {}\n{}", route.direction, finish.printing, finish.edition, finish.language, columns(&rows, &[2]));
+    for (side, history) in [("buy", &route.buy_history), ("sell", &route.sell_history)] {
+        let days: Vec<String> = history
+            .iter()
+            .map(|(day, price)| {
+                format!("{} {}", day.format("%m-%d"), price.map_or_else(|| "none".to_owned(), |price| format!("{price:.2}")))
+            })
+            .collect();
+        if !days.is_empty() {
+            let days: Vec<&str> = days.iter().map(String::as_str).collect();
+            let _ = writeln!(text, "{}", wrapped(&format!("  {side} prices lately: "), &days, ", "));
+        }
+    }
+    text
 }
 
 fn verdict(explanation: &Explanation, paint: Paint) -> String {

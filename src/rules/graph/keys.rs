@@ -1,5 +1,9 @@
 //! Checks a table's key cells against the facts that they are compared with, and finds the currencies a table needs.
 
+use std::{collections::BTreeSet, sync::Arc};
+
+use rust_decimal::Decimal;
+
 use super::Graph;
 use crate::{
     domain::money::Currency,
@@ -8,7 +12,9 @@ use crate::{
         facts::{Domain, Input},
         graph::Kind,
         params::Figure,
-        tables::{self, Axis, Cell, Table},
+        tables::{self, Axis, Band, Cell, Table},
+        tree::Literal,
+        units::Unit,
         value::Type,
     },
 };
@@ -17,6 +23,7 @@ impl Graph {
     /// Reports key cells that can never match, overlaps and gaps.
     pub(super) fn check_table(&self, index: usize, table: &Table, sink: &Sink) {
         let axes: Vec<Axis> = (0..table.key.len()).map(|key| self.axis(table, key)).collect();
+        let mut sound = !has_faulty_rows(table, &sink.faulty_files());
         for (key, fact) in table.key.iter().enumerate() {
             let Some(fact) = self.id(&fact.name).map(|id| self.fact(id)) else { continue };
             for member in table.rows.iter().filter_map(|row| row.cells.get(key)).flat_map(literals) {
@@ -33,18 +40,63 @@ impl Graph {
                     _ => None,
                 };
                 if let Some(help) = wrong {
+                    sound = false;
                     let fault =
                         Diagnostic::error(Code::BadValue, member.place.clone(), format!("{} is never \"{}\"", fact.name, member.text));
                     sink.report(fault.with_help(help));
                 }
             }
         }
+        sound &= self.check_bands(table, &axes, sink);
         // the columns of a table whose name clashes are not its own, and a key that does not exist has no axis
         let complete = table.key.iter().all(|key| self.id(&key.name).is_some());
         let owned = self.facts.iter().any(|fact| matches!(fact.kind, Kind::Column { table, .. } if table == index));
-        if complete && owned {
+        if complete && owned && sound {
             tables::check(table, &axes, sink);
         }
+    }
+
+    /// Whether every band can match its fact; reports those that can't.
+    fn check_bands(&self, table: &Table, axes: &[Axis], sink: &Sink) -> bool {
+        let mut sound = true;
+        for (key, (written, axis)) in table.key.iter().zip(axes).enumerate() {
+            let Some(fact) = self.id(&written.name).map(|id| self.fact(id)) else { continue };
+            for row in &table.rows {
+                let Some(cell) = row.cells.get(key) else { continue };
+                let (code, message, help) = match (cell, axis) {
+                    (Cell::Band(_), Axis::Members(_)) => {
+                        let found = fact.value_type.map_or("text", Type::as_str);
+                        let message = format!("a band needs a number or a date, but \"{}\" is a {found}", fact.name);
+                        (Code::TypeMismatch, message, "write the values themselves, such as `[EU, UK]`".to_owned())
+                    }
+                    (Cell::Band(Band { currency: Some(currency), .. }), _) if fact.unit.is_some_and(|unit| unit != Unit::HOME) => {
+                        let unit = fact.unit.unwrap_or_default();
+                        let unit = if unit == Unit::NONE { "a plain number".to_owned() } else { format!("in {unit}") };
+                        let message = format!("the band is in {}, but \"{}\" is {unit}", currency.code(), fact.name);
+                        (
+                            Code::UnitMismatch,
+                            message,
+                            "a band with a currency compares home money; take `currency:` away, or another key".to_owned(),
+                        )
+                    }
+                    (cell, Axis::Number { min, max }) if !tables::reachable(cell, *min, *max, fact.value_type == Some(Type::Integer)) => {
+                        let bound = |bound: &Option<Decimal>| bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());
+                        let message = format!("this row of {} never matches: no \"{}\" is like that", table.name, fact.name);
+                        let whole = if fact.value_type == Some(Type::Integer) { "a whole number " } else { "" };
+                        let help = format!("\"{}\" is {whole}from {} to {}", fact.name, bound(min), bound(max));
+                        (Code::DeadRow, message, help)
+                    }
+                    (Cell::Members(members), _) if members.is_empty() => {
+                        let message = format!("this row of {} never matches: its list for \"{}\" is empty", table.name, fact.name);
+                        (Code::DeadRow, message, "name the values, or write `any`".to_owned())
+                    }
+                    _ => continue,
+                };
+                sound = false;
+                sink.report(Diagnostic::error(code, row.place.clone(), message).with_help(help));
+            }
+        }
+        sound
     }
 
     fn axis(&self, table: &Table, key: usize) -> Axis {
@@ -57,6 +109,12 @@ impl Graph {
             Some((Kind::Input(Input { domain: Domain::Decimal { min, max, .. } | Domain::Integer { min, max }, .. }), _)) => {
                 Axis::Number { min: Some((*min).into()), max: Some((*max).into()) }
             }
+            Some((Kind::Derived { .. }, Some(Type::Text))) if fact.is_some_and(|fact| fact.possible.is_some()) => {
+                let texts = fact.and_then(|fact| fact.possible.as_ref()).into_iter().flatten();
+                Axis::Members(
+                    texts.filter_map(|value| if let Literal::Text(text) = value { Some(text.to_string()) } else { None }).collect(),
+                )
+            }
             Some((_, Some(Type::Bool))) => Axis::Members(vec!["false".into(), "true".into()]),
             Some((_, Some(Type::Date))) => Axis::Date,
             Some((_, Some(Type::Decimal | Type::Integer))) => Axis::Number { min: None, max: None },
@@ -64,6 +122,11 @@ impl Graph {
             _ => Axis::Text,
         }
     }
+}
+
+/// Whether a row comes from a file that has errors: it may not say what its author meant.
+fn has_faulty_rows(table: &Table, faulty: &BTreeSet<Arc<str>>) -> bool {
+    faulty.contains(&table.place.file) || table.rows.iter().any(|row| faulty.contains(&row.place.file)) || table.incomplete
 }
 
 fn literals(cell: &Cell) -> &[tables::Literal] {

@@ -5,7 +5,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Band, Cell, Literal, Table};
+use super::{Band, Bound, Cell, Literal, Place, Row, Table, day};
 use crate::rules::diagnostic::{Code, Diagnostic, Sink};
 
 /// The values that a key fact can take, as far as its declaration says.
@@ -53,7 +53,7 @@ fn report_overlaps(table: &Table, sink: &Sink) -> bool {
 }
 
 /// Whether some value satisfies both cells. Bands in different currencies meet or not by the day's rate: not told.
-fn meet(left: &Cell, right: &Cell) -> bool {
+pub fn meet(left: &Cell, right: &Cell) -> bool {
     match (left, right) {
         (Cell::Any, _) | (_, Cell::Any) => true,
         (Cell::Unknown, other) | (other, Cell::Unknown) => *other == Cell::Unknown,
@@ -62,6 +62,26 @@ fn meet(left: &Cell, right: &Cell) -> bool {
             members.iter().filter_map(|member| member.number).any(|number| band.contains(number))
         }
         (Cell::Band(left), Cell::Band(right)) => left.currency == right.currency && bands_meet(left, right),
+    }
+}
+
+/// Whether some number of the inclusive range satisfies the cell. Bands in a currency depend on the day's rate: taken to be.
+pub fn reachable(cell: &Cell, min: Option<Decimal>, max: Option<Decimal>, whole: bool) -> bool {
+    let inclusive = |value: Option<Decimal>| value.map(|value| Bound { value, inclusive: true });
+    let range = Band { low: inclusive(min), high: inclusive(max), currency: None };
+    match cell {
+        Cell::Any | Cell::Unknown | Cell::Band(Band { currency: Some(_), .. }) => true,
+        // texts are told elsewhere
+        Cell::Members(members) => {
+            members.is_empty() || members.iter().any(|member| member.number.is_none_or(|number| range.contains(number)))
+        }
+        Cell::Band(band) => {
+            let first = band.low.map(|low| {
+                let next = low.value.floor() + Decimal::ONE;
+                if low.inclusive && low.value.fract().is_zero() { low.value } else { next }
+            });
+            bands_meet(band, &range) && (!whole || first.is_none_or(|first| Band { low: None, ..*band }.contains(first)))
+        }
     }
 }
 
@@ -90,22 +110,44 @@ fn report_gap(table: &Table, axes: &[Axis], sink: &Sink) {
     }
     for combination in 0..combinations {
         let mut rest = combination;
-        let chosen: Vec<&Atom> = atoms
+        let positions: Vec<usize> = atoms
             .iter()
-            .filter_map(|axis| {
-                let atom = axis.get(rest % axis.len());
+            .map(|axis| {
+                let position = rest % axis.len();
                 rest /= axis.len();
-                atom
+                position
             })
             .collect();
-        if !table.rows.iter().any(|row| row.cells.iter().zip(&chosen).all(|(cell, atom)| covers(cell, atom))) {
-            let key: Vec<String> = table.key.iter().zip(&chosen).map(|(fact, atom)| format!("{} {}", fact.name, atom.name())).collect();
-            let fault =
-                Diagnostic::error(Code::TableGap, table.place.clone(), format!("no row of {} covers {}", table.name, key.join(", ")));
+        if row_at(table, &atoms, &positions).is_none() {
+            let chosen = positions.iter().zip(&atoms).filter_map(|(position, axis)| axis.get(*position));
+            let key: Vec<String> = table.key.iter().zip(chosen).map(|(fact, atom)| format!("{} {}", fact.name, atom.name())).collect();
+            let place = neighbour(table, &atoms, &positions);
+            let fault = Diagnostic::error(Code::TableGap, place, format!("no row of {} covers {}", table.name, key.join(", ")));
             sink.report(fault.with_help("widen a row's band, add a row, or say `otherwise: unknown`"));
             return;
         }
     }
+}
+
+/// The row that covers one atom of each axis.
+fn row_at<'t>(table: &'t Table, atoms: &[Vec<Atom>], positions: &[usize]) -> Option<&'t Row> {
+    table.rows.iter().find(|row| {
+        let axes = row.cells.iter().zip(atoms).zip(positions);
+        axes.into_iter().all(|((cell, axis), position)| axis.get(*position).is_some_and(|atom| covers(cell, atom)))
+    })
+}
+
+/// Where a gap is best shown: at the row just before it, else just after it, else where the rows begin.
+fn neighbour(table: &Table, atoms: &[Vec<Atom>], gap: &[usize]) -> Place {
+    let step = |axis: usize, position: usize| {
+        let mut positions = gap.to_vec();
+        positions[axis] = position;
+        row_at(table, atoms, &positions)
+    };
+    let numeric = |axis: &usize| matches!(atoms[*axis].first(), Some(Atom::Number(..)));
+    let before = (0..gap.len()).filter(numeric).find_map(|axis| step(axis, gap[axis].checked_sub(1)?));
+    let after = || (0..gap.len()).filter(numeric).find_map(|axis| (gap[axis] + 1..atoms[axis].len()).find_map(|next| step(axis, next)));
+    before.or_else(after).map_or_else(|| table.place.clone(), |row| row.place.clone())
 }
 
 fn atoms_of(table: &Table, index: usize, axis: &Axis) -> Vec<Atom> {
@@ -120,12 +162,7 @@ fn atoms_of(table: &Table, index: usize, axis: &Axis) -> Vec<Atom> {
             texts.into_iter().map(Atom::Text).collect()
         }
         Axis::Number { min, max } => numbers(cells, *min, *max, &|number| number.to_string()),
-        Axis::Date => numbers(cells, None, None, &|number| {
-            i32::try_from(number)
-                .ok()
-                .and_then(chrono::NaiveDate::from_num_days_from_ce_opt)
-                .map_or_else(|| number.to_string(), |date| date.to_string())
-        }),
+        Axis::Date => numbers(cells, None, None, &|number| day(number).map_or_else(|| number.to_string(), |date| date.to_string())),
     }
 }
 

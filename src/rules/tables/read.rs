@@ -12,7 +12,7 @@ use crate::{
     domain::money::Currency,
     rules::{
         diagnostic::{Code, Diagnostic, Place, Sink, nearest},
-        params::{Figure, Measure, is_compound},
+        params::{Figure, Measure, Range, is_compound},
         value::{Type, Value},
         yaml::{Data, Fields, Key, Node},
     },
@@ -31,6 +31,8 @@ pub struct Folder {
     pub rows: Vec<RawRow>,
     /// `auto_from` and the file-level fields of each file.
     pub files: Vec<FolderFile>,
+    /// A file of the folder has errors.
+    pub broken: bool,
 }
 
 /// What a folder's file says outside of its rows.
@@ -99,9 +101,11 @@ pub fn read(
         .iter()
         .filter_map(|node| Some(KeyFact { name: node.text(sink, "a key")?.to_owned(), place: node.place.clone() }))
         .collect();
-    let columns: Vec<Column> =
-        fields.required("columns")?.fields(sink, "columns")?.entries().iter().filter_map(|(key, node)| column(key, node, sink)).collect();
-    let shape = Shape { prefix, key, columns, sink };
+    let columns_node = fields.required("columns")?.fields(sink, "columns")?;
+    let columns: Vec<Column> = columns_node.entries().iter().filter_map(|(key, node)| column(key, node, sink)).collect();
+    let faulty = columns_node.entries().iter().map(|(key, _)| key.name.clone());
+    let faulty = faulty.filter(|name| columns.iter().all(|column| column.name != *name)).collect();
+    let shape = Shape { prefix, key, columns, faulty, sink };
     let rows_node = fields.optional("rows");
     let rows_from = fields.optional("rows_from");
     let place = rows_node.or(rows_from).unwrap_or(root).place.clone();
@@ -115,7 +119,9 @@ pub fn read(
     };
     let otherwise = fields.optional("otherwise").and_then(|node| shape.otherwise(node));
     fields.finish();
-    Some(Table { name, doc, key: shape.key, columns: shape.columns, rows, otherwise, place })
+    let supplied = rows_from.and_then(|node| node.entry("folder")).and_then(|name| folders.get(name));
+    let incomplete = supplied.is_some_and(|folder| folder.broken);
+    Some(Table { name, doc, key: shape.key, columns: shape.columns, rows, otherwise, incomplete, place })
 }
 
 fn column(key: &Key, node: &Node, sink: &Sink) -> Option<Column> {
@@ -134,8 +140,9 @@ fn column(key: &Key, node: &Node, sink: &Sink) -> Option<Column> {
     };
     let figure = fields.optional("unit").map_or(Some(Figure::Unit(crate::rules::units::Unit::NONE)), |unit| Figure::read(unit, sink))?;
     let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
+    let range = Range::read(&fields);
     fields.finish();
-    Some(Column { name: key.name.clone(), doc, measure: Measure { value_type, figure }, place: key.place.clone() })
+    Some(Column { name: key.name.clone(), doc, measure: Measure { value_type, figure, range }, place: key.place.clone() })
 }
 
 /// The key and columns that rows are read against.
@@ -143,6 +150,8 @@ struct Shape<'a> {
     prefix: String,
     key: Vec<KeyFact>,
     columns: Vec<Column>,
+    /// Columns whose declaration has errors; their cells are not read, and not unknown keys either.
+    faulty: Vec<String>,
     sink: &'a Sink,
 }
 
@@ -218,7 +227,9 @@ impl Shape<'_> {
         let values = values.collect();
         let source = fields.optional_text("source").map(str::to_owned);
         let verified = fields.optional("verified").is_none_or(|node| node.boolean(sink, "verified").unwrap_or(true));
-        fields.optional("note");
+        for name in self.faulty.iter().map(String::as_str).chain(["note"]) {
+            fields.optional(name);
+        }
         Row { cells, values, source, verified, place: fields.place.clone() }
     }
 
@@ -232,6 +243,9 @@ impl Shape<'_> {
             .iter()
             .map(|column| fields.optional(self.field_of(column)).map_or_else(Entry::default, |node| entry(column, node, self.sink)));
         let values = values.collect();
+        for name in &self.faulty {
+            fields.optional(name);
+        }
         fields.finish();
         Some(Otherwise::Values(values))
     }

@@ -1,0 +1,138 @@
+//! Reads what `pack.yaml` says about the facts of the graph: gates, flags, types, aggregates, waterfall, score, outputs.
+
+use super::{Aggregate, Flag, Gate, Side, SignalType};
+use crate::rules::{
+    diagnostic::{Code, Diagnostic, Sink},
+    graph::{FactId, Graph, Kind},
+    value::Type,
+    yaml::{Fields, Node},
+};
+
+/// Reads what `pack.yaml` says about facts of the graph.
+pub(super) struct Reader<'a> {
+    pub graph: &'a Graph,
+    pub fields: &'a Fields<'a>,
+    pub sink: &'a Sink,
+}
+
+impl<'a> Reader<'a> {
+    fn fact(&self, node: &Node, expected: Type) -> Option<FactId> {
+        let id = self.graph.resolve(node.text(self.sink, "a fact")?, &node.place, self.sink)?;
+        let fact = self.graph.fact(id);
+        let fits = match (expected, fact.value_type) {
+            (_, None) => true,
+            (Type::Decimal, Some(found)) => matches!(found, Type::Decimal | Type::Integer),
+            (expected, Some(found)) => expected == found,
+        };
+        if fits {
+            return Some(id);
+        }
+        let (code, wanted) = if expected == Type::Bool { (Code::NotBoolean, "true or false") } else { (Code::NotNumber, "a number") };
+        let found = fact.value_type.map_or("something else", Type::as_str);
+        let fault = Diagnostic::error(code, node.place.clone(), format!("\"{}\" is a {found}, but {wanted} is needed here", fact.name));
+        self.sink.report(match expected {
+            Type::Bool => fault.with_help(format!(
+                "write a formula that compares it, such as `fn {}_miss({}, floor) {{ {} < floor }}`",
+                fact.name, fact.name, fact.name
+            )),
+            _ => fault.with_help("name a fact that is a number"),
+        });
+        None
+    }
+
+    /// The entries of a list of mappings, each read by `read`.
+    fn list<T>(&self, name: &str, required: bool, read: impl Fn(&Fields<'a>) -> Option<T>) -> Vec<T> {
+        let node = if required { self.fields.required(name) } else { self.fields.optional(name) };
+        let items = node.and_then(|node| node.items(self.sink, name)).unwrap_or_default();
+        items
+            .iter()
+            .filter_map(|item| {
+                let fields = item.fields(self.sink, name)?;
+                let value = read(&fields);
+                fields.finish();
+                value
+            })
+            .collect()
+    }
+
+    pub fn gates(&self) -> Vec<Gate> {
+        self.list("gates", true, |fields| {
+            let (reason, when) = (fields.required_text("reason"), fields.required("when"));
+            let side = fields.optional("side").and_then(|node| match node.text(self.sink, "side")? {
+                "buy" => Some(Side::Buy),
+                "sell" => Some(Side::Sell),
+                other => {
+                    self.sink.error(Code::BadValue, &node.place, format!("there is no side \"{other}\": use buy or sell"));
+                    None
+                }
+            });
+            Some(Gate { reason: reason?.into(), when: self.fact(when?, Type::Bool)?, side, place: when?.place.clone() })
+        })
+    }
+
+    pub fn flags(&self) -> Vec<Flag> {
+        self.list("flags", false, |fields| {
+            let (flag, when) = (fields.required_text("flag"), fields.required("when"));
+            Some(Flag { flag: flag?.into(), when: self.fact(when?, Type::Bool)? })
+        })
+    }
+
+    pub fn types(&self) -> Vec<SignalType> {
+        let types = self.list("type", true, |fields| {
+            let (name, when) = (fields.required_text("type"), fields.optional("when"));
+            let when = when.map_or(Some(None), |node| self.fact(node, Type::Bool).map(Some));
+            Some(SignalType { name: name?.into(), when: when? })
+        });
+        if types.last().is_some_and(|last| last.when.is_some()) || types.iter().rev().skip(1).any(|earlier| earlier.when.is_none()) {
+            let fault =
+                Diagnostic::error(Code::MissingKey, self.fields.place.clone(), "of the types, the last and only the last has no `when`");
+            self.sink.report(fault.with_help("end the list with a type that always holds, such as `- { type: arbitrage }`"));
+        }
+        types
+    }
+
+    pub fn aggregates(&self) -> Vec<Aggregate> {
+        let Some(aggregates) = self.fields.optional("aggregates").and_then(|node| node.fields(self.sink, "aggregates")) else {
+            return Vec::new();
+        };
+        aggregates
+            .entries()
+            .iter()
+            .filter_map(|(key, node)| {
+                let fields = node.fields(self.sink, &key.name)?;
+                let (over, condition) = (fields.required("over"), fields.required("count_where"));
+                fields.finish();
+                let over = over?;
+                let over = self.graph.resolve(over.text(self.sink, "over")?, &over.place, self.sink)?;
+                let count_where = self.fact(condition?, Type::Bool)?;
+                let fact = self.graph.id(&key.name).filter(|id| matches!(self.graph.fact(*id).kind, Kind::Aggregate))?;
+                if self.graph.depends(count_where, fact) {
+                    let message = format!(
+                        "{} counts where \"{}\" holds, which itself depends on {}",
+                        key.name,
+                        self.graph.fact(count_where).name,
+                        key.name
+                    );
+                    let fault = Diagnostic::error(Code::AggregateCycle, key.place.clone(), message);
+                    self.sink.report(fault.with_help("count by a fact that knows nothing of the count"));
+                }
+                Some(Aggregate { fact, over, count_where })
+            })
+            .collect()
+    }
+
+    pub fn waterfall(&self) -> Vec<FactId> {
+        let items = self.fields.optional("waterfall").and_then(|node| node.items(self.sink, "waterfall")).unwrap_or_default();
+        items.iter().filter_map(|node| self.fact(node, Type::Decimal)).collect()
+    }
+
+    pub fn score(&self) -> Option<FactId> {
+        self.fact(self.fields.optional("score")?, Type::Decimal)
+    }
+
+    /// Facts that people or the program read, though no fact does.
+    pub fn outputs(&self) -> Vec<FactId> {
+        let items = self.fields.optional("outputs").and_then(|node| node.items(self.sink, "outputs")).unwrap_or_default();
+        items.iter().filter_map(|node| self.graph.resolve(node.text(self.sink, "a fact")?, &node.place, self.sink)).collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! `rules eval | facts | check` as a person or a script uses them.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+/// Runs `rules …` on the shipped pack with a text on standard input: exit code, standard output, standard error.
+fn rules(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("CUSTOMS_REGIME").env_remove("TCG_RADAR_RULES");
+    let mut child =
+        command.arg("rules").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // a command that does not read its input may be gone already
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn decimals_go_in_and_out_as_they_are_written() {
+    let input = "{\"net_profit\": 45.01, \"headache_transactions\": 3, \"home_currency\": \"USD\"}\n\
+                 {\"net_profit\": \"45.00\", \"headache_transactions\": 3, \"home_currency\": \"USD\"}\n";
+    let (code, output, errors) = rules(&["eval", "--facts", "-", "--want", "net_profit,headache_tier", "--as-of", "2026-05-01"], input);
+    assert_eq!(code, 0, "{errors}");
+    // 45.01 / 3 = 15.0033… is above 15, 45.00 / 3 is not
+    assert_eq!(
+        lines(&output),
+        [json!({"net_profit": "45.01", "headache_tier": "tier_1"}), json!({"net_profit": "45.00", "headache_tier": "tier_2"})]
+    );
+}
+
+#[test]
+fn a_missing_input_is_named() {
+    let (code, output, _) = rules(&["eval", "--facts", "-", "--want", "effective_buy"], "{\"cost_rate\": \"1.1016\"}\n");
+    assert_eq!(code, 0);
+    let answer = &lines(&output)[0];
+    assert_eq!(answer["effective_buy"], Value::Null);
+    assert!(answer["missing"]["effective_buy"].is_string(), "{answer}");
+}
+
+#[test]
+fn a_bad_line_is_told_by_its_number_and_the_rest_is_answered() {
+    let input = "{\"net_profit\": \"1\"}\n\nnot json\n{\"net_proft\": \"1\"}\n{\"buy_price\": \"-1\"}\n{\"net_profit\": [1]}\n{\"net_profit\": \"2\"}\n";
+    let (code, output, _) = rules(&["eval", "--facts", "-", "--want", "net_profit"], input);
+    assert_eq!(code, 1);
+    let answers = lines(&output);
+    assert_eq!(answers.len(), 6);
+    assert_eq!((&answers[0]["net_profit"], &answers[5]["net_profit"]), (&json!("1"), &json!("2")));
+    let told: Vec<(u64, &str)> =
+        answers[1..5].iter().map(|line| (line["line"].as_u64().unwrap(), line["error"].as_str().unwrap())).collect();
+    assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5, 6]);
+    assert!(told[1].1.contains("did you mean net_profit?"), "{told:?}");
+    assert!(told[2].1.contains("expected a number from 0"), "{told:?}");
+}
+
+#[test]
+fn the_date_chooses_the_figures_and_the_regime_follows_the_choice() {
+    let ask = |date: &str| {
+        let (code, output, errors) = rules(&["eval", "--facts", "-", "--want", "customs_regime,date", "--as-of", date], "{}\n");
+        assert_eq!(code, 0, "{errors}");
+        lines(&output).remove(0)
+    };
+    assert_eq!(ask("2026-07-01"), json!({"customs_regime": "world", "date": "2026-07-01"}));
+}
+
+#[test]
+fn a_fact_is_described_and_a_misspelt_one_is_guessed() {
+    let (code, output, _) = rules(&["facts", "net_profit"], "");
+    assert_eq!(code, 0);
+    assert!(
+        output.contains("facts/profit.rhai:") && output.contains("is read by:") && output.contains("profit_threshold_miss"),
+        "{output}"
+    );
+    let (code, _, errors) = rules(&["facts", "net_proft"], "");
+    assert!(code == 64 && errors.contains("did you mean net_profit?"), "{errors}");
+    let (code, _, errors) = rules(&["eval", "--facts", "nowhere.jsonl", "--want", "net_profit"], "");
+    assert!(code == 64 && errors.contains("nowhere.jsonl"), "{errors}");
+}
+
+#[test]
+fn the_shipped_pack_and_the_reference_pack_are_good() {
+    for pack in ["rules", "tests/packs/reference"] {
+        let (code, output, errors) = rules(&["check", "--pack", pack], "");
+        assert_eq!(code, 0, "{output}{errors}");
+        assert!(output.contains("is good"), "{output}");
+    }
+}

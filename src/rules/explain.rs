@@ -5,7 +5,7 @@
 mod facts;
 mod flip;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 

@@ -29,6 +29,8 @@ use crate::{
 mod layout;
 mod markdown;
 mod pretty;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use layout::Paint;

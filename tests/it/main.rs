@@ -6,6 +6,7 @@ mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod explain;
 mod import;
 mod rules_cli;
 mod scan;

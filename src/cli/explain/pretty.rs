@@ -34,7 +34,7 @@ pub fn card(report: &CardReport, paint: Paint) -> String {
         return text;
     };
     if report.tenants.len() > 1 {
-        let _ = write!(text, "\n{}\n", tenant_table(report, told));
+        let _ = write!(text, "\n{}", tenant_table(report, told));
     }
     text.push_str(&tell(told, paint));
     let used = |line: &&PriceLine| {

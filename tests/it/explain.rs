@@ -70,13 +70,18 @@ impl Market {
     }
 }
 
-/// Every reason once or twice, and some signals.
+/// How many cards of the seller were counted together.
+fn density(found: &scan::report::Found) -> i64 {
+    found.decision.facts["seller_density"].as_i64().unwrap_or(1)
+}
+
+/// Every reason once or twice, some signals, and some bundles.
 fn sample(report: &scan::report::Report) -> Vec<&scan::report::Found> {
-    let mut seen: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(Option<&str>, bool), usize> = BTreeMap::new();
     let found = report.signals.iter().chain(&report.near_misses);
     found
         .filter(|found| {
-            let count = seen.entry(found.decision.reason.as_deref()).or_default();
+            let count = seen.entry((found.decision.reason.as_deref(), density(found) > 1)).or_default();
             *count += 1;
             *count <= if found.decision.outcome == Stored::Signal { 6 } else { 2 }
         })
@@ -91,7 +96,7 @@ async fn an_explanation_ends_where_the_scan_ended_and_a_stored_one_as_it_was_sto
     let reasons: std::collections::BTreeSet<_> = sample.iter().map(|found| found.decision.reason.as_deref()).collect();
     assert!(reasons.contains(&None) && reasons.len() >= 4, "the sample shows little: {reasons:?}");
     // a seller's offers are counted together, which needs more than the card's own routes
-    assert!(sample.iter().any(|found| found.opportunity.seller_id.is_some()), "no offer of a seller is in the sample");
+    assert!(sample.iter().any(|found| density(found) > 1), "no bundle is in the sample");
     for found in sample {
         let (opportunity, decision) = (&found.opportunity, &found.decision);
         let profile = market.profiles.iter().find(|profile| profile.tenant == decision.tenant).unwrap();

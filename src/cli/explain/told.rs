@@ -123,7 +123,10 @@ fn verdict(explanation: &Explanation, paint: Paint) -> String {
             format!("{head}  {reason} at gate {gate} of {}\n  {why}\n", explanation.gates.len())
         }
     };
-    text.push_str(&columns(&flags, &[]));
+    // flags are remarks on a deal; of what is none they would only distract
+    if explanation.outcome == Outcome::Signal {
+        text.push_str(&columns(&flags, &[]));
+    }
     text
 }
 

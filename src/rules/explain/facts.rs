@@ -86,7 +86,8 @@ impl FactLine {
         if self.unit.is_empty() || self.value.is_null() {
             return self.text.clone();
         }
-        format!("{} {}", self.text, self.unit)
+        let unit = if self.text == "1" { self.unit.trim_end_matches('s') } else { &self.unit };
+        format!("{} {unit}", self.text)
     }
 }
 

@@ -254,3 +254,36 @@ fn telling_leaves_the_evaluation_as_it_was() {
     let first = explain(&mut evaluation, true);
     assert_eq!(explain(&mut evaluation, true), first);
 }
+
+#[test]
+fn data_that_its_fact_cannot_be_is_told_as_a_fault() {
+    let pack = pack();
+    let mut evaluation = evaluation(&pack, &[]);
+    evaluation.set_fault(pack.graph.id("sell_price").unwrap(), "sell_price is -1: expected a number from 0 to 10000000");
+    let explanation = explain(&mut evaluation, false);
+    assert_eq!((explanation.outcome, explanation.reason.as_deref(), explanation.gate), (Outcome::Failed, Some("FAULT"), Some(2)));
+    assert!(matches!(&explanation.stopped_at().unwrap().answer, Answer::Fault(fault) if fault.contains("sell_price is -1")));
+    assert!(explanation.fact("net_profit").unwrap().fault.is_some() && explanation.flips.is_empty());
+}
+
+#[test]
+fn a_setting_that_is_true_or_false_is_flipped_too() {
+    let pack = Pack::from_source(PackSource {
+        files: [
+            ("pack.yaml", "name: lane\ngates: [ { reason: LANE_UNAVAILABLE, when: unreachable } ]\ntype: [ { type: arbitrage } ]\n"),
+            ("facts/a.rhai", "/// Nobody receives it.\nfn unreachable(use_forwarder) { !use_forwarder }\n"),
+        ]
+        .into_iter()
+        .map(|(name, text)| (name.into(), text.into()))
+        .collect(),
+    })
+    .unwrap();
+    let mut evaluation = Evaluation::new(&pack);
+    evaluation.set(pack.graph.id("use_forwarder").unwrap(), Value::Bool(false)).unwrap();
+    let explanation = explain(&mut evaluation, false);
+    let found = flip(&explanation, "use_forwarder");
+    assert_eq!(
+        (found.from.as_deref(), &*found.to, found.whose, found.then.outcome),
+        (Some("false"), "true", Whose::Tenant, Outcome::Signal)
+    );
+}

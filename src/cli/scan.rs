@@ -196,7 +196,7 @@ fn as_json(report: &Report, top: usize) -> serde_json::Value {
     let found = |found: &Found| {
         let (opportunity, decision) = (&found.opportunity, &found.decision);
         json!({
-            "card_id": opportunity.card_id, "card_name": opportunity.card_name, "finish": opportunity.finish, "direction": opportunity.direction,
+            "decision_id": decision.decision_id, "card_id": opportunity.card_id, "card_name": opportunity.card_name, "finish": opportunity.finish, "direction": opportunity.direction,
             "buy_price": opportunity.buy_price, "sell_price": opportunity.sell_price, "buy_source": opportunity.buy_source,
             "sell_source": opportunity.sell_source, "seller_id": opportunity.seller_id, "condition": opportunity.condition,
             "tenant": decision.tenant, "type": decision.signal_type, "reason": decision.reason, "score": decision.score,
@@ -209,6 +209,7 @@ fn as_json(report: &Report, top: usize) -> serde_json::Value {
         "rates": report.rates, "customs_regime": report.customs_regime, "cards": report.cards, "routes": report.routes,
         "one_sided": report.one_sided, "unmapped_series": report.unmapped, "tenants": report.tenants,
         "signals": report.signals.len(), "best": report.signals.iter().take(top).map(found).collect::<Vec<_>>(),
+        "near_misses": report.near_misses.iter().take(top).map(found).collect::<Vec<_>>(),
         "reasons": report.reasons.iter().map(|(reason, line)| json!({
             "reason": reason, "eu_us": line.by_direction[0], "us_eu": line.by_direction[1], "details": line.details,
         })).collect::<Vec<_>>(),

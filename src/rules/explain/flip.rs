@@ -205,7 +205,7 @@ impl<'p> Search<'p> {
                 let places = match definition.unit {
                     Some(unit) if unit == Unit::HOME => 2,
                     _ if now.scale() == 0 => 0,
-                    _ => now.normalize().scale().max(2),
+                    _ => now.scale() + 2,
                 };
                 let bound = Steps::read(now, places)?.abs().max(10_i128.pow(places)).checked_mul(10_000)?;
                 let signed = definition.unit == Some(Unit::HOME) || now < Decimal::ZERO;

@@ -7,6 +7,7 @@ mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod explain;
 mod import;
 mod planted_mistakes;
 mod rules_cli;

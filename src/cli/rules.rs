@@ -1,4 +1,4 @@
-//! `rules check | facts | eval`.
+//! `rules check | facts | eval | explain`.
 
 mod check;
 
@@ -17,6 +17,7 @@ use serde_json::json;
 use super::{
     Exit, Global,
     exit::WrongUsage,
+    explain,
     lines::{Line, Lines},
     table,
 };
@@ -64,6 +65,8 @@ enum Command {
         #[arg(long, value_name = "DATE")]
         as_of: Option<NaiveDate>,
     },
+    /// Tell why a card is or is not a deal: gates, values, rows, waterfall, and what would flip it.
+    Explain(explain::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,11 +83,12 @@ impl PackArg {
     }
 }
 
-pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Check(args) => check::run(global, &args),
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
+        Command::Explain(args) => explain::run(global, args).await,
     }
 }
 

@@ -8,6 +8,7 @@ mod db;
 mod db_embedded;
 mod db_security;
 mod editor;
+mod explain;
 mod fuzz_corpus;
 mod hostile;
 mod import;

@@ -212,6 +212,10 @@ fn circles_duplicates_and_wrong_gates_are_refused() {
     assert_eq!(codes(&[("pack.yaml", &gate)]), [(Code::NotBoolean, "pack.yaml".into(), 4)]);
     let aggregate = PACK.replace("count_where: candidate", "count_where: is_bundle");
     assert_eq!(codes(&[("pack.yaml", &aggregate)]), [(Code::AggregateCycle, "pack.yaml".into(), 7)]);
+    let over = PACK.replace("over: seller_id", "over: is_bundle");
+    assert_eq!(codes(&[("pack.yaml", &over)]), [(Code::AggregateCycle, "pack.yaml".into(), 7)]);
+    let other = PACK.replace("candidate } }", "candidate }, in_set: { over: set_code, count_where: is_bundle } }");
+    assert_eq!(codes(&[("pack.yaml", &other)]), [(Code::AggregateCycle, "pack.yaml".into(), 7)]);
     let key = PACK.replace("score:", "scroe:");
     assert_eq!(codes(&[("pack.yaml", &key)]), [(Code::UnknownKey, "pack.yaml".into(), 9)]);
     assert_eq!(codes(&[("notes/facts/x.rhai", "1")]), [(Code::StrayFile, "notes/facts/x.rhai".into(), 0)]);

@@ -113,8 +113,11 @@ impl Case<'_> {
 
     /// First pass: which cards count in which group.
     fn groups(&self) -> Groups {
-        let grouped: Vec<(usize, &Route)> =
-            self.routes.iter().enumerate().filter(|(_, route)| self.book.series[route.buy].seller_id.is_some()).collect();
+        let seller = self.pack.graph.id("seller_id");
+        // most routes have no seller: where nothing else is counted over, they need not be looked at
+        let sellers_only = self.pack.aggregates.iter().all(|aggregate| Some(aggregate.over) == seller);
+        let grouped: Vec<&Route> =
+            self.routes.iter().filter(|route| !sellers_only || self.book.series[route.buy].seller_id.is_some()).collect();
         if self.pack.aggregates.is_empty() || grouped.is_empty() {
             return Groups::new();
         }
@@ -122,16 +125,14 @@ impl Case<'_> {
             .par_iter()
             .map_init(
                 || self.evaluation(),
-                |evaluation, (_, route)| {
+                |evaluation, route| {
                     self.enter_route(evaluation, route);
                     let mut found = Vec::new();
                     for tenant in 0..self.profiles.len() {
                         self.enter_tenant(evaluation, route, tenant);
-                        for (index, aggregate) in self.pack.aggregates.iter().enumerate() {
-                            if evaluation.holds(aggregate.count_where)
-                                && let Some(over) = evaluation.known(aggregate.over)
-                            {
-                                found.push(((tenant, index, over.to_string()), route.card));
+                        for key in self.keys(evaluation, tenant) {
+                            if evaluation.holds(self.pack.aggregates[key.1].count_where) {
+                                found.push((key, route.card));
                             }
                         }
                     }
@@ -147,15 +148,16 @@ impl Case<'_> {
         groups
     }
 
+    /// The groups that the entered route belongs to for the entered tenant, at most one an aggregate.
+    fn keys(&self, evaluation: &mut Evaluation<'_>, tenant: usize) -> Vec<GroupKey> {
+        let aggregates = self.pack.aggregates.iter().enumerate();
+        aggregates.filter_map(|(index, aggregate)| Some((tenant, index, evaluation.known(aggregate.over)?.to_string()))).collect()
+    }
+
     /// The aggregates of a route for a tenant; a route alone is one of its kind.
     fn aggregates(&self, evaluation: &mut Evaluation<'_>, tenant: usize, count: &dyn Fn(&GroupKey) -> usize) -> Vec<(FactId, i64)> {
-        let aggregates = self.pack.aggregates.iter().enumerate();
-        aggregates
-            .filter_map(|(index, aggregate)| {
-                let over = evaluation.known(aggregate.over)?.to_string();
-                Some((aggregate.fact, i64::try_from(count(&(tenant, index, over))).unwrap_or(1).max(1)))
-            })
-            .collect()
+        let keys = self.keys(evaluation, tenant).into_iter();
+        keys.map(|key| (self.pack.aggregates[key.1].fact, i64::try_from(count(&key)).unwrap_or(1).max(1))).collect()
     }
 
     fn pass(&self, groups: &Groups, routes: usize, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
@@ -188,15 +190,17 @@ impl Case<'_> {
         }
         let mut passing: HashMap<GroupKey, BTreeSet<CardIndex>> = HashMap::new();
         let mut members: Vec<(usize, GroupKey)> = Vec::new();
-        for (position, one) in judged_routes.iter().enumerate().filter(|(_, one)| one.verdict == Verdict::Signal) {
-            let Some(seller) = &self.book.series[self.routes[one.route].buy].seller_id else { continue };
-            for index in 0..self.pack.aggregates.len() {
-                let key = (one.tenant, index, seller.to_string());
-                passing.entry(key.clone()).or_default().insert(self.routes[one.route].card);
+        let mut evaluation = self.evaluation();
+        let counted = |one: &Judged| one.verdict == Verdict::Signal && !one.aggregates.is_empty();
+        for (position, one) in judged_routes.iter().enumerate().filter(|(_, one)| counted(one)) {
+            let route = &self.routes[one.route];
+            self.enter_route(&mut evaluation, route);
+            self.enter_tenant(&mut evaluation, route, one.tenant);
+            for key in self.keys(&mut evaluation, one.tenant) {
+                passing.entry(key.clone()).or_default().insert(route.card);
                 members.push((position, key));
             }
         }
-        let mut evaluation = self.evaluation();
         let mut done = BTreeSet::new();
         for (position, key) in members {
             let left = passing.get(&key).map_or(1, BTreeSet::len);

@@ -20,7 +20,11 @@ use tcg_radar::{
     },
     ingest,
     rules::pack::Pack,
-    scan::{Options, Settings, report::Report, scan_once},
+    scan::{
+        Options, Settings,
+        report::{Found, Report},
+        scan_once,
+    },
     simulate::{self, FaultKind, Parameters, Simulation},
     store::{
         Store,
@@ -105,6 +109,28 @@ async fn every_signals_waterfall_adds_up_and_no_planted_fault_signals() {
         let kept = promised.iter().filter(|deal| signalled.contains(&(deal.card_id.as_str(), deal.direction))).count();
         // a deal may still fall to velocity, rotation or liquidation; most must not
         assert!(kept * 2 > promised.len(), "seed {seed}: {kept} of {} promised deals found", promised.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_may_count_over_anything_that_routes_share() {
+    let (store, simulation) = market(Parameters { cards: 200, ..Parameters::ending(end()) }).await;
+    let mut source = shipped().source;
+    let text = source.files["pack.yaml"]
+        .replace("aggregates:\n", "aggregates:\n  set_density: { over: set_code, count_where: bundle_candidate }\n");
+    source.files.insert("pack.yaml".into(), text.into());
+    let pack = Pack::from_source(source).unwrap();
+    let report = scan(&store, &pack, simulation.as_of(), Vec::new(), true).await;
+    let mut cards: HashMap<(TenantId, String), BTreeSet<String>> = HashMap::new();
+    let group = |found: &Found| (found.decision.tenant, found.decision.facts["set_code"].as_str().unwrap().to_owned());
+    for found in &report.signals {
+        cards.entry(group(found)).or_default().insert(found.opportunity.card_id.to_string());
+    }
+    assert!(cards.values().any(|cards| cards.len() > 2), "{cards:?}");
+    for found in &report.signals {
+        let counted = found.decision.facts["set_density"].as_u64().unwrap();
+        let signals = cards[&group(found)].len();
+        assert!(counted >= u64::try_from(signals).unwrap(), "{}: {counted} counted, {signals} signal", found.opportunity.card_id);
     }
 }
 

@@ -161,7 +161,7 @@ codes! {
         why "it could be neither ranked nor added up";
         bad "score: velocity_tier";
         good "score: composite_score";
-    Error AggregateCycle = "aggregate-cycle", "what an aggregate counts depends on the aggregate itself";
+    Error AggregateCycle = "aggregate-cycle", "what an aggregate counts by depends on an aggregate";
         why "the count is made before the second pass, from facts of the first";
         bad "seller_density: { over: seller_id, count_where: is_bundle }";
         good "seller_density: { over: seller_id, count_where: bundle_candidate }";

@@ -96,6 +96,7 @@ impl<'a> Reader<'a> {
         let Some(aggregates) = self.fields.optional("aggregates").and_then(|node| node.fields(self.sink, "aggregates")) else {
             return Vec::new();
         };
+        let counts: Vec<FactId> = aggregates.entries().iter().filter_map(|(key, _)| self.graph.id(&key.name)).collect();
         aggregates
             .entries()
             .iter()
@@ -107,15 +108,13 @@ impl<'a> Reader<'a> {
                 let over = self.graph.resolve(over.text(self.sink, "over")?, &over.place, self.sink)?;
                 let count_where = self.fact(condition?, Type::Bool)?;
                 let fact = self.graph.id(&key.name).filter(|id| matches!(self.graph.fact(*id).kind, Kind::Aggregate))?;
-                if self.graph.depends(count_where, fact) {
-                    let message = format!(
-                        "{} counts where \"{}\" holds, which itself depends on {}",
-                        key.name,
-                        self.graph.fact(count_where).name,
-                        key.name
-                    );
+                // all counts are made at once, so none may rest on another
+                for (how, asked) in [("where", count_where), ("over", over)] {
+                    let Some(count) = counts.iter().find(|count| self.graph.depends(asked, **count)) else { continue };
+                    let (asked, count) = (&self.graph.fact(asked).name, &self.graph.fact(*count).name);
+                    let message = format!("{} counts {how} \"{asked}\", which itself depends on {count}", key.name);
                     let fault = Diagnostic::error(Code::AggregateCycle, key.place.clone(), message);
-                    self.sink.report(fault.with_help("count by a fact that knows nothing of the count"));
+                    self.sink.report(fault.with_help("count by a fact that knows nothing of any count"));
                 }
                 Some(Aggregate { fact, over, count_where })
             })

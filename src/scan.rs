@@ -1,5 +1,7 @@
 //! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
 
+use std::{collections::HashSet, time::Instant};
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
@@ -27,7 +29,7 @@ pub mod windows;
 use self::{
     ground::{Ground, load_book},
     judge::{Case, best_of_each},
-    report::Report,
+    report::{Opportunities, Report},
     windows::MissingWindow,
 };
 
@@ -93,10 +95,12 @@ pub async fn scan_once(
     now: DateTime<Utc>,
     progress: Progress<'_>,
 ) -> Result<Report, ScanError> {
+    let began = Instant::now();
     let (book, windows) = load_book(store, pack, options.as_of, &options.shifts).await?;
     let ground = Ground::of(&book, &windows, pack, settings)?;
     let case = ground.case(pack, &book, &ground.routes, profiles);
-    let report = decide(&case, &ground, options, now, progress);
+    let mut report = decide(&case, &ground, options, now, progress);
+    report.scan.finished_at = now + began.elapsed();
     if !options.dry_run {
         write(store, pack, &report, now).await?;
     }
@@ -107,8 +111,9 @@ fn decide(case: &Case<'_>, ground: &Ground, options: &Options, now: DateTime<Utc
     let (book, routes) = (case.book, case.routes);
     let judged = case.judge(&|done| progress(done, routes.len()));
     let best = best_of_each(&judged, routes, case.pack);
-    let signals = report::signals(case, &best);
-    let near_misses = report::near_misses(case, &best, options.near_misses);
+    let mut ids = Opportunities::default();
+    let signals = report::signals(case, &best, &mut ids);
+    let near_misses = report::near_misses(case, &best, options.near_misses, &mut ids);
     let reasons = report::count_reasons(case, &best);
     let counts = report::counts(case, &best);
     let mut report = Report {
@@ -150,7 +155,9 @@ pub fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
 async fn write(store: &Store, pack: &Pack, report: &Report, now: DateTime<Utc>) -> Result<(), ScanError> {
     let files: Map<String, Json> = pack.source.files.iter().map(|(path, text)| (path.to_string(), json!(&**text))).collect();
     let all = || report.signals.iter().chain(&report.near_misses);
-    let opportunities: Vec<Opportunity> = all().map(|found| found.opportunity.clone()).collect();
+    let mut written = HashSet::new();
+    let fresh = all().map(|found| &found.opportunity).filter(|one| written.insert(one.opportunity_id));
+    let opportunities: Vec<Opportunity> = fresh.cloned().collect();
     let decisions: Vec<Decision> = all().map(|found| found.decision.clone()).collect();
     let mut tx = store.service().await?;
     scans::keep_pack(&mut tx, &pack.hash, &Json::Object(files), now).await?;

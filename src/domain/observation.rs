@@ -1,6 +1,6 @@
 //! A price that a source has told us, with the three clocks that make history honest.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,11 @@ pub fn clocks_of_bare_date(date: NaiveDate) -> (DateTime<Utc>, DateTime<Utc>) {
 /// The last moment of a day, as `--as-of 2026-05-02` means it: what was known when the day was over.
 pub fn end_of_day(date: NaiveDate) -> DateTime<Utc> {
     date.and_time(NaiveTime::MIN).and_utc() + Days::new(1)
+}
+
+/// The day that is decided for at a moment: the end of a day still belongs to it.
+pub fn day_of(as_of: DateTime<Utc>) -> NaiveDate {
+    (as_of - TimeDelta::nanoseconds(1)).date_naive()
 }
 
 /// Zero, like null, is a feed's "no data"; a negative price is a fault that the caller reports.

@@ -111,8 +111,6 @@ inputs! {
         "regulation_mark": Domain::Text, "ratio", "upper-case letter; unknown on cards that carry none", "H";
         "standard_legality": Domain::Text, "ratio", "Legal or Banned as the metadata says; unknown if it says nothing", "Legal";
         "event_live": Domain::Bool, "ratio", "a tournament, spike or ban flag is live for this card", "false";
-        "sales_30d": COUNT, "count", "copies sold in 30 days on the sell side, if a source counts them", "30";
-        "active_listings": COUNT, "count", "copies on offer on the sell side, if a source counts them", "25";
     }
     Route {
         "direction": Domain::Enum(market::Direction::NAMES), "ratio", "eu_us buys on Cardmarket, us_eu on TCGplayer", "eu_us";
@@ -149,9 +147,11 @@ inputs! {
         "seller_id": Domain::Text, "ratio", "the seller, if known", "alice-cards";
         "seller_rating": Domain::Decimal { places: 2, min: 0, max: 100 }, "percent", "the seller's rating", "99.1";
         "seller_sales": COUNT, "count", "the seller's lifetime sales", "2500";
+        "sales_30d": COUNT, "count", "copies sold in 30 days on the sell side, if a source counts them", "30";
+        "active_listings": COUNT, "count", "copies on offer on the sell side, if a source counts them", "25";
         "sell_price_changes_30d": COUNT, "count", "how often the sell price moved in 30 days: a proxy of sales where nobody counts them", "9";
         "sell_points_30d": COUNT, "count", "priced observations of the sell side in 30 days", "30";
-        "sell_daily_change_7d": Domain::Decimal { places: 6, min: -1_000, max: 1_000 }, "ratio", "seven-day regression slope over the mean price, per day", "-0.012";
+        "sell_daily_change_7d": Domain::Decimal { places: 6, min: -1_000, max: 1_000 }, "ratio", "seven-day regression slope over the mean price, per day; unknown for fewer than two prices", "-0.012";
         "sell_trend_points": COUNT, "count", "priced observations that the slope rests on", "7";
         "sell_trend_hours": Domain::Decimal { places: 4, min: 0, max: 1_000_000 }, "hours", "time between the first and the last of them", "144";
         "buy_jump_ratio": SERIES_RATIO, "ratio", "buy price over the median of its own history; unknown without history", "1.04";

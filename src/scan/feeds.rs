@@ -199,10 +199,11 @@ fn signs(book: &Book, comparable: &Comparable, index: usize, one: &PriceSeries, 
 fn cross_source<'a>(others: impl Iterator<Item = &'a PriceSeries>, one: &PriceSeries, windows: &Windows) -> Option<Decimal> {
     let price = one.latest.price?;
     let fresh = Duration::days(windows.fresh_days);
-    let other =
-        others
-            .filter(|other| other.latest.price.is_some() && (other.latest.observed_at - one.latest.observed_at).abs() <= fresh)
-            .max_by(|left, right| left.latest.observed_at.cmp(&right.latest.observed_at).then_with(|| right.source.cmp(&left.source)))?;
+    let other = others
+        .filter(|other| {
+            other.source != one.source && other.latest.price.is_some() && (other.latest.observed_at - one.latest.observed_at).abs() <= fresh
+        })
+        .max_by(|left, right| left.latest.observed_at.cmp(&right.latest.observed_at).then_with(|| right.source.cmp(&left.source)))?;
     Some(round_half_up(price.checked_div(other.latest.price?)?, SERIES_PLACES))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
 use super::{
@@ -18,6 +18,7 @@ use crate::{
         book::{Book, SourceShift},
         market::Direction,
         money::{RateOrigin, Rates},
+        observation::day_of,
         profile::Profile,
     },
     rules::{pack::Pack, value::Value},
@@ -37,18 +38,13 @@ pub struct Ground {
     buffer: Decimal,
 }
 
-/// The day that a moment belongs to; midnight is the end of the day before.
-pub fn day_of(as_of: DateTime<Utc>) -> NaiveDate {
-    (as_of - Duration::nanoseconds(1)).date_naive()
-}
-
 /// Loads the book as it was known, with the history that the pack's windows ask for.
 ///
 /// # Errors
 /// The database is gone, the pack lacks a window, or a shift names a source that told nothing.
 pub async fn load_book(store: &Store, pack: &Pack, as_of: DateTime<Utc>, shifts: &[SourceShift]) -> Result<(Book, Windows), ScanError> {
     let windows = Windows::read(pack, day_of(as_of))?;
-    let history_days = u32::try_from(windows.history_days).unwrap_or(u32::MAX);
+    let history_days = u32::try_from(windows.longest()).unwrap_or(u32::MAX);
     let mut tx = store.service().await?;
     let book = book::load(&mut tx, as_of, shifts, history_days).await?;
     tx.commit().await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{feeds::Health, routes::Route};
@@ -59,17 +59,15 @@ impl<'a> ActivityIndex<'a> {
     }
 }
 
-/// Facts of the card alone.
-pub fn card_facts(card: &Card, as_of: DateTime<Utc>) -> Facts {
-    let age = card.set_release_date.map(|release| (as_of.date_naive() - release).num_days());
+/// Facts of the card alone on the day that is decided for. Nobody tells of reprints or events yet: those stay unknown.
+pub fn card_facts(card: &Card, date: NaiveDate) -> Facts {
+    let age = card.set_release_date.map(|release| (date - release).num_days());
     vec![
         ("card_id", text(card.card_id.as_str())),
         ("set_code", text(&card.set_code)),
         ("set_age_days", or_unknown(age, Value::Integer)),
-        ("reprint_rumored", Value::Bool(false)),
         ("regulation_mark", or_unknown(card.regulation_mark.as_deref(), text)),
         ("standard_legality", or_unknown(card.legality_standard.as_deref(), text)),
-        ("event_live", Value::Bool(false)),
     ]
 }
 
@@ -123,7 +121,7 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("seller_sales", or_unknown(buy.latest.seller_sales, Value::Integer)),
         ("sell_price_changes_30d", count(sell_signs.changes_30d)),
         ("sell_points_30d", count(sell_signs.points_30d)),
-        ("sell_daily_change_7d", Value::Decimal(sell_signs.daily_change_7d)),
+        ("sell_daily_change_7d", or_unknown((sell_signs.trend_points >= 2).then_some(sell_signs.daily_change_7d), Value::Decimal)),
         ("sell_trend_points", count(sell_signs.trend_points)),
         ("sell_trend_hours", Value::Decimal(sell_signs.trend_hours.into())),
         ("buy_jump_ratio", ratio(buy_signs.jump_ratio)),

@@ -69,8 +69,18 @@ pub struct Report {
     pub counts: Vec<ReasonCount>,
 }
 
+/// The opportunity of each route that somebody gets or nearly gets: one, however many tenants share it.
+#[derive(Debug, Default)]
+pub struct Opportunities(HashMap<usize, Uuid>);
+
+impl Opportunities {
+    fn id(&mut self, route: usize) -> Uuid {
+        *self.0.entry(route).or_insert_with(Uuid::now_v7)
+    }
+}
+
 /// Per tenant and card the best passing route; best score first, then profit, then card.
-pub fn signals(case: &Case<'_>, best: &[&Judged]) -> Vec<Found> {
+pub fn signals(case: &Case<'_>, best: &[&Judged], ids: &mut Opportunities) -> Vec<Found> {
     let mut by_card: BTreeMap<(usize, CardIndex), &Judged> = BTreeMap::new();
     for one in best.iter().filter(|one| one.verdict == Verdict::Signal) {
         let place = by_card.entry((one.tenant, case.routes[one.route].card)).or_insert(one);
@@ -78,7 +88,7 @@ pub fn signals(case: &Case<'_>, best: &[&Judged]) -> Vec<Found> {
             *place = one;
         }
     }
-    let mut found: Vec<Found> = by_card.into_values().filter_map(|one| found(case, one, Outcome::Signal)).collect();
+    let mut found: Vec<Found> = by_card.into_values().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
     found.sort_by(|left, right| {
         let key = |found: &Found| (found.decision.score, found.decision.net_profit);
         key(right).cmp(&key(left)).then_with(|| left.opportunity.card_id.cmp(&right.opportunity.card_id))
@@ -87,7 +97,7 @@ pub fn signals(case: &Case<'_>, best: &[&Judged]) -> Vec<Found> {
 }
 
 /// Per tenant the rejections that got furthest.
-pub fn near_misses(case: &Case<'_>, best: &[&Judged], keep: usize) -> Vec<Found> {
+pub fn near_misses(case: &Case<'_>, best: &[&Judged], keep: usize, ids: &mut Opportunities) -> Vec<Found> {
     let mut by_tenant: HashMap<usize, Vec<&Judged>> = HashMap::new();
     for one in best.iter().filter(|one| matches!(one.verdict, Verdict::Rejected { .. })) {
         by_tenant.entry(one.tenant).or_default().push(one);
@@ -101,12 +111,12 @@ pub fn near_misses(case: &Case<'_>, best: &[&Judged], keep: usize) -> Vec<Found>
             rejected.truncate(keep);
             rejected
         })
-        .filter_map(|one| found(case, one, Outcome::NearMiss))
+        .filter_map(|one| found(case, one, Outcome::NearMiss, ids))
         .collect()
 }
 
 /// Evaluates a judged route once more, now for every fact.
-fn found(case: &Case<'_>, one: &Judged, outcome: Outcome) -> Option<Found> {
+fn found(case: &Case<'_>, one: &Judged, outcome: Outcome, ids: &mut Opportunities) -> Option<Found> {
     let route = &case.routes[one.route];
     let (buy, sell) = (&case.book.series[route.buy], &case.book.series[route.sell]);
     let card = case.book.card(route.card)?;
@@ -119,7 +129,7 @@ fn found(case: &Case<'_>, one: &Judged, outcome: Outcome) -> Option<Found> {
         .map(|id| (pack.graph.fact(*id).name.clone(), evaluation.known(*id).and_then(|value| value.as_decimal())))
         .collect();
     let opportunity = Opportunity {
-        opportunity_id: Uuid::now_v7(),
+        opportunity_id: ids.id(one.route),
         card_id: card.card_id.clone(),
         card_name: card.name.clone(),
         finish: Finish { printing: route.sell_printing.unwrap_or(sell.finish.printing), ..buy.finish },

@@ -32,6 +32,11 @@ pub const ACTIVITY_DAYS: i64 = 30;
 pub struct MissingWindow(&'static str, NaiveDate);
 
 impl Windows {
+    /// Days of history that the longest of all windows needs.
+    pub fn longest(&self) -> i64 {
+        self.history_days.max(self.frozen_days).max(ACTIVITY_DAYS).max(TREND_DAYS)
+    }
+
     /// Reads the windows in force on a day.
     pub fn read(pack: &Pack, date: NaiveDate) -> Result<Self, MissingWindow> {
         let number = |name: &'static str| {

@@ -179,6 +179,11 @@ async fn a_scan_is_written_whole_repeats_itself_and_a_dry_run_writes_nothing() {
     assert_eq!(count("SELECT count(*) FROM decisions WHERE verdict = 'signal'").await, i64::try_from(wet.signals.len()).unwrap());
     assert_eq!(count("SELECT count(*) FROM decisions WHERE verdict = 'near_miss'").await, i64::try_from(wet.near_misses.len()).unwrap());
     assert_eq!(count("SELECT count(*) FROM rule_packs").await, 1);
+    // tenants share an opportunity
+    let written = count("SELECT count(*) FROM opportunities").await;
+    let routes = "SELECT count(DISTINCT (card_id, direction, printing, buy_source, seller_id, condition, buy_price)) FROM opportunities";
+    assert_eq!(written, count(routes).await);
+    assert!(written < i64::try_from(wet.signals.len() + wet.near_misses.len()).unwrap());
     let stored = count("SELECT sum(count)::bigint FROM scan_reasons").await;
     let told: usize = wet.reasons.values().map(|line| line.by_direction.iter().sum::<usize>()).sum();
     assert_eq!(stored, i64::try_from(told).unwrap());

@@ -64,12 +64,20 @@ pub enum ScanError {
     Window(#[from] MissingWindow),
     #[error(transparent)]
     Regime(#[from] UnknownRegime),
-    #[error("no price comes from a source called \"{name}\": use one of {}", known.join(", "))]
+    #[error("no price comes from a source called \"{name}\": {}", one_of(known))]
     UnknownSource { name: String, known: Vec<String> },
     #[error(
         "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
     )]
     NoBuffer,
+}
+
+fn one_of(known: &[String]) -> String {
+    if known.is_empty() {
+        "there are no prices yet, `tcg-radar import FILE…` stores some".to_owned()
+    } else {
+        format!("use one of {}", known.join(", "))
+    }
 }
 
 impl ScanError {

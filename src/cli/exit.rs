@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::{config::ConfigError, domain::profile::PresetError, rules::diagnostic::Diagnostics, scan::ScanError, store::StoreError};
+use crate::{
+    config::ConfigError, domain::profile::PresetError, ingest::ImportError, rules::diagnostic::Diagnostics, scan::ScanError,
+    store::StoreError,
+};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,12 @@ impl Exit {
                     _ => Self::Internal,
                 };
             }
-            if let Some(ScanError::UnknownSource { .. } | ScanError::Regime(_)) = cause.downcast_ref::<ScanError>() {
+            match cause.downcast_ref::<ScanError>() {
+                Some(ScanError::UnknownSource { .. } | ScanError::Regime(_)) => return Self::Usage,
+                Some(ScanError::Window(_) | ScanError::NoBuffer) => return Self::BadRules,
+                Some(ScanError::Store(_)) | None => {}
+            }
+            if let Some(ImportError::Path { .. }) = cause.downcast_ref::<ImportError>() {
                 return Self::Usage;
             }
             if cause.is::<Diagnostics>() {

@@ -15,7 +15,7 @@ use std::{
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Exit, Global, table};
+use super::{Exit, Global, table, tell};
 use crate::ingest::{self, FileReport, Progress};
 
 #[derive(Debug, clap::Args)]
@@ -27,17 +27,15 @@ pub struct Args {
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let files = ingest::walk(&args.files)?;
+    if files.is_empty() {
+        tell("there is no file in what was named: nothing to import");
+        return Ok(Exit::NothingRan);
+    }
     let store = global.store().await?;
     let bars = Bars { shown: stderr().is_terminal(), bar: Mutex::new(None) };
     let reports = ingest::import_files(&store, &files, Utc::now(), &bars).await?;
     global.show(&reports, |reports| pretty(reports))?;
-    Ok(if reports.is_empty() {
-        Exit::NothingRan
-    } else if reports.iter().any(|report| report.refused_whole.is_some()) {
-        Exit::Failed
-    } else {
-        Exit::Good
-    })
+    Ok(if reports.iter().any(|report| report.refused_whole.is_some()) { Exit::Failed } else { Exit::Good })
 }
 
 /// A bar on a terminal, a line a file elsewhere.

@@ -194,7 +194,7 @@ fn eval(global: &Global, file: &Path, want: &[String], pack: &Pack, as_of: Optio
     let mut output = std::io::stdout().lock();
     let mut bad = false;
     for (index, line) in Lines::new(BufReader::new(input), MAX_LINE_BYTES).enumerate() {
-        let answer = match line.context("cannot read the facts")? {
+        let answer = match line.map_err(|error| WrongUsage(format!("cannot read {}: {error}", file.display())))? {
             Line::Text(line) if line.iter().all(u8::is_ascii_whitespace) => continue,
             Line::Text(line) => std::str::from_utf8(&line)
                 .map_err(|_| "the line is not UTF-8".to_owned())

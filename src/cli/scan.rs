@@ -2,13 +2,15 @@
 
 use std::{
     fmt::Write as _,
+    fs::File,
     io::{IsTerminal, stderr},
+    ops::RangeInclusive,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -68,13 +70,20 @@ struct Simulated {
 }
 
 pub(super) fn as_of(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        return Ok(end_of_day(date));
+    let day = text.parse::<NaiveDate>().ok();
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok();
+    match (day, time.or_else(|| day?.and_time(chrono::NaiveTime::MIN).and_utc().into())) {
+        (_, Some(time)) if !YEARS.contains(&time.year()) => {
+            Err(format!("no price is that old or that new: write a day of the years {} to {}", YEARS.start(), YEARS.end()))
+        }
+        (Some(day), _) => Ok(end_of_day(day)),
+        (None, Some(time)) => Ok(time),
+        (None, None) => Err("write a day such as 2026-05-02, or a time such as 2026-05-02T12:00:00Z".to_owned()),
     }
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.to_utc())
-        .map_err(|_| "write a day such as 2026-05-02, or a time such as 2026-05-02T12:00:00Z".to_owned())
 }
+
+/// Years in which prices of cards can be asked for; they also keep dates from overflowing.
+const YEARS: RangeInclusive<i32> = 1996..=2200;
 
 pub(super) fn shift(text: &str) -> Result<SourceShift, String> {
     let usage = || "write a source and whole days, such as tcgcsv=+159d".to_owned();
@@ -89,11 +98,12 @@ pub(super) fn shift(text: &str) -> Result<SourceShift, String> {
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let pack = args.pack.load()?;
     let now = Utc::now();
-    let (store, default_as_of) = if args.simulated.simulate {
+    let (store, default_as_of, _turn) = if args.simulated.simulate {
         let simulation = args.simulated.simulation(now)?;
-        (simulated_store(global, &simulation, now).await?, simulation.as_of())
+        let (store, turn) = simulated_store(global, &simulation, now).await?;
+        (store, simulation.as_of(), Some(turn))
     } else {
-        (global.store().await?, now)
+        (global.store().await?, now, None)
     };
     let profiles: Vec<Profile> = tenants(global, &store).await?.into_iter().map(|(_, profile)| profile).collect();
     if profiles.is_empty() {
@@ -106,6 +116,10 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let report = scan::scan_once(&store, &pack, &profiles, &settings, &options, now, &|done, of| bar.add(done, of)).await?;
     bar.0.finish_and_clear();
     global.show(&as_json(&report, args.top), |_| pretty(&report, &options, &pack.name, args.top))?;
+    if report.feeds.is_empty() {
+        tell("no price was known then: `tcg-radar import FILE…` stores cards, ids and prices");
+        return Ok(Exit::NoHistory);
+    }
     Ok(Exit::Good)
 }
 
@@ -150,9 +164,11 @@ impl Simulated {
 /// The name of the database of simulated markets; each run makes it anew.
 const SIMULATED: &str = "tcgradar_simulated";
 
-async fn simulated_store(global: &Global, simulation: &Simulation, now: DateTime<Utc>) -> anyhow::Result<Store> {
+/// Its store, and the lock that is ours as long as it is looked at: the next run drops the database.
+async fn simulated_store(global: &Global, simulation: &Simulation, now: DateTime<Utc>) -> anyhow::Result<(Store, File)> {
     let home: &Path = &global.config.home;
     let server = Embedded::start(home, global.config.database.programs.as_deref(), &tell).await?;
+    let turn = turn(&home.join("simulated.lock"))?;
     let server = Server::embedded(&server).fresh_database(SIMULATED).await?;
     server.migrate(None, &|_| {}).await?;
     let store = Store::connect(&server).await?;
@@ -162,7 +178,18 @@ async fn simulated_store(global: &Global, simulation: &Simulation, now: DateTime
     let written = simulate::write(&store, simulation, now, &|done, of| bar.set(done, of)).await?;
     bar.0.finish_and_clear();
     tell(&format!("stored {} rows of the simulated market in the database {SIMULATED}", written.new));
-    Ok(store)
+    Ok((store, turn))
+}
+
+/// Waits until no other process scans a simulated market of this data folder.
+fn turn(path: &Path) -> anyhow::Result<File> {
+    let locked = || format!("cannot lock {}", path.display());
+    let turn = File::create(path).with_context(locked)?;
+    if turn.try_lock().is_err() {
+        tell("waiting for another scan of a simulated market to end");
+        turn.lock().with_context(locked)?;
+    }
+    Ok(turn)
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -237,7 +264,7 @@ fn pretty(report: &Report, options: &Options, pack: &str, top: usize) -> String 
     );
     let _ = writeln!(
         text,
-        "{} cards are priced on one market only; {} price series belong to no known card\n",
+        "{} cards have prices that no other market's can be held against; {} price series belong to no known card\n",
         report.one_sided, report.unmapped
     );
     let _ = writeln!(text, "{}\n", feeds(report));
@@ -353,6 +380,9 @@ mod tests {
     #[test]
     fn a_bare_day_means_its_end() {
         assert_eq!(as_of("2026-05-02").map(|time| time.to_rfc3339()), Ok("2026-05-03T00:00:00+00:00".into()));
-        assert!(as_of("02.05.2026").is_err());
+        assert_eq!(as_of("2026-05-02T12:00:00+02:00").map(|time| time.to_rfc3339()), Ok("2026-05-02T10:00:00+00:00".into()));
+        for text in ["02.05.2026", "2026-02-30", "0001-01-01", "+262142-12-31", "9999-01-01T00:00:00Z"] {
+            assert!(as_of(text).is_err(), "{text}");
+        }
     }
 }

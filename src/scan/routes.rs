@@ -28,11 +28,11 @@ pub struct Route {
     pub sell_claims: usize,
 }
 
-/// All routes of a book, by card, and how many priced cards have none.
+/// All routes of a book, by card.
 #[derive(Debug, Default)]
 pub struct Routes {
     pub routes: Vec<Route>,
-    /// Cards with a price on one market only.
+    /// Priced cards without a route: they have prices on one market only, or of printings that do not pair.
     pub one_sided: usize,
 }
 

@@ -52,7 +52,7 @@ pub enum EmbeddedError {
     )]
     RootRefused(PathBuf),
 
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {source}: set that right, or choose another data folder (TCG_RADAR_HOME)", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
 
     #[error("cannot run {program}: {source}")]

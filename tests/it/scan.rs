@@ -265,6 +265,10 @@ fn wrong_arguments_are_told_apart() {
     assert!(code == Some(4) && errors.contains("user add"), "{errors}");
     let (code, errors) = run(&["user", "add", "--telegram-chat-id", "1", "--country", "US"]);
     assert_eq!(code, Some(0), "{errors}");
+    let (code, errors) = run(&["scan", "--once"]);
+    assert!(code == Some(65) && errors.contains("tcg-radar import"), "{errors}");
+    let (code, errors) = run(&["import", "nowhere.json"]);
+    assert!(code == Some(64) && errors.contains("nowhere.json"), "{errors}");
     let (code, errors) = run(&["scan", "--once", "--shift", "nobody=+1d"]);
     assert!(code == Some(64) && errors.contains("no price comes from a source called \"nobody\""), "{errors}");
 }

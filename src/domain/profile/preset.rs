@@ -55,7 +55,12 @@ impl Presets {
     pub fn get(&self, name: &str) -> Result<&Preset, PresetError> {
         self.by_name.get(name).ok_or_else(|| PresetError::Unknown {
             name: name.to_owned(),
-            known: if self.by_name.is_empty() { "there are none".into() } else { self.names().collect::<Vec<_>>().join(", ") },
+            choice: match self.names().collect::<Vec<_>>()[..] {
+                [] => {
+                    "there are none here, so start in the project's folder or name the folder of presets in TCG_RADAR_PROFILES".to_owned()
+                }
+                ref known => format!("use one of {}", known.join(", ")),
+            },
         })
     }
 
@@ -74,8 +79,8 @@ pub enum PresetError {
     #[error("{path}:{line}: {fault}")]
     Value { path: String, line: usize, fault: BadSetting },
 
-    #[error("unknown preset \"{name}\": use one of {known}")]
-    Unknown { name: String, known: String },
+    #[error("unknown preset \"{name}\": {choice}")]
+    Unknown { name: String, choice: String },
 }
 
 /// The parser ends its text with the place, which we put in front.

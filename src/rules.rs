@@ -12,6 +12,7 @@ pub mod graph;
 mod infer;
 pub mod interpret;
 mod lint;
+pub mod lower;
 pub mod pack;
 pub mod params;
 mod review;

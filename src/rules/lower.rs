@@ -22,13 +22,17 @@ mod tests;
 mod texts;
 mod value;
 
+use std::ops::Range;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+
+pub use machine::LANES;
 
 use self::{
     dag::{NodeId, Op},
     facts::{Builder, Column, day},
-    machine::{LANES, Machine},
+    machine::Machine,
     program::{Outputs, Program, plan},
     refusal::Refusal,
     texts::Texts,
@@ -141,15 +145,24 @@ impl Lowered {
         Rows { values: vec![Vec::new(); self.columns.len() * 2], ask: Vec::new(), columns: &self.columns, texts: &mut self.texts }
     }
 
-    /// Judges all rows for all tenants, block by block; `answer` is told row, tenant and what was found.
-    ///
-    /// `counted` gives an aggregate's value for a row and tenant.
-    pub fn judge(&self, rows: &Filled, counted: &dyn Fn(FactId, usize, usize) -> i64, mut answer: impl FnMut(usize, usize, Answer)) {
+    /// Judges a range of rows for all tenants, block by block; `answer` is told row, tenant and what was found.
+    pub fn judge(&self, rows: &Filled, range: Range<usize>, answer: impl FnMut(usize, usize, Answer)) {
+        self.judge_counted(rows, range, &|_, _, _| 1, answer);
+    }
+
+    /// As [`Lowered::judge`]; `counted` gives an aggregate's value for a row and tenant.
+    fn judge_counted(
+        &self,
+        rows: &Filled,
+        range: Range<usize>,
+        counted: &dyn Fn(FactId, usize, usize) -> i64,
+        mut answer: impl FnMut(usize, usize, Answer),
+    ) {
         let mut machine = Machine::new(self.program.narrow, self.program.wide);
         let mut groups: Vec<Vec<i64>> = vec![Vec::new(); self.aggregates.len()];
         let ones = [1_i64; LANES];
-        for first in (0..rows.count()).step_by(LANES) {
-            let end = (first + LANES).min(rows.count());
+        for first in range.clone().step_by(LANES) {
+            let end = (first + LANES).min(range.end);
             machine.run(&self.program.common, |column| &rows.values[column as usize][first..end]);
             for (tenant, part) in self.program.own.iter().enumerate() {
                 for ((fact, _), group) in self.aggregates.iter().zip(&mut groups) {

@@ -108,7 +108,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 3] {
     let filled = filling.finish();
     let density = |row: usize, tenant: usize| i64::try_from((row * 7 + tenant) % 6 + 1).unwrap();
     let mut seen = [0; 3];
-    lowered.judge(&filled, &|_, row, tenant| density(row, tenant), |row, tenant, answer| {
+    lowered.judge_counted(&filled, 0..filled.count(), &|_, row, tenant| density(row, tenant), |row, tenant, answer| {
         let counted: Settings = pack.aggregates.iter().map(|aggregate| (aggregate.fact, Value::Integer(density(row, tenant)))).collect();
         let (verdict, score) = interpreted(&pack, &[&constants, &data[row], &tenants[tenant], &counted]);
         match answer {

@@ -13,6 +13,7 @@ pub mod graph;
 mod infer;
 pub mod interpret;
 mod lint;
+pub mod lower;
 mod names;
 pub mod pack;
 pub mod params;

@@ -17,6 +17,7 @@ use crate::{
     store::{Store, StoreError, scans},
 };
 
+mod columns;
 pub mod explain;
 pub mod feeds;
 pub mod ground;

@@ -211,6 +211,11 @@ pub fn taste_facts(profile: &Profile, card: &Card) -> Facts {
     vec![("set_excluded", Value::Bool(excluded)), ("category_wanted", Value::Bool(wanted))]
 }
 
+/// What [`taste_facts`] are for a tenant who takes any card.
+pub fn no_taste() -> Facts {
+    vec![("set_excluded", Value::Bool(false)), ("category_wanted", Value::Bool(true))]
+}
+
 /// The account's currency: what the tenant set, or what its country pays with.
 pub fn home_currency(profile: &Profile) -> Currency {
     profile.currency.value.unwrap_or_else(|| match Zone::of_country(profile.country.as_str()) {

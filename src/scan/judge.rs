@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use rust_decimal::Decimal;
 
 use super::{
+    columns,
     feeds::Health,
     inputs::{self, ActivityIndex, Facts},
     routes::Route,
@@ -62,8 +63,33 @@ impl Case<'_> {
     /// Judges every route for every tenant.
     pub fn judge(&self, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
         let groups = self.groups();
-        let judged = self.pass(&groups, self.routes.len(), progress);
-        self.refine(judged, &groups)
+        let (of_groups, alone): (Vec<usize>, Vec<usize>) =
+            (0..self.routes.len()).partition(|route| self.may_be_grouped(&self.routes[*route]));
+        let mut judged = self.refine(self.pass(&groups, &of_groups, progress), &groups);
+        for direction in Direction::ALL {
+            let routes: Vec<usize> = alone.iter().copied().filter(|route| self.routes[*route].direction == *direction).collect();
+            let found = columns::judge(self, *direction, &routes, progress);
+            judged.extend(found.unwrap_or_else(|| self.pass(&groups, &routes, progress)));
+        }
+        // the order of routes and tenants, whichever road they took: ties are decided by it
+        judged.sort_by_key(|one| (one.route, one.tenant));
+        judged
+    }
+
+    /// Judges routes for tenants one by one; pairs of a route should stand together.
+    pub fn interpret(&self, pairs: &[(usize, usize)]) -> Vec<Judged> {
+        let mut evaluation = self.evaluation();
+        let mut entered = None;
+        pairs
+            .iter()
+            .map(|(route, tenant)| {
+                if entered.replace(*route) != Some(*route) {
+                    self.enter_route(&mut evaluation, &self.routes[*route]);
+                }
+                self.enter_tenant(&mut evaluation, &self.routes[*route], *tenant);
+                judged(&mut evaluation, *route, *tenant, Vec::new())
+            })
+            .collect()
     }
 
     fn evaluation(&self) -> Evaluation<'_> {
@@ -112,14 +138,18 @@ impl Case<'_> {
         evaluation
     }
 
+    /// Whether some aggregate may count the route together with others. Most routes have no seller: where nothing else is
+    /// counted over, they stand alone.
+    fn may_be_grouped(&self, route: &Route) -> bool {
+        let seller = self.pack.graph.id("seller_id");
+        let mut over = self.pack.aggregates.iter().map(|aggregate| Some(aggregate.over));
+        over.any(|over| over != seller || self.book.series[route.buy].seller_id.is_some())
+    }
+
     /// First pass: which cards count in which group.
     fn groups(&self) -> Groups {
-        let seller = self.pack.graph.id("seller_id");
-        // most routes have no seller: where nothing else is counted over, they need not be looked at
-        let sellers_only = self.pack.aggregates.iter().all(|aggregate| Some(aggregate.over) == seller);
-        let grouped: Vec<&Route> =
-            self.routes.iter().filter(|route| !sellers_only || self.book.series[route.buy].seller_id.is_some()).collect();
-        if self.pack.aggregates.is_empty() || grouped.is_empty() {
+        let grouped: Vec<&Route> = self.routes.iter().filter(|route| self.may_be_grouped(route)).collect();
+        if grouped.is_empty() {
             return Groups::new();
         }
         let found: Vec<(GroupKey, CardIndex)> = grouped
@@ -161,12 +191,13 @@ impl Case<'_> {
         keys.map(|key| (self.pack.aggregates[key.1].fact, i64::try_from(count(&key)).unwrap_or(1).max(1))).collect()
     }
 
-    fn pass(&self, groups: &Groups, routes: usize, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
-        (0..routes)
-            .into_par_iter()
+    fn pass(&self, groups: &Groups, routes: &[usize], progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
+        routes
+            .par_iter()
             .map_init(
                 || self.evaluation(),
                 |evaluation, route| {
+                    let route = *route;
                     progress(1);
                     self.enter_route(evaluation, &self.routes[route]);
                     (0..self.profiles.len())

@@ -1,0 +1,194 @@
+//! Lowers tables: for each row the condition under which it is the one, and from these a column's value.
+
+use chrono::NaiveDate;
+
+use super::{
+    dag::{NodeId, Op},
+    facts::{Builder, Lowered, day, reads},
+    refusal::Refusal,
+    value::{Number, Shape, Value},
+};
+use crate::{
+    domain::money::Currency,
+    rules::{
+        params::Figure,
+        tables::{Band, Cell, Literal, Otherwise},
+        value::Value as Fact,
+    },
+};
+
+/// How a table chooses.
+struct Choice {
+    /// For each row, where it is the one; at most one is.
+    matched: Vec<NodeId>,
+    missing_rate: NodeId,
+    unknown_key: NodeId,
+    fault: NodeId,
+}
+
+impl Builder<'_> {
+    /// A column of the table's chosen row.
+    pub(super) fn column(&mut self, table: usize, column: usize) -> Result<Lowered, Refusal> {
+        let choice = self.choose(table)?;
+        let definition = &self.pack.tables[table];
+        let figure = match definition.columns[column].measure.figure {
+            Figure::Money(currency) => Some(currency),
+            Figure::Unit(_) => None,
+        };
+        let otherwise = match &definition.otherwise {
+            Some(Otherwise::Values(values)) => values.get(column),
+            Some(Otherwise::Unknown) | None => None,
+        };
+        let mut value = match otherwise {
+            Some(entry) => {
+                let found = self.entry(&entry.value, entry.currency.or(figure))?;
+                // nothing matched because a key is unknown: then nobody knows
+                let unknown = Value::unknown(&mut self.dag);
+                Value::select(&mut self.dag, choice.unknown_key, unknown, found)?
+            }
+            None => Value::unknown(&mut self.dag),
+        };
+        for (row, matched) in definition.rows.iter().zip(&choice.matched).rev() {
+            if self.dag.constant_of(*matched) == Some(0) {
+                continue;
+            }
+            let entry = &row.values[column];
+            let found = self.entry(&entry.value, entry.currency.or(figure))?;
+            value = Value::select(&mut self.dag, *matched, found, value)?;
+        }
+        let unknown = Value::unknown(&mut self.dag);
+        let value = Value::select(&mut self.dag, choice.missing_rate, unknown, value)?;
+        Ok(Lowered { value, fault: choice.fault })
+    }
+
+    fn entry(&mut self, value: &Fact, currency: Option<Currency>) -> Result<Value, Refusal> {
+        match (value, currency) {
+            (Fact::Decimal(amount), Some(currency)) => {
+                let rate = self.cost_rate(currency)?;
+                Ok(self.money(*amount, rate)?.value)
+            }
+            (value, _) => Ok(self.bound(value).value),
+        }
+    }
+
+    /// Which row of a table matches, if any.
+    fn choose(&mut self, table: usize) -> Result<Choice, Refusal> {
+        let definition = &self.pack.tables[table];
+        let mut choice = Choice {
+            matched: Vec::new(),
+            missing_rate: self.dag.truth(false),
+            unknown_key: self.dag.truth(false),
+            fault: self.dag.truth(false),
+        };
+        let mut key = Vec::with_capacity(definition.key.len());
+        for fact in &definition.key {
+            let lowered = match self.pack.graph.id(&fact.name) {
+                Some(id) => self.fact(id).map_err(|because| reads(&fact.name, because))?,
+                None => self.nothing(),
+            };
+            let unknown = self.dag.not(lowered.value.known);
+            choice.unknown_key = self.dag.or(choice.unknown_key, unknown);
+            choice.fault = self.dag.or(choice.fault, lowered.fault);
+            key.push(lowered.value);
+        }
+        let mut searching = self.dag.truth(true);
+        for row in &definition.rows {
+            let mut so_far = searching;
+            for (cell, value) in row.cells.iter().zip(&key) {
+                let (matches, missing) = self.cell(cell, *value)?;
+                let stuck = self.dag.and(so_far, missing);
+                choice.missing_rate = self.dag.or(choice.missing_rate, stuck);
+                so_far = self.dag.and(so_far, matches);
+            }
+            let (not_found, not_stuck) = (self.dag.not(so_far), self.dag.not(choice.missing_rate));
+            choice.matched.push(so_far);
+            searching = self.dag.and(searching, not_found);
+            searching = self.dag.and(searching, not_stuck);
+        }
+        Ok(choice)
+    }
+
+    /// Whether a key cell matches, and where that cannot be told for want of an exchange rate.
+    fn cell(&mut self, cell: &Cell, value: Value) -> Result<(NodeId, NodeId), Refusal> {
+        let never = self.dag.truth(false);
+        Ok(match cell {
+            Cell::Any => (self.dag.truth(true), never),
+            Cell::Unknown => (self.dag.not(value.known), never),
+            Cell::Members(members) => {
+                let mut any = never;
+                for member in members {
+                    let same = self.member(member, value.shape)?;
+                    any = self.dag.or(any, same);
+                }
+                (self.dag.and(any, value.known), never)
+            }
+            Cell::Band(band) => {
+                let number = match value.shape {
+                    Shape::Number(number) => number,
+                    Shape::Date(node) => Number { node, places: 0, whole: true },
+                    Shape::Quotient(..) => return Err(Refusal::Unrounded),
+                    Shape::Truth(_) | Shape::Text(_) | Shape::Nothing => return Ok((never, never)),
+                };
+                let rate = band.currency.map(|currency| self.market_rate(currency)).transpose()?;
+                let inside = self.inside(band, number, rate)?;
+                match rate {
+                    None => (self.dag.and(inside, value.known), never),
+                    Some(rate) => {
+                        let no_rate = self.dag.not(rate.known);
+                        let known = self.dag.and(rate.known, value.known);
+                        (self.dag.and(inside, known), self.dag.and(no_rate, value.known))
+                    }
+                }
+            }
+        })
+    }
+
+    fn inside(&mut self, band: &Band, number: Number, rate: Option<Value>) -> Result<NodeId, Refusal> {
+        let mut inside = self.dag.truth(true);
+        for (bound, lower) in [(band.low, true), (band.high, false)] {
+            let Some(bound) = bound else { continue };
+            let mut limit = Number::constant(&mut self.dag, bound.value, false);
+            match rate.map(|rate| rate.shape) {
+                Some(Shape::Number(rate)) => limit = Number::multiplied(&mut self.dag, limit, rate)?,
+                Some(_) => return Ok(self.dag.truth(false)),
+                None => {}
+            }
+            let op = if bound.inclusive { Op::LessOrEqual } else { Op::Less };
+            let (one, two) = if lower { (limit, number) } else { (number, limit) };
+            let holds = Number::compared(&mut self.dag, one, two, op)?;
+            inside = self.dag.and(inside, holds);
+        }
+        Ok(inside)
+    }
+
+    fn member(&mut self, member: &Literal, shape: Shape) -> Result<NodeId, Refusal> {
+        Ok(match shape {
+            Shape::Text(node) => {
+                let code = self.texts.code(&member.text);
+                let code = self.dag.constant(code.into());
+                self.dag.put(Op::Equal(node, code))?
+            }
+            Shape::Truth(node) => match member.text.as_str() {
+                "true" => node,
+                "false" => self.dag.not(node),
+                _ => self.dag.truth(false),
+            },
+            Shape::Date(node) => match member.text.parse::<NaiveDate>() {
+                Ok(date) if date.to_string() == member.text => {
+                    let day = self.dag.constant(day(date));
+                    self.dag.put(Op::Equal(node, day))?
+                }
+                _ => self.dag.truth(false),
+            },
+            Shape::Number(number) => match member.number {
+                Some(decimal) => {
+                    let wanted = Number::constant(&mut self.dag, decimal, false);
+                    Number::compared(&mut self.dag, number, wanted, Op::Equal)?
+                }
+                None => self.dag.truth(false),
+            },
+            Shape::Quotient(..) => return Err(Refusal::Unrounded),
+            Shape::Nothing => self.dag.truth(false),
+        })
+    }
+}

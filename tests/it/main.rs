@@ -14,5 +14,6 @@ mod shipped_packs;
 mod simulate;
 mod simulated_write;
 mod structure;
+mod twin;
 mod user;
 mod vectors;

@@ -1,4 +1,4 @@
-//! `rules check | facts | eval`.
+//! `rules check | facts | eval | bench`.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Exit, Global, exit::WrongUsage, table};
+use super::{Exit, Global, bench, exit::WrongUsage, table};
 use crate::rules::{
     diagnostic::{Diagnostics, nearest},
     eval::Question,
@@ -54,6 +54,8 @@ enum Command {
         #[arg(long, value_name = "DATE")]
         as_of: Option<NaiveDate>,
     },
+    /// Time the pack on generated rows: for a route and a tenant, and fact by fact.
+    Bench(bench::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +77,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Command::Check { pack } => check(global, &pack),
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
+        Command::Bench(args) => bench::run(global, &args),
     }
 }
 

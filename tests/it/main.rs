@@ -7,6 +7,7 @@ mod db;
 mod db_embedded;
 mod db_security;
 mod import;
+mod rules_bench;
 mod rules_cli;
 mod scan;
 mod series;

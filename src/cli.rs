@@ -11,6 +11,7 @@ use crate::{config::Config, store::Store};
 mod bench;
 mod db;
 pub mod exit;
+mod explain;
 mod import;
 mod rules;
 mod scan;
@@ -89,7 +90,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Db(args) => db::run(&global, args).await,
-            Command::Rules(args) => rules::run(&global, args),
+            Command::Rules(args) => rules::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,

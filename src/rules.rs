@@ -8,6 +8,7 @@ mod broken;
 pub mod customs;
 pub mod diagnostic;
 pub mod eval;
+pub mod explain;
 pub mod facts;
 pub mod graph;
 mod infer;

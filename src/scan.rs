@@ -1,7 +1,5 @@
 //! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
@@ -9,17 +7,17 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        book::{Book, SourceShift},
+        book::SourceShift,
         decision::{Decision, Opportunity, Scan},
-        market::Direction,
-        money::{RateOrigin, Rates},
         profile::Profile,
     },
-    rules::{customs::UnknownRegime, pack::Pack, value::Value},
-    store::{Store, StoreError, book, scans},
+    rules::{customs::UnknownRegime, pack::Pack},
+    store::{Store, StoreError, scans},
 };
 
+pub mod explain;
 pub mod feeds;
+pub mod ground;
 pub mod inputs;
 pub mod judge;
 pub mod report;
@@ -27,12 +25,10 @@ pub mod routes;
 pub mod windows;
 
 use self::{
-    feeds::Health,
-    inputs::ActivityIndex,
+    ground::{Ground, load_book},
     judge::{Case, best_of_each},
     report::Report,
-    routes::Routes,
-    windows::{MissingWindow, Windows},
+    windows::MissingWindow,
 };
 
 /// What to scan, and as of when.
@@ -97,87 +93,42 @@ pub async fn scan_once(
     now: DateTime<Utc>,
     progress: Progress<'_>,
 ) -> Result<Report, ScanError> {
-    let date = (options.as_of - chrono::Duration::nanoseconds(1)).date_naive();
-    let windows = Windows::read(pack, date)?;
-    let history_days = u32::try_from(windows.history_days).unwrap_or(u32::MAX);
-    let mut tx = store.service().await?;
-    let book = book::load(&mut tx, options.as_of, &options.shifts, history_days).await?;
-    tx.commit().await?;
-    let known: BTreeSet<&str> = book.series.iter().map(|one| &*one.source).collect();
-    if let Some(unknown) = options.shifts.iter().find(|shift| !known.contains(shift.source.as_str())) {
-        let known = known.into_iter().map(str::to_owned).collect();
-        return Err(ScanError::UnknownSource { name: unknown.source.clone(), known });
-    }
-    let report = decide(&book, pack, profiles, settings, options, &windows, now, progress)?;
+    let (book, windows) = load_book(store, pack, options.as_of, &options.shifts).await?;
+    let ground = Ground::of(&book, &windows, pack, settings)?;
+    let case = ground.case(pack, &book, &ground.routes, profiles);
+    let report = decide(&case, &ground, options, now, progress);
     if !options.dry_run {
         write(store, pack, &report, now).await?;
     }
     Ok(report)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pure core of a scan takes everything that a decision rests on, and nothing is hidden in a struct"
-)]
-fn decide(
-    book: &Book,
-    pack: &Pack,
-    profiles: &[Profile],
-    settings: &Settings,
-    options: &Options,
-    windows: &Windows,
-    now: DateTime<Utc>,
-    progress: Progress<'_>,
-) -> Result<Report, ScanError> {
-    let date = (options.as_of - chrono::Duration::nanoseconds(1)).date_naive();
-    let health = Health::of(book, windows);
-    let Routes { routes, one_sided } = Routes::of(book);
-    let rates = book.rates.clone().unwrap_or_else(|| Rates {
-        usd_per_eur: settings.eur_usd_rate,
-        gbp_per_eur: None,
-        origin: RateOrigin { date, source: "EUR_USD_RATE".to_owned() },
-    });
-    let regime = pack.customs.as_ref().map(|customs| customs.in_force(settings.customs_regime.as_deref(), date)).transpose()?;
-    let buffer = default_buffer(pack, date).ok_or(ScanError::NoBuffer)?;
-    let mut constants = vec![("date", Value::Date(date)), ("bundle_logic_enabled", Value::Bool(settings.bundle_logic))];
-    constants.extend(regime.map(|regime| ("customs_regime", Value::Text(regime.into()))));
-    let case = Case {
-        pack,
-        book,
-        health: &health,
-        routes: &routes,
-        profiles,
-        constants,
-        tenants: profiles
-            .iter()
-            .map(|profile| [Direction::EuUs, Direction::UsEu].map(|direction| inputs::tenant_facts(profile, direction, &rates, buffer)))
-            .collect(),
-        activity: ActivityIndex::of(book),
-    };
+fn decide(case: &Case<'_>, ground: &Ground, options: &Options, now: DateTime<Utc>, progress: Progress<'_>) -> Report {
+    let (book, routes) = (case.book, case.routes);
     let judged = case.judge(&|done| progress(done, routes.len()));
-    let best = best_of_each(&judged, &routes, pack);
-    let signals = report::signals(&case, &best);
-    let near_misses = report::near_misses(&case, &best, options.near_misses);
-    let reasons = report::count_reasons(&case, &best);
-    let counts = report::counts(&case, &best);
+    let best = best_of_each(&judged, routes, case.pack);
+    let signals = report::signals(case, &best);
+    let near_misses = report::near_misses(case, &best, options.near_misses);
+    let reasons = report::count_reasons(case, &best);
+    let counts = report::counts(case, &best);
     let mut report = Report {
         scan: Scan {
             scan_id: Uuid::now_v7(),
             as_of: options.as_of,
             started_at: now,
             finished_at: now,
-            pack_hash: pack.hash.clone(),
+            pack_hash: case.pack.hash.clone(),
             shift: describe_shifts(&options.shifts),
             summary: Json::Null,
         },
-        rates,
-        customs_regime: regime.map(str::to_owned),
+        rates: ground.rates.clone(),
+        customs_regime: ground.regime.clone(),
         cards: book.cards.len(),
         routes: routes.len(),
-        one_sided,
+        one_sided: ground.one_sided,
         unmapped: book.series.iter().filter(|one| one.cards.is_empty()).count(),
-        tenants: profiles.len(),
-        feeds: health.feeds(),
+        tenants: case.profiles.len(),
+        feeds: ground.health.feeds(),
         signals,
         near_misses,
         reasons,
@@ -187,15 +138,11 @@ fn decide(
         "cards": report.cards, "routes": report.routes, "signals": report.signals.len(),
         "reasons": report.reasons.iter().map(|(reason, line)| (reason.clone(), json!(line.by_direction.iter().sum::<usize>()))).collect::<Map<_, _>>(),
     });
-    Ok(report)
+    report
 }
 
-/// The buffer that holds where nobody sets one.
-fn default_buffer(pack: &Pack, date: chrono::NaiveDate) -> Option<Decimal> {
-    pack.parameters.iter().find(|parameter| parameter.name == "forex_default_buffer")?.at(date)?.value.as_decimal()
-}
-
-fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
+/// Shifts in words; `None` for an honest scan.
+pub fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
     let parts: Vec<String> = shifts.iter().map(|shift| format!("{}={:+}d", shift.source, shift.days)).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }

@@ -34,7 +34,12 @@ impl Exit {
     /// The code of an error that ended a command.
     pub fn of(error: &anyhow::Error) -> Self {
         for cause in error.chain() {
-            if let Some(store) = cause.downcast_ref::<StoreError>() {
+            // a transparent error hides its cause from the chain
+            let in_scan = cause.downcast_ref::<ScanError>().and_then(|error| match error {
+                ScanError::Store(store) => Some(store),
+                _ => None,
+            });
+            if let Some(store) = cause.downcast_ref::<StoreError>().or(in_scan) {
                 return match store {
                     StoreError::DuplicateChat(_) | StoreError::NoSuchMigration(_) | StoreError::BadAddress => Self::Usage,
                     _ if store.is_unreachable() => Self::NoDatabase,
@@ -76,6 +81,8 @@ mod tests {
     fn the_cause_decides_however_deep_it_lies() {
         let unreachable: anyhow::Error = StoreError::from(sqlx::Error::PoolTimedOut).into();
         assert_eq!(Exit::of(&unreachable.context("while scanning")), Exit::NoDatabase);
+        let while_scanning: anyhow::Error = ScanError::from(StoreError::from(sqlx::Error::PoolTimedOut)).into();
+        assert_eq!(Exit::of(&while_scanning), Exit::NoDatabase);
         let usage: anyhow::Result<()> = Err(WrongUsage("no such thing".into())).context("outer");
         assert_eq!(usage.map_err(|error| Exit::of(&error)), Err(Exit::Usage));
         assert_eq!(Exit::of(&anyhow::anyhow!("who knows")), Exit::Internal);

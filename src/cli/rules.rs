@@ -1,4 +1,6 @@
-//! `rules check | facts | eval | bench`.
+//! `rules check | facts | eval | explain | bench`.
+
+mod check;
 
 use std::{
     fmt::Write as _,
@@ -12,13 +14,14 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Exit, Global, bench, exit::WrongUsage, table};
+use super::{Exit, Global, bench, exit::WrongUsage, explain, table};
 use crate::rules::{
     diagnostic::{Diagnostics, nearest},
     eval::Question,
     graph::{Fact, FactId, Kind},
     pack::Pack,
-    value::Value,
+    tree::Literal,
+    value::{Type, Value},
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,10 +33,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say everything that is wrong with a pack.
-    Check {
-        #[command(flatten)]
-        pack: PackArg,
-    },
+    Check(check::Args),
     /// List every fact, or tell all about one.
     Facts {
         name: Option<String>,
@@ -54,6 +54,8 @@ enum Command {
         #[arg(long, value_name = "DATE")]
         as_of: Option<NaiveDate>,
     },
+    /// Tell why a card is or is not a deal: gates, values, rows, waterfall, and what would flip it.
+    Explain(explain::Args),
     /// Time the pack on generated rows: for a route and a tenant, and fact by fact.
     Bench(bench::Args),
 }
@@ -72,42 +74,13 @@ impl PackArg {
     }
 }
 
-pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     match args.command {
-        Command::Check { pack } => check(global, &pack),
+        Command::Check(args) => check::run(global, &args),
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
+        Command::Explain(args) => explain::run(global, args).await,
         Command::Bench(args) => bench::run(global, &args),
-    }
-}
-
-fn check(global: &Global, pack: &PackArg) -> anyhow::Result<Exit> {
-    match pack.load() {
-        Ok(pack) => {
-            let formulas = pack.graph.facts.iter().filter(|fact| matches!(fact.kind, Kind::Derived { .. })).count();
-            let summary = json!({
-                "name": pack.name, "hash": pack.hash, "files": pack.source.files.len(), "facts": pack.graph.facts.len(), "formulas": formulas,
-                "parameters": pack.parameters.len(), "tables": pack.tables.len(), "gates": pack.gates.len(), "flags": pack.flags.len(),
-                "diagnostics": [],
-            });
-            global.show(&summary, |_| {
-                format!(
-                    "{} is good: {} facts ({formulas} formulas, {} parameters, {} tables), {} gates, {} flags\npack {}",
-                    pack.name,
-                    pack.graph.facts.len(),
-                    pack.parameters.len(),
-                    pack.tables.len(),
-                    pack.gates.len(),
-                    pack.flags.len(),
-                    pack.hash
-                )
-            })?;
-            Ok(Exit::Good)
-        }
-        Err(diagnostics) => {
-            global.show(&json!({ "diagnostics": diagnostics }), |_| diagnostics.to_string())?;
-            Ok(Exit::BadRules)
-        }
     }
 }
 
@@ -133,7 +106,10 @@ impl<'a> FactLine<'a> {
             name: &fact.name,
             kind: fact.kind.as_str(),
             value_type: fact.value_type.map_or("?", |value_type| value_type.as_str()),
-            unit: fact.unit.map_or_else(|| "?".to_owned(), |unit| unit.to_string()),
+            unit: match (fact.value_type, fact.unit) {
+                (Some(Type::Bool | Type::Text | Type::Date), _) => "-".to_owned(),
+                (_, unit) => unit.map_or_else(|| "?".to_owned(), |unit| unit.to_string()),
+            },
             stage: fact.stage.as_str(),
             doc: &fact.doc,
             place: fact.place.as_ref().map(ToString::to_string),
@@ -182,6 +158,14 @@ fn describe(pack: &Pack, id: FactId, line: &FactLine<'_>) -> String {
             let _ = writeln!(text, "  {} rows of {}, chosen by {}", table.rows.len(), table.name, line.reads.join(", "));
         }
         Kind::Derived { .. } | Kind::Aggregate => {}
+    }
+    let texts = pack.graph.fact(id).possible.iter().flatten().filter_map(|value| match value {
+        Literal::Text(text) => Some(&**text),
+        _ => None,
+    });
+    let texts: Vec<&str> = texts.collect();
+    if !texts.is_empty() {
+        let _ = writeln!(text, "  can be: {}", texts.join(", "));
     }
     for (what, names) in [("reads", &line.reads), ("is read by", &line.read_by)] {
         let _ = writeln!(text, "  {what}: {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") });

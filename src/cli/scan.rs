@@ -16,7 +16,11 @@ use serde_json::json;
 use super::{Exit, Global, exit::WrongUsage, rules::PackArg, table, tell};
 use crate::{
     config::presets,
-    domain::{book::SourceShift, observation::end_of_day, profile::Profile},
+    domain::{
+        book::SourceShift,
+        observation::end_of_day,
+        profile::{Profile, Tenant},
+    },
     scan::{
         self, Options, Settings,
         feeds::Share,
@@ -63,7 +67,7 @@ struct Simulated {
     days: u32,
 }
 
-fn as_of(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn as_of(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(date) = text.parse::<NaiveDate>() {
         return Ok(end_of_day(date));
     }
@@ -72,7 +76,7 @@ fn as_of(text: &str) -> Result<DateTime<Utc>, String> {
         .map_err(|_| "write a day such as 2026-05-02, or a time such as 2026-05-02T12:00:00Z".to_owned())
 }
 
-fn shift(text: &str) -> Result<SourceShift, String> {
+pub(super) fn shift(text: &str) -> Result<SourceShift, String> {
     let usage = || "write a source and whole days, such as tcgcsv=+159d".to_owned();
     let (source, days) = text.rsplit_once('=').ok_or_else(usage)?;
     let days: i64 = days.strip_suffix('d').and_then(|days| days.parse().ok()).ok_or_else(usage)?;
@@ -84,7 +88,6 @@ fn shift(text: &str) -> Result<SourceShift, String> {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let pack = args.pack.load()?;
-    let presets = presets::read(&global.config.profiles)?;
     let now = Utc::now();
     let (store, default_as_of) = if args.simulated.simulate {
         let simulation = args.simulated.simulation(now)?;
@@ -92,32 +95,48 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     } else {
         (global.store().await?, now)
     };
-    let mut tx = store.service().await?;
-    let tenants = users::active(&mut tx).await?;
-    tx.commit().await?;
-    let profiles = tenants
-        .iter()
-        .map(|tenant| {
-            let preset = tenant.preset.as_deref().map(|name| presets.get(name)).transpose()?;
-            Ok(Profile::resolve(tenant, preset, &global.config.defaults))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let profiles: Vec<Profile> = tenants(global, &store).await?.into_iter().map(|(_, profile)| profile).collect();
     if profiles.is_empty() {
-        tell("there is nobody to scan for: add a tenant with `tcg-radar user add --telegram-chat-id N --country CC --profile PRESET`");
+        tell(NOBODY);
         return Ok(Exit::NothingRan);
     }
     let options = Options { as_of: args.as_of.unwrap_or(default_as_of), shifts: args.shift, dry_run: args.dry_run, near_misses: 20 };
-    let settings = Settings {
-        customs_regime: global.config.rules.customs_regime.clone(),
-        bundle_logic: global.config.rules.bundle_logic,
-        eur_usd_rate: global.config.forex.eur_usd_rate,
-    };
+    let settings = settings(global);
     let bar = Bar::new();
     let report = scan::scan_once(&store, &pack, &profiles, &settings, &options, now, &|done, of| bar.add(done, of)).await?;
     bar.0.finish_and_clear();
     global.show(&as_json(&report, args.top), |_| pretty(&report, &options, &pack.name, args.top))?;
     Ok(Exit::Good)
 }
+
+/// Every active tenant, and its settings with all levels applied.
+pub(super) async fn tenants(global: &Global, store: &Store) -> anyhow::Result<Vec<(Tenant, Profile)>> {
+    let presets = presets::read(&global.config.profiles)?;
+    let mut tx = store.service().await?;
+    let tenants = users::active(&mut tx).await?;
+    tx.commit().await?;
+    tenants
+        .into_iter()
+        .map(|tenant| {
+            let preset = tenant.preset.as_deref().map(|name| presets.get(name)).transpose()?;
+            let profile = Profile::resolve(&tenant, preset, &global.config.defaults);
+            Ok((tenant, profile))
+        })
+        .collect()
+}
+
+/// What the configuration says about decisions.
+pub(super) fn settings(global: &Global) -> Settings {
+    Settings {
+        customs_regime: global.config.rules.customs_regime.clone(),
+        bundle_logic: global.config.rules.bundle_logic,
+        eur_usd_rate: global.config.forex.eur_usd_rate,
+    }
+}
+
+/// What a command says that needs a tenant and finds none.
+pub(super) const NOBODY: &str =
+    "there is nobody to judge for: add a tenant with `tcg-radar user add --telegram-chat-id N --country CC --profile PRESET`";
 
 impl Simulated {
     fn simulation(&self, now: DateTime<Utc>) -> anyhow::Result<Simulation> {
@@ -177,7 +196,7 @@ fn as_json(report: &Report, top: usize) -> serde_json::Value {
     let found = |found: &Found| {
         let (opportunity, decision) = (&found.opportunity, &found.decision);
         json!({
-            "card_id": opportunity.card_id, "card_name": opportunity.card_name, "finish": opportunity.finish, "direction": opportunity.direction,
+            "decision_id": decision.decision_id, "card_id": opportunity.card_id, "card_name": opportunity.card_name, "finish": opportunity.finish, "direction": opportunity.direction,
             "buy_price": opportunity.buy_price, "sell_price": opportunity.sell_price, "buy_source": opportunity.buy_source,
             "sell_source": opportunity.sell_source, "seller_id": opportunity.seller_id, "condition": opportunity.condition,
             "tenant": decision.tenant, "type": decision.signal_type, "reason": decision.reason, "score": decision.score,
@@ -190,6 +209,7 @@ fn as_json(report: &Report, top: usize) -> serde_json::Value {
         "rates": report.rates, "customs_regime": report.customs_regime, "cards": report.cards, "routes": report.routes,
         "one_sided": report.one_sided, "unmapped_series": report.unmapped, "tenants": report.tenants,
         "signals": report.signals.len(), "best": report.signals.iter().take(top).map(found).collect::<Vec<_>>(),
+        "near_misses": report.near_misses.iter().take(top).map(found).collect::<Vec<_>>(),
         "reasons": report.reasons.iter().map(|(reason, line)| json!({
             "reason": reason, "eu_us": line.by_direction[0], "us_eu": line.by_direction[1], "details": line.details,
         })).collect::<Vec<_>>(),

@@ -79,6 +79,21 @@ pub struct Decision {
     pub facts: Json,
 }
 
+/// A decision as it was kept, with all that it needs to be run again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredDecision {
+    pub decision: Decision,
+    pub opportunity: Opportunity,
+    pub scan_id: Uuid,
+    pub decided_at: DateTime<Utc>,
+    pub as_of: DateTime<Utc>,
+    pub shift: Option<String>,
+    pub pack_hash: String,
+    /// Text by path.
+    pub pack_files: Json,
+    pub engine_version: String,
+}
+
 /// How many cards fell to a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReasonCount {

@@ -9,7 +9,7 @@ mod translate;
 
 use std::sync::Arc;
 
-use rhai::{AST, Engine, FnAccess, Position};
+use rhai::{AST, Engine, FnAccess, ParseErrorType, Position};
 
 use super::{
     diagnostic::{Code, Diagnostic, Place, Sink, Span},
@@ -58,21 +58,34 @@ struct Signature {
     private: bool,
 }
 
+/// Functions with unknown names that are told of one file; whoever has more of them mends these first.
+const MAX_RETRIES: usize = 20;
+
+/// Parses a file. A function with an unknown name is told and left out, so that the others are read too; after any other
+/// fault the parser has lost its place.
+fn parse(engine: &Engine, text: &str, sink: &Sink, at: &dyn Fn(Position, usize) -> Place) -> Option<AST> {
+    let mut rest = text.to_owned();
+    for _ in 0..MAX_RETRIES {
+        let error = match engine.compile(&rest) {
+            Ok(ast) => return Some(ast),
+            Err(error) => error,
+        };
+        let place = at(error.1, 1);
+        let line = place.span.line;
+        let unknown_name = matches!(*error.0, ParseErrorType::VariableUndefined(_));
+        sink.report(faults::syntax(&error.0.to_string(), place, &header::params_before(text, line)));
+        rest = header::without_function(&rest, line).filter(|_| unknown_name)?;
+    }
+    None
+}
+
 /// Compiles one file and reports syntax errors, stray statements, calls to unknown functions, and what rules do without.
 pub fn compile(engine: &Engine, file: &Arc<str>, text: &str, sink: &Sink) -> Option<Script> {
     let at = |position: Position, length: usize| Place {
         file: file.clone(),
         span: Span { line: position.line().unwrap_or(0), column: position.position().unwrap_or(1).max(1), length },
     };
-    let ast = match engine.compile(text) {
-        Ok(ast) => ast,
-        Err(error) => {
-            let place = at(error.1, 1);
-            let params = header::params_before(text, place.span.line);
-            sink.report(faults::syntax(&error.0.to_string(), place, &params));
-            return None;
-        }
-    };
+    let ast = parse(engine, text, sink, &at)?;
     if let Some(statement) = ast.statements().first() {
         let fault = Diagnostic::error(Code::ForbiddenScript, at(statement.position(), 1), "a statement stands outside of any function");
         sink.report(fault.with_help("put it into `fn name_of_the_fact(facts, it, needs) { … }`"));
@@ -230,6 +243,14 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn every_function_with_an_unknown_name_is_told_and_the_others_are_read() {
+        let (script, faults) = compiled("/// A.\nfn a(x) {\n    y\n}\n\n/// B.\nfn b(x) { cent(x) }\nfn c(x) { z }\nfn d(x) { x }\n");
+        let told: Vec<_> = faults.iter().map(|fault| (fault.code, fault.place.span.line)).collect();
+        assert_eq!(told, [(Code::UnknownFact, 3), (Code::UnknownFunction, 7), (Code::UnknownFact, 8)]);
+        assert_eq!(script.unwrap().functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>(), ["b", "d"]);
     }
 
     #[test]

@@ -49,11 +49,9 @@ impl Customs {
         let regimes: Vec<(String, Option<NaiveDate>)> =
             folder.files.iter().filter_map(|file| Some((file.fields.get(NAME)?.clone(), file.auto_from))).collect();
         let (file, text) = source.files.get_key_value(ACTIVE).or_else(|| {
-            sink.error(
-                Code::MissingFile,
-                &Place { file: ACTIVE.into(), span: super::diagnostic::Span::default() },
-                "no file says which customs regime is in force",
-            );
+            let place = Place { file: ACTIVE.into(), span: super::diagnostic::Span::default() };
+            let fault = Diagnostic::error(Code::MissingFile, place, "no file says which customs regime is in force");
+            sink.report(fault.with_help("write the one line `active: env` into it, or the name of a regime"));
             None
         })?;
         let root = yaml::parse(file, text, sink)?;

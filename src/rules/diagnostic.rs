@@ -174,6 +174,10 @@ impl Sink {
                 diagnostic.snippet = line_of(&diagnostic.place.file, diagnostic.place.span.line);
             }
         }
+        for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.help.is_none()) {
+            let code = diagnostic.code.as_str();
+            diagnostic.help = Some(format!("`tcg-radar rules check --explain {code}` shows how it is mended"));
+        }
         Diagnostics(found)
     }
 }

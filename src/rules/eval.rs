@@ -126,7 +126,10 @@ impl<'p> Question<'p> {
 }
 
 /// Reads a JSON value as a fact of that type; numbers are taken from their literal text, never through a float.
-fn read(name: &str, value_type: Option<Type>, json: &Json) -> Result<Value, EvalError> {
+///
+/// # Errors
+/// A value that the type does not have.
+pub fn read(name: &str, value_type: Option<Type>, json: &Json) -> Result<Value, EvalError> {
     let parse = |text: &str| {
         let guessed = if Decimal::from_str_exact(text).is_ok() { Type::Decimal } else { Type::Text };
         Value::parse(value_type.unwrap_or(guessed), text).map_err(|error| EvalError::BadValue { name: name.to_owned(), error })

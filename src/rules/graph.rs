@@ -144,6 +144,11 @@ impl Graph {
         false
     }
 
+    /// Everything that rests on a fact, itself left out.
+    pub fn dependents(&self, on: FactId) -> Vec<FactId> {
+        self.ids().filter(|id| *id != on && self.depends(*id, on)).collect()
+    }
+
     /// Builds and checks the graph; faults go to `sink`. What `broken` files may define is not missed.
     pub fn build(parts: &Parts<'_>, broken: Broken, sink: &Sink) -> Self {
         let mut graph = Self { broken, ..Self::default() };

@@ -6,7 +6,7 @@
 
 mod shape;
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use super::{
     ast::Script,
@@ -19,10 +19,13 @@ pub(super) use shape::{Quantity, Shape, Types};
 
 /// Calls of helpers are followed this deep.
 const MAX_HELPER_DEPTH: usize = 8;
+/// Expressions looked at for one formula: helpers that call each other many times multiply them. Beyond, nothing is told.
+const MAX_STEPS: usize = 20_000;
 
 /// What a function returns for parameters of these shapes. Faults go to `sink`.
 pub(super) fn function(script: &Script, index: usize, params: Vec<Shape>, sink: &Sink) -> Shape {
-    Inference { script, sink, locals: params, returned: Shape::never(), depth: 0 }.run(index)
+    let budget = Cell::new(MAX_STEPS);
+    Inference { script, sink, locals: params, returned: Shape::never(), depth: 0, budget: &budget }.run(index)
 }
 
 struct Inference<'a> {
@@ -32,6 +35,7 @@ struct Inference<'a> {
     locals: Vec<Shape>,
     returned: Shape,
     depth: usize,
+    budget: &'a Cell<usize>,
 }
 
 impl Inference<'_> {
@@ -52,6 +56,8 @@ impl Inference<'_> {
     }
 
     fn shape(&mut self, expr: &Expr) -> Shape {
+        let Some(left) = self.budget.get().checked_sub(1) else { return Shape::untold() };
+        self.budget.set(left);
         match &expr.kind {
             ExprKind::Literal(literal) => Shape::of_literal(literal),
             ExprKind::Local(local) => self.locals.get(local.slot).cloned().unwrap_or_else(Shape::untold),
@@ -93,9 +99,8 @@ impl Inference<'_> {
                 if self.depth >= MAX_HELPER_DEPTH {
                     return Shape::untold();
                 }
-                let inner =
-                    Inference { script: self.script, sink: self.sink, locals: params, returned: Shape::never(), depth: self.depth + 1 };
-                inner.run(*function)
+                let returned = Shape::never();
+                Inference { locals: params, returned, depth: self.depth + 1, ..*self }.run(*function)
             }
             ExprKind::Return(value) => {
                 let shape = value.as_ref().map_or_else(Shape::never, |value| self.shape(value));
@@ -134,7 +139,8 @@ impl Inference<'_> {
         let shape = self.shape(operand);
         if let Some(found) = shape.types.outside(Types::BOOL) {
             let message = format!("`{operator}` needs true or false, but {} is a {found}", Quoted(operand));
-            self.report(Code::TypeMismatch, span, message, format!("compare it with something, such as `{operand} > floor`"));
+            let compared = if found == Type::Text { "== \"…\"" } else { "> floor" };
+            self.report(Code::TypeMismatch, span, message, format!("compare it with something, such as `{operand} {compared}`"));
             return Shape::of_type(Type::Bool);
         }
         shape
@@ -309,8 +315,13 @@ impl std::fmt::Display for Quoted<'_> {
     }
 }
 
-fn in_words(unit: Unit) -> String {
-    if unit == Unit::NONE { "a plain number".to_owned() } else { format!("in {unit}") }
+/// A unit as a message tells it.
+pub(super) fn in_words(unit: Unit) -> String {
+    match unit.to_string().as_str() {
+        "ratio" => "a plain number".to_owned(),
+        role @ ("buy" | "sell" | "home") => format!("in {role} money"),
+        other => format!("in {other}"),
+    }
 }
 
 /// How two figures of these units can be brought together.
@@ -338,5 +349,4 @@ fn type_remedy(found: Type) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "infer/tests.rs"]
 mod tests;

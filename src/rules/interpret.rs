@@ -75,6 +75,7 @@ impl Verdict {
 }
 
 /// One route and tenant being judged. Facts of earlier stages stay computed while later ones change.
+#[derive(Clone)]
 pub struct Evaluation<'p> {
     pack: &'p Pack,
     slots: Vec<Slot>,
@@ -108,6 +109,23 @@ impl<'p> Evaluation<'p> {
             home_currency: pack.graph.id("home_currency"),
             forex_buffer: pack.graph.id("forex_buffer"),
         }
+    }
+
+    pub const fn pack(&self) -> &'p Pack {
+        self.pack
+    }
+
+    /// Gives a fact another value and forgets what rests on it: `dependents`, as [`Graph::dependents`] tells them.
+    ///
+    /// # Errors
+    /// A value outside the fact's declared type, places or range.
+    ///
+    /// [`Graph::dependents`]: super::graph::Graph::dependents
+    pub fn pin(&mut self, id: FactId, value: Value, dependents: &[FactId]) -> Result<(), SetError> {
+        for dependent in dependents {
+            self.slots[dependent.0] = Slot::Pending;
+        }
+        self.set(id, value)
     }
 
     /// Forgets everything that depends on this stage or a later one.

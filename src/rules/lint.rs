@@ -30,12 +30,14 @@ pub(super) fn check(script: &Script, sink: &Sink) {
 
 fn unused_parameters(function: &Function, sink: &Sink) {
     let mut used = BTreeSet::new();
-    function.body.walk(&mut |expr| {
-        if let ExprKind::Local(local) = &expr.kind {
-            used.insert(local.slot);
-        }
+    let mut complete = true;
+    function.body.walk(&mut |expr| match &expr.kind {
+        ExprKind::Local(local) => drop(used.insert(local.slot)),
+        ExprKind::Unsupported(_) => complete = false,
+        _ => {}
     });
-    for (_, param) in function.params.iter().enumerate().filter(|(slot, _)| !used.contains(slot)) {
+    // what could not be read may use them
+    for (_, param) in function.params.iter().enumerate().filter(|(slot, _)| complete && !used.contains(slot)) {
         let message = format!("\"{}\" does not use its parameter \"{}\"", function.name, param.name);
         let fault = Diagnostic::error(Code::UnusedParameter, param.place.clone(), message);
         sink.report(fault.with_help("delete it: the fact would be unknown whenever the unused one is"));

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{
-    diagnostic::{Code, Diagnostic, Place, Sink},
+    diagnostic::{Code, Diagnostic, Place, Sink, nearest},
     units::Unit,
     value::{Type, Value},
     yaml::{Data, Fields, Node},
@@ -20,6 +20,9 @@ pub enum Figure {
     /// Money that becomes `home` before formulas see it.
     Money(Currency),
 }
+
+/// Units by name, to be proposed instead of a misspelt one.
+const UNITS: [&str; 8] = ["ratio", "count", "percent", "days", "hours", "buy", "sell", "home"];
 
 impl Figure {
     /// The unit that formulas see.
@@ -40,7 +43,14 @@ impl Figure {
             Ok(unit) => Some(Self::Unit(unit)),
             Err(error) => {
                 let error: super::units::UnknownUnit = error;
-                sink.error(Code::UnknownUnit, &node.place, error.to_string());
+                let fault = Diagnostic::error(Code::UnknownUnit, node.place.clone(), error.to_string());
+                let near = nearest(&text.to_ascii_uppercase(), Currency::ALL.map(Currency::code));
+                sink.report(match near.or_else(|| nearest(&text.to_ascii_lowercase(), UNITS)) {
+                    Some(near) => fault.with_help(format!("did you mean {near}?")),
+                    None => {
+                        fault.with_help("money is a currency (EUR, USD, GBP) or a role (buy, sell, home); a share or factor is a ratio")
+                    }
+                });
                 None
             }
         }
@@ -65,8 +75,8 @@ impl Range {
         self.min.is_none_or(|min| number >= min) && self.max.is_none_or(|max| number <= max)
     }
 
-    /// The number, or a report that it lies outside.
-    fn admit(self, number: Decimal, node: &Node, sink: &Sink, what: &str) -> Option<Decimal> {
+    /// The number, or a report that it lies outside. A `plain` number may have been meant as a percentage.
+    fn admit(self, number: Decimal, plain: bool, node: &Node, sink: &Sink, what: &str) -> Option<Decimal> {
         if self.contains(number) {
             return Some(number);
         }
@@ -75,7 +85,7 @@ impl Range {
         let message = format!("{what} is {number}, but is declared to be {}", range.join(" and "));
         let fault = Diagnostic::error(Code::OutOfRange, node.place.clone(), message);
         let share = number / Decimal::ONE_HUNDRED;
-        sink.report(if self.max == Some(Decimal::ONE) && self.contains(share) {
+        sink.report(if plain && self.max == Some(Decimal::ONE) && self.contains(share) {
             fault.with_help(format!("a share is a part of 1: {number} % is written \"{}\"", share.normalize()))
         } else {
             fault.with_help("mend the figure, or the `min` and `max` of its declaration")
@@ -99,10 +109,11 @@ impl Measure {
 
     /// Reads one value of this measure.
     pub fn read(self, node: &Node, sink: &Sink, what: &str) -> Option<Value> {
+        let plain = self.figure == Figure::Unit(Unit::NONE);
         match self.value_type {
-            Type::Decimal => self.range.admit(node.decimal(sink, what)?, node, sink, what).map(Value::Decimal),
+            Type::Decimal => self.range.admit(node.decimal(sink, what)?, plain, node, sink, what).map(Value::Decimal),
             Type::Integer => {
-                let number = self.range.admit(node.decimal(sink, what)?, node, sink, what)?;
+                let number = self.range.admit(node.decimal(sink, what)?, plain, node, sink, what)?;
                 let whole = i64::try_from(number).ok().filter(|_| number.fract().is_zero());
                 if whole.is_none() {
                     sink.error(Code::BadValue, &node.place, format!("{what} \"{number}\" is not a whole number"));
@@ -124,6 +135,8 @@ pub struct Dated {
     pub source: Option<String>,
     pub verified: bool,
     pub place: Place,
+    /// Where `from` stands.
+    begins: Place,
 }
 
 /// A scalar with its history.
@@ -192,13 +205,14 @@ fn read_one(name: String, place: &Place, fields: &Fields<'_>) -> Option<Paramete
         if pair[0].from >= pair[1].from {
             let fault = Diagnostic::error(
                 Code::UnsortedDates,
-                pair[1].place.clone(),
+                pair[1].begins.clone(),
                 format!("{} comes after {} but is not later", pair[1].from, pair[0].from),
             );
             sink.report(fault.with_help("write the values in ascending order of `from`, each date once"));
         }
     }
-    if values.is_empty() {
+    // a value with errors of its own is no missing one
+    if values.is_empty() && fields.optional("values").and_then(|list| list.items(sink, "values")).is_some_and(<[Node]>::is_empty) {
         sink.error(Code::MissingKey, place, format!("{name} has no value"));
     }
     Some(Parameter { name, doc, measure, values, place: place.clone() })
@@ -206,11 +220,13 @@ fn read_one(name: String, place: &Place, fields: &Fields<'_>) -> Option<Paramete
 
 fn read_dated(measure: Measure, fields: &Fields<'_>) -> Option<Dated> {
     let sink = fields.sink;
-    let from = fields.required("from").and_then(|node| node.date(sink, "from"));
+    let begins = fields.required("from");
+    let from = begins.and_then(|node| node.date(sink, "from"));
     let value = fields.required("value").and_then(|node| measure.read(node, sink, "value"));
     let source = fields.optional_text("source").map(str::to_owned);
     let verified = fields.optional("verified").is_none_or(|node| node.boolean(sink, "verified").unwrap_or(true));
-    Some(Dated { from: from?, value: value?, source, verified, place: fields.place.clone() })
+    let begins = begins?.place.clone();
+    Some(Dated { from: from?, value: value?, source, verified, place: fields.place.clone(), begins })
 }
 
 /// The name of a file without folder and ending.

@@ -110,7 +110,7 @@ fn expiring_rows(table: &Table, as_of: NaiveDate, sink: &Sink) {
         if !table.rows.iter().any(|other| holds_then(other) && same_key(other)) {
             let ended = if until <= as_of { "has ended" } else { "ends soon" };
             let message = format!("this row of {} {ended}: it holds until {until}, and no row follows it", table.name);
-            let fault = Diagnostic::new(Code::ExpiringTable, row.place.clone(), message);
+            let fault = Diagnostic::new(Code::ExpiringTable, row.cell_place(axis).clone(), message);
             sink.report(fault.with_help(format!("add the row that holds `from: {until}`, or take `until` away")));
         }
     }

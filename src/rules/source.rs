@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::diagnostic::{Code, Place, Sink, Span};
+use super::diagnostic::{Code, Diagnostic, Place, Sink, Span};
 
 /// Bytes that one rule file may have.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -27,7 +27,8 @@ impl PackSource {
     pub fn read(root: &Path, sink: &Sink) -> Self {
         let mut source = Self::default();
         let refuse = |path: &Path, message: String| {
-            sink.error(Code::UnreadableFile, &Place { file: relative(root, path), span: Span::default() }, message);
+            let place = Place { file: relative(root, path), span: Span::default() };
+            sink.report(Diagnostic::error(Code::UnreadableFile, place, message).with_help(Code::UnreadableFile.remedy()));
         };
         let Ok(canonical) = root.canonicalize() else {
             refuse(root, format!("there is no folder {}", root.display()));

@@ -52,10 +52,19 @@ pub struct Column {
 #[derive(Debug, Clone)]
 pub struct Row {
     pub cells: Vec<Cell>,
+    /// Where each cell stands; the row itself where it has none.
+    pub cell_places: Vec<Place>,
     pub values: Vec<Entry>,
     pub source: Option<String>,
     pub verified: bool,
     pub place: Place,
+}
+
+impl Row {
+    /// Where the cell of a key fact stands.
+    pub fn cell_place(&self, key: usize) -> &Place {
+        self.cell_places.get(key).unwrap_or(&self.place)
+    }
 }
 
 /// A column's value in a row; money may state a currency of its own.

@@ -282,3 +282,59 @@ fn the_customs_choice_follows_file_variable_and_date() {
     let fault = load("active: wrold").unwrap_err().to_string();
     assert!(fault.contains("did you mean \"world\"?"), "{fault}");
 }
+
+#[test]
+fn money_in_a_place_of_another_unit_is_refused() {
+    let amount = STALENESS.replace("staleness: \"1.0\"", "staleness: { amount: \"1.0\", currency: EUR }");
+    assert_eq!(codes(&[("tables/staleness.yaml", &amount)]), [(Code::UnitMismatch, "tables/staleness.yaml".into(), 5)]);
+    let whole = STALENESS.replace("staleness: { type: decimal }", "staleness: { type: integer, unit: EUR }").replace("\"1.0\"", "\"1\"");
+    assert_eq!(codes(&[("tables/staleness.yaml", &whole.replace("\"0.7\"", "\"1\""))])[0].0, Code::TypeMismatch);
+    let band = STALENESS.replace("{ to: \"4\" }", "{ to: \"4\", currency: EUR }");
+    assert_eq!(codes(&[("tables/staleness.yaml", &band)]), [(Code::UnitMismatch, "tables/staleness.yaml".into(), 5)]);
+    let waterfall = PACK.replace("waterfall: [proceeds,", "waterfall: [sell_price,");
+    assert_eq!(codes(&[("pack.yaml", &waterfall)]).iter().map(|(code, ..)| *code).collect::<Vec<_>>(), [Code::UnitMismatch; 2]);
+}
+
+#[test]
+fn a_gate_on_what_is_always_false_is_told_and_the_pack_still_loads() {
+    let facts = FACTS.replace("{ staleness == 0 }", "{ staleness == 0 && false }");
+    let pack = Pack::from_source(files(&[("facts/a.rhai", &facts)])).unwrap();
+    let told = pack.warnings.0.iter().find(|warning| warning.code == Code::UnreachableGate).unwrap();
+    assert_eq!((told.place.span.line, told.severity), (3, Severity::Warning));
+    assert_eq!(told.message, "this gate never rejects: \"too_old\" is always false");
+    // a column that is true in no row
+    let table = STALENESS.replace("stale: true", "stale: false");
+    let pack_yaml = PACK.replace("when: too_old", "when: stale");
+    let pack = Pack::from_source(files(&[("tables/staleness.yaml", &table), ("pack.yaml", &pack_yaml)])).unwrap();
+    assert!(pack.warnings.0.iter().any(|warning| warning.message == "this gate never rejects: \"stale\" is always false"));
+}
+
+#[test]
+fn a_row_that_ends_is_told_unless_another_follows_it() {
+    let table = |rows: &str, rest: &str| {
+        format!("table: rates\nkey: [origin, date]\ncolumns: {{ rate: {{ type: decimal }} }}\nrows:\n{rows}otherwise: {rest}\n")
+    };
+    let told = |rows: &str, rest: &str, as_of: &str| {
+        let pack = Pack::from_source(files(&[("tables/rates.yaml", &table(rows, rest))])).unwrap();
+        let found = pack.expiring(as_of.parse().unwrap()).0;
+        found.into_iter().map(|finding| (finding.code, finding.place.span.line, finding.place.span.column)).collect::<Vec<_>>()
+    };
+    let ends = "  - { origin: US, until: 2026-08-01, rate: \"1\" }\n";
+    assert_eq!(told(ends, "unknown", "2026-06-01"), []);
+    assert_eq!(told(ends, "unknown", "2026-06-02"), [(Code::ExpiringTable, 5, 26)]);
+    assert_eq!(told(ends, "unknown", "2027-01-01"), [(Code::ExpiringTable, 5, 26)]);
+    assert_eq!(told(ends, "{ rate: \"0\" }", "2027-01-01"), []);
+    let follows = format!("{ends}  - {{ origin: [EU, US], from: 2026-08-01, rate: \"2\" }}\n");
+    assert_eq!(told(&follows, "unknown", "2027-01-01"), []);
+    let elsewhere = format!("{ends}  - {{ origin: EU, from: 2026-08-01, rate: \"2\" }}\n");
+    assert_eq!(told(&elsewhere, "unknown", "2027-01-01").len(), 1);
+}
+
+#[test]
+fn rows_that_no_value_meets_are_told_by_the_range_of_the_fact() {
+    for row in ["{ above: \"1000000\" }", "\"-1\"", "[]", "{ below: \"0\" }"] {
+        let table = format!("{STALENESS}  - {{ sell_age_hours: {row}, staleness: \"0\", stale: true }}\n");
+        let dead = faults(&[("tables/staleness.yaml", &table)]).0.iter().any(|fault| fault.code == Code::DeadRow);
+        assert!(dead, "{row}");
+    }
+}

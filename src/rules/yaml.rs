@@ -32,9 +32,12 @@ pub struct Key {
 /// Nesting that no rule file needs; deeper input is refused before it can exhaust the stack.
 const MAX_DEPTH: usize = 16;
 
+/// A longer list or mapping is pointed at by its first letter.
+const LONGEST_CARET: usize = 60;
+
 /// Parses one document. Anchors, aliases and tags are refused, so nothing can expand.
 pub fn parse(file: &Arc<str>, text: &str, sink: &Sink) -> Option<Node> {
-    let mut events = Events { parser: Parser::new_from_str(text), file, depth: 0 };
+    let mut events = Events { parser: Parser::new_from_str(text), file, depth: 0, end: Span::default() };
     match events.document() {
         Ok(node) => node,
         Err(diagnostic) => {
@@ -48,6 +51,8 @@ struct Events<'input> {
     parser: Parser<'input, saphyr_parser::StrInput<'input>>,
     file: &'input Arc<str>,
     depth: usize,
+    /// Where the last list or mapping ended.
+    end: Span,
 }
 
 type Parsed<T> = Result<T, Box<Diagnostic>>;
@@ -70,7 +75,12 @@ impl<'input> Events<'input> {
 
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let mark = error.marker();
-        Diagnostic::error(Code::YamlSyntax, self.place(mark.line(), mark.col() + 1, 1), error.info())
+        let help = if error.info().contains("tab") {
+            "indent with spaces: YAML takes no tabs"
+        } else {
+            "look just before this place for a quote or bracket that is not closed, a missing `: `, or lines that are not indented alike"
+        };
+        Diagnostic::error(Code::YamlSyntax, self.place(mark.line(), mark.col() + 1, 1), error.info()).with_help(help)
     }
 
     fn document(&mut self) -> Parsed<Option<Node>> {
@@ -110,6 +120,7 @@ impl<'input> Events<'input> {
                 let mut items = Vec::new();
                 while let Some((event, place)) = self.next()? {
                     if event == Event::SequenceEnd {
+                        self.end = place.span;
                         break;
                     }
                     items.push(self.node(event, place)?);
@@ -120,6 +131,12 @@ impl<'input> Events<'input> {
             event => return Err(Box::new(Diagnostic::error(Code::YamlSyntax, place, format!("unexpected {event:?}")))),
         };
         self.depth -= 1;
+        let mut place = place;
+        if !matches!(data, Data::Scalar { .. }) {
+            let length = (self.end.column + self.end.length).saturating_sub(place.span.column);
+            let one_line = self.end.line == place.span.line && length <= LONGEST_CARET;
+            place.span.length = if one_line { length } else { 1 };
+        }
         Ok(Node { place, data })
     }
 
@@ -128,6 +145,7 @@ impl<'input> Events<'input> {
         let mut seen = BTreeSet::new();
         while let Some((event, place)) = self.next()? {
             if event == Event::MappingEnd {
+                self.end = place.span;
                 break;
             }
             let key = self.node(event, place)?;
@@ -135,7 +153,8 @@ impl<'input> Events<'input> {
                 return Err(Box::new(Diagnostic::error(Code::WrongShape, key.place, "a key must be a plain word")));
             };
             if !seen.insert(name.clone()) {
-                return Err(Box::new(Diagnostic::error(Code::DuplicateKey, key.place, format!("\"{name}\" stands here twice"))));
+                let fault = Diagnostic::error(Code::DuplicateKey, key.place, format!("\"{name}\" stands here twice"));
+                return Err(Box::new(fault.with_help("keep one of the two")));
             }
             let Some((event, place)) = self.next()? else { break };
             entries.push((Key { name, place: key.place }, self.node(event, place)?));
@@ -163,7 +182,12 @@ impl Node {
     }
 
     fn wrong_shape(&self, sink: &Sink, what: &str, expected: &str) {
-        sink.error(Code::WrongShape, &self.place, format!("{what} must be {expected}, not {}", self.shape()));
+        let fault = Diagnostic::error(Code::WrongShape, self.place.clone(), format!("{what} must be {expected}, not {}", self.shape()));
+        sink.report(fault.with_help(match expected {
+            "a list" => "write it in brackets, such as `[one, other]`",
+            "a mapping" => "write it in braces, such as `{ key: value }`",
+            _ => "write the value itself, without brackets or braces",
+        }));
     }
 
     /// The text of a scalar, whatever its quotes.
@@ -254,7 +278,8 @@ impl<'a> Fields<'a> {
     pub fn required(&self, name: &str) -> Option<&'a Node> {
         let node = self.optional(name);
         if node.is_none() {
-            self.sink.error(Code::MissingKey, self.place, format!("\"{name}\" is missing"));
+            let fault = Diagnostic::error(Code::MissingKey, self.place.clone(), format!("\"{name}\" is missing"));
+            self.sink.report(fault.with_help(format!("add `{name}: …` here")));
         }
         node
     }

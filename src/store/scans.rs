@@ -1,9 +1,16 @@
 //! Scans and what they decided. Rows are added and never changed.
 
+use std::{fmt::Display, str::FromStr};
+
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::{ServiceTx, StoreError};
-use crate::domain::decision::{Decision, Opportunity, ReasonCount, Scan};
+use crate::domain::{
+    card::{CardId, Finish},
+    decision::{Decision, Opportunity, ReasonCount, Scan, StoredDecision},
+    profile::TenantId,
+};
 
 /// Keeps a rule pack whole under its hash; a known hash is left alone.
 ///
@@ -120,4 +127,75 @@ async fn write_decisions(tx: &mut ServiceTx, scan: &Scan, rows: &[Decision]) -> 
     .execute(tx.db())
     .await?;
     Ok(())
+}
+
+/// A decision with the pack and facts that it was made of.
+///
+/// # Errors
+/// The database refuses or is gone, or holds a value that this program does not know.
+pub async fn decision(tx: &mut ServiceTx, id: Uuid) -> Result<Option<StoredDecision>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT decision_id, tenant_id, decision.scan_id, verdict, reason, signal_type, score, net_profit, flags, facts,
+            decision.created_at AS decided_at, opportunity_id, card_id, card_name, printing, edition, language, direction, buy_market,
+            sell_market, buy_price, sell_price, buy_source, sell_source, buy_observed_at, sell_observed_at, seller_id, condition, route,
+            as_of, shift, pack.hash, files, engine_version
+        FROM decisions AS decision
+        JOIN opportunities AS opportunity USING (opportunity_id)
+        JOIN scans AS scan ON scan.scan_id = decision.scan_id
+        JOIN rule_packs AS pack ON pack.hash = decision.pack_hash
+        WHERE decision_id = $1"#,
+        id
+    )
+    .fetch_optional(tx.db())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let opportunity = Opportunity {
+        opportunity_id: row.opportunity_id,
+        card_id: CardId::new(&row.card_id).map_err(bad)?,
+        card_name: row.card_name.unwrap_or_default(),
+        finish: Finish { printing: member(&row.printing)?, edition: member(&row.edition)?, language: member(&row.language)? },
+        direction: member(&row.direction)?,
+        buy_market: member(&row.buy_market)?,
+        sell_market: member(&row.sell_market)?,
+        buy_price: row.buy_price,
+        sell_price: row.sell_price,
+        buy_source: row.buy_source,
+        sell_source: row.sell_source,
+        buy_observed_at: row.buy_observed_at,
+        sell_observed_at: row.sell_observed_at,
+        seller_id: row.seller_id,
+        condition: row.condition.as_deref().map(member).transpose()?,
+        route: row.route,
+    };
+    let decision = Decision {
+        decision_id: row.decision_id,
+        tenant: TenantId(row.tenant_id),
+        opportunity_id: row.opportunity_id,
+        outcome: member(&row.verdict)?,
+        reason: row.reason,
+        signal_type: row.signal_type,
+        score: row.score,
+        net_profit: row.net_profit,
+        flags: row.flags,
+        facts: row.facts,
+    };
+    Ok(Some(StoredDecision {
+        decision,
+        opportunity,
+        scan_id: row.scan_id,
+        decided_at: row.decided_at,
+        as_of: row.as_of,
+        shift: row.shift,
+        pack_hash: row.hash,
+        pack_files: row.files,
+        engine_version: row.engine_version,
+    }))
+}
+
+fn member<T: FromStr<Err: Display>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(bad)
+}
+
+fn bad(error: impl Display) -> StoreError {
+    StoreError::BadRow { table: "decisions", fault: error.to_string() }
 }

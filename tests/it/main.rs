@@ -1,12 +1,15 @@
 //! One binary holds every integration test: it links once.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod bad_packs;
 mod book;
 mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod explain;
 mod import;
+mod planted_mistakes;
 mod rules_bench;
 mod rules_cli;
 mod scan;

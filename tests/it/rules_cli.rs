@@ -92,3 +92,49 @@ fn the_shipped_pack_and_the_reference_pack_are_good() {
         assert!(output.contains("is good"), "{output}");
     }
 }
+
+#[test]
+fn warnings_are_printed_and_fail_only_under_strict() {
+    let (code, output, _) = rules(&["check"], "");
+    assert_eq!(code, 0);
+    assert!(output.contains("warning[unverified-figure]") && output.contains("is good"), "{output}");
+    assert_eq!(rules(&["check", "--strict"], "").0, 3);
+    assert_eq!(rules(&["check", "--strict", "--pack", "tests/packs/small"], "").0, 0);
+    let (code, output, _) = rules(&["check", "--format", "json"], "");
+    let answer = &lines(&output)[0];
+    assert_eq!((code, &answer["name"]), (0, &json!("default")));
+    let first = &answer["diagnostics"][0];
+    assert_eq!((&first["severity"], first["line"].is_u64()), (&json!("warning"), true), "{first}");
+}
+
+#[test]
+fn a_day_tells_which_figures_have_run_out() {
+    let ended = |date: &str| rules(&["check", "--pack", "tests/packs/small", "--strict", "--as-of", date], "");
+    assert_eq!(ended("2026-07-01").0, 0);
+    let (code, output, _) = ended("2019-06-01");
+    assert_eq!(code, 3);
+    assert!(output.contains("warning[expiring-table]") && output.contains("\"profit_floor\" has no value on 2019-06-01"), "{output}");
+}
+
+#[test]
+fn a_broken_pack_is_told_whole_and_ends_with_its_own_code() {
+    let (code, output, _) = rules(&["check", "--pack", "tests/packs/bad/cycle"], "");
+    assert_eq!(code, 2);
+    assert!(
+        output.contains("error[missing-file]") && output.contains("error[cycle]") && output.ends_with("3 errors, 0 warnings\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_code_is_explained_and_a_misspelt_one_is_guessed() {
+    let (code, output, _) = rules(&["check", "--explain", "unit-mismatch"], "");
+    assert_eq!(code, 0);
+    for part in ["error[unit-mismatch]", "why it matters", "for example", "mended"] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    let (_, output, _) = rules(&["check", "--explain", "unread-fact", "--format", "json"], "");
+    assert_eq!(lines(&output)[0]["severity"], json!("warning"));
+    let (code, _, errors) = rules(&["check", "--explain", "unit-mismatsh"], "");
+    assert!(code == 64 && errors.contains("did you mean unit-mismatch?"), "{errors}");
+}

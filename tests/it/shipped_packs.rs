@@ -10,6 +10,7 @@ use tcg_radar::rules::{
     graph::Kind,
     interpret::{Evaluation, Slot},
     pack::Pack,
+    tree::Literal,
     value::{Type, Value},
 };
 
@@ -448,4 +449,36 @@ proptest! {
             prop_assert_eq!(fault, None);
         }
     }
+}
+
+#[test]
+fn what_is_inferred_of_a_formula_is_what_it_gives() {
+    let mut seen = 0;
+    for changes in [&[] as &[&[(&str, &str)]], &[US_EU], &[US_EU, &[("condition", "LP"), ("seller_density", "4")]], &[&[("sales_30d", "")]]]
+    {
+        let mut evaluation = route(changes);
+        for id in DEFAULT.graph.ids() {
+            let fact = DEFAULT.graph.fact(id);
+            let (Some(expected), Some(value)) = (fact.value_type, evaluation.known(id)) else { continue };
+            let found = value.value_type().unwrap();
+            assert!(found == expected || (found, expected) == (Type::Integer, Type::Decimal), "{}: {value} is no {expected}", fact.name);
+            if let (Value::Text(text), Some(possible)) = (&value, &fact.possible) {
+                assert!(possible.contains(&Literal::Text(text.as_str().into())), "{} is never {text}", fact.name);
+            }
+            seen += usize::from(matches!(fact.kind, Kind::Derived { .. }));
+        }
+    }
+    assert!(seen > 300, "{seen}");
+}
+
+#[test]
+fn every_number_of_the_default_pack_has_a_unit() {
+    for fact in &DEFAULT.graph.facts {
+        assert!(fact.unit.is_some(), "the unit of {} can't be told", fact.name);
+    }
+    let unit = |name: &str| DEFAULT.graph.fact(DEFAULT.graph.id(name).unwrap()).unit.unwrap().to_string();
+    assert_eq!(
+        ["net_profit", "platform_fee", "graded_price", "days_to_rotation", "price_age_hours", "margin_pct"].map(unit),
+        ["home", "sell", "sell", "days", "hours", "ratio"]
+    );
 }

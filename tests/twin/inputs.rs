@@ -194,9 +194,10 @@ impl Route {
 }
 
 /// Countries with the zone and account of a tenant who lives there.
-const HOMES: [(&str, Zone, Currency); 9] = [
+const HOMES: [(&str, Zone, Currency); 10] = [
     ("US", Zone::Us, Currency::Usd),
     ("US", Zone::Us, Currency::Usd),
+    ("US", Zone::Us, Currency::Eur),
     ("DE", Zone::Eu, Currency::Eur),
     ("FI", Zone::Eu, Currency::Eur),
     ("FR", Zone::Eu, Currency::Usd),

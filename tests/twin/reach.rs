@@ -129,8 +129,14 @@ impl Border {
         Ok(match destination {
             Sea | Other => Self { duty_rate: None, vat: true },
             _ if !crosses => Self { duty_rate: None, vat: false },
-            // the surcharge of section 122; there is no exemption any more
-            Us => Self { duty_rate: Some(dec(10, 2)), vat: false },
+            // the surcharge of section 122; there is no exemption any more, but a table tells that a row has expired only after
+            // it has looked at the row's bound of 800 dollars
+            Us => {
+                if consignment.is_some() {
+                    tenant.market_rate(Currency::Usd)?;
+                }
+                Self { duty_rate: Some(dec(10, 2)), vat: false }
+            }
             Eu if tenant.within(need(consignment)?, dec(15_000, 2), Currency::Eur)? => Self { duty_rate: None, vat: true },
             Eu => Self { duty_rate: Some(dec(27, 3)), vat: true },
             // VAT is collected at checkout and so in the price

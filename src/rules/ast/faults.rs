@@ -27,10 +27,13 @@ pub(super) fn syntax(message: &str, place: Place, params: &[&str]) -> Diagnostic
         return Diagnostic::error(Code::DuplicateFact, place, format!("it is defined twice in this file: {}", lower_first(message)))
             .with_help("give one of them another name: all facts share one namespace");
     }
-    let help = if message.contains("'=='") || message.contains("Possibly a typo of") {
-        "write `==` to compare"
-    } else if message.contains("to terminate this statement") {
+    if message.contains("ossibly a typo of '=='") {
+        return Diagnostic::error(Code::ScriptSyntax, place, "`=` does not compare").with_help("write `==` to compare");
+    }
+    let help = if message.contains("to terminate this statement") {
         "an operator, a `;` or a closing bracket is missing just before"
+    } else if message.contains("to separate the arguments") || message.contains("to separate the parameters") {
+        "a `)` or a `,` is missing just before"
     } else if message.contains("Expecting ')'") || message.contains("parentheses") {
         "close every `(` that is opened: the missing `)` belongs before this place"
     } else if message.contains("Expecting '}'") {
@@ -67,7 +70,8 @@ pub(super) fn unknown_call(name: &str, arguments: usize, signatures: &[Signature
     }
     let private = signatures.iter().filter(|function| function.private).map(|function| function.name.as_str());
     let names = FUNCTIONS.iter().map(|(function, ..)| *function);
-    let help = match nearest(name, names.clone().chain(private)) {
+    let begins = || names.clone().find(|known| known.starts_with(name));
+    let help = match nearest(name, names.clone().chain(private)).or_else(begins) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("at hand are {}", names.collect::<Vec<_>>().join(", ")),
     };

@@ -64,3 +64,14 @@ pub(super) fn params_before(text: &str, line: usize) -> Vec<&str> {
     let list = text[start..].split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(list, _)| list);
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
 }
+
+/// The text with the function that a line belongs to blanked out, so that all others stay where they are.
+pub(super) fn without_function(text: &str, line: usize) -> Option<String> {
+    let begins = |line: &str| line.starts_with("fn ") || line.starts_with("private fn ");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let start = (0..line.min(lines.len())).rev().find(|index| begins(lines[*index]))?;
+    let ends = |line: &&str| begins(line) || line.starts_with("///");
+    let end = lines[start + 1..].iter().position(ends).map_or(lines.len(), |length| start + 1 + length);
+    let blank = |(index, line): (usize, &&str)| if (start..end).contains(&index) { "\n".to_owned() } else { (*line).to_owned() };
+    Some(lines.iter().enumerate().map(blank).collect())
+}

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use rust_decimal::Decimal;
-
 use super::Graph;
 use crate::{
     domain::money::Currency,
@@ -11,6 +9,7 @@ use crate::{
         diagnostic::{Code, Diagnostic, Sink, nearest},
         facts::{Domain, Input},
         graph::Kind,
+        infer,
         params::Figure,
         tables::{self, Axis, Band, Cell, Table},
         tree::Literal,
@@ -71,7 +70,7 @@ impl Graph {
                     }
                     (Cell::Band(Band { currency: Some(currency), .. }), _) if fact.unit.is_some_and(|unit| unit != Unit::HOME) => {
                         let unit = fact.unit.unwrap_or_default();
-                        let unit = if unit == Unit::NONE { "a plain number".to_owned() } else { format!("in {unit}") };
+                        let unit = infer::in_words(unit);
                         let message = format!("the band is in {}, but \"{}\" is {unit}", currency.code(), fact.name);
                         (
                             Code::UnitMismatch,
@@ -80,10 +79,12 @@ impl Graph {
                         )
                     }
                     (cell, Axis::Number { min, max }) if !tables::reachable(cell, *min, *max, fact.value_type == Some(Type::Integer)) => {
-                        let bound = |bound: &Option<Decimal>| bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());
                         let message = format!("this row of {} never matches: no \"{}\" is like that", table.name, fact.name);
-                        let whole = if fact.value_type == Some(Type::Integer) { "a whole number " } else { "" };
-                        let help = format!("\"{}\" is {whole}from {} to {}", fact.name, bound(min), bound(max));
+                        let whole = if fact.value_type == Some(Type::Integer) { "whole number" } else { "number" };
+                        let help = match (min, max) {
+                            (Some(min), Some(max)) => format!("\"{}\" is a {whole} from {min} to {max}", fact.name),
+                            _ => format!("\"{}\" is a {whole}", fact.name),
+                        };
                         (Code::DeadRow, message, help)
                     }
                     (Cell::Members(members), _) if members.is_empty() => {
@@ -93,7 +94,7 @@ impl Graph {
                     _ => continue,
                 };
                 sound = false;
-                sink.report(Diagnostic::error(code, row.place.clone(), message).with_help(help));
+                sink.report(Diagnostic::error(code, row.cell_place(key).clone(), message).with_help(help));
             }
         }
         sound

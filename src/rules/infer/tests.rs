@@ -62,21 +62,29 @@ fn units_multiply_divide_and_pass_through_functions() {
 #[test]
 fn figures_of_different_units_are_told_at_the_operator() {
     for (text, column, message) in [
-        ("fn a(buy, sell) { buy + sell }", 23, "`+` needs the same unit on both sides: `buy` is in buy, `sell` is in sell"),
+        ("fn a(buy, sell) { buy + sell }", 23, "`+` needs the same unit on both sides: `buy` is in buy money, `sell` is in sell money"),
         ("fn a(days, hours) { days < hours }", 26, "`<` needs the same unit on both sides: `days` is in days, `hours` is in hours"),
-        ("fn a(home) { home > 5 }", 19, "`>` needs the same unit on both sides: `home` is in home, `5` is a plain number"),
+        ("fn a(home) { home > 5 }", 19, "`>` needs the same unit on both sides: `home` is in home money, `5` is a plain number"),
         (
             "fn a(buy, rate, sell) { max(buy * rate, sell) }",
             25,
-            "`max` needs the same unit on both sides: `buy * rate` is in home, `sell` is in sell",
+            "`max` needs the same unit on both sides: `buy * rate` is in home money, `sell` is in sell money",
         ),
-        ("fn a(buy, home, truth) { if truth { buy } else { home } }", 26, "the branches have different units: in buy and in home"),
-        ("fn a(buy, home, truth) { if truth { return buy; } home }", 51, "the results have different units: in buy and in home"),
-        ("fn a(maybe_buy, home) { maybe_buy ?? home }", 35, "the sides of `??` have different units: in buy and in home"),
+        (
+            "fn a(buy, home, truth) { if truth { buy } else { home } }",
+            26,
+            "the branches have different units: in buy money and in home money",
+        ),
+        (
+            "fn a(buy, home, truth) { if truth { return buy; } home }",
+            51,
+            "the results have different units: in buy money and in home money",
+        ),
+        ("fn a(maybe_buy, home) { maybe_buy ?? home }", 35, "the sides of `??` have different units: in buy money and in home money"),
         (
             "fn a(buy, home) { sum(buy, home) } private fn sum(x, y) { x + y }",
             61,
-            "`+` needs the same unit on both sides: `x` is in buy, `y` is in home",
+            "`+` needs the same unit on both sides: `x` is in buy money, `y` is in home money",
         ),
     ] {
         assert_eq!(infer(text).1, [(Code::UnitMismatch, column, message.to_owned())], "{text}");
@@ -139,4 +147,11 @@ fn types_are_seen_through_branches_and_helpers() {
     assert_eq!(types("fn a(home) { let x = home * 2; x }"), Some(Type::Decimal));
     assert_eq!(types("fn a(count) { if count > 1 { return count; } twice(1) } private fn twice(n) { n * 2 }"), Some(Type::Integer));
     assert_eq!(types("fn a(text) { switch text { \"x\" => 1, _ => 0.5 } }"), Some(Type::Decimal));
+}
+
+#[test]
+fn helpers_that_call_each_other_without_end_are_not_followed_without_end() {
+    let calls = ["f(n)"; 20].join(" + ");
+    let (shape, faults) = infer(&format!("fn a(home) {{ f(home) }} private fn f(n) {{ {calls} }}"));
+    assert_eq!((shape.unit, faults.len()), (Quantity::Untold, 0));
 }

@@ -4,6 +4,7 @@ use super::{Aggregate, Flag, Gate, Side, SignalType};
 use crate::rules::{
     diagnostic::{Code, Diagnostic, Sink},
     graph::{FactId, Graph, Kind},
+    infer::in_words,
     value::Type,
     yaml::{Fields, Node},
 };
@@ -123,7 +124,18 @@ impl<'a> Reader<'a> {
 
     pub fn waterfall(&self) -> Vec<FactId> {
         let items = self.fields.optional("waterfall").and_then(|node| node.items(self.sink, "waterfall")).unwrap_or_default();
-        items.iter().filter_map(|node| self.fact(node, Type::Decimal)).collect()
+        let lines: Vec<(FactId, &Node)> = items.iter().filter_map(|node| Some((self.fact(node, Type::Decimal)?, node))).collect();
+        let unit_of = |id: FactId| self.graph.fact(id).unit;
+        if let Some((first, unit)) = lines.first().and_then(|(first, _)| Some((*first, unit_of(*first)?))) {
+            for (id, node) in &lines {
+                let Some(other) = unit_of(*id).filter(|other| *other != unit) else { continue };
+                let (first, name) = (&self.graph.fact(first).name, &self.graph.fact(*id).name);
+                let message = format!("\"{name}\" is {}, but the waterfall begins with \"{first}\" {}", in_words(other), in_words(unit));
+                let fault = Diagnostic::error(Code::UnitMismatch, node.place.clone(), message);
+                self.sink.report(fault.with_help("the lines of a waterfall are added up: let all be money of the tenant's account"));
+            }
+        }
+        lines.into_iter().map(|(id, _)| id).collect()
     }
 
     pub fn score(&self) -> Option<FactId> {

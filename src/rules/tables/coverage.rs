@@ -38,9 +38,11 @@ fn report_overlaps(table: &Table, sink: &Sink) -> bool {
         for earlier in &table.rows[..index] {
             if row.cells.iter().zip(&earlier.cells).all(|(left, right)| meet(left, right)) {
                 found = true;
+                // with one key there is no doubt which cell is meant
+                let place = if table.key.len() == 1 { row.cell_place(0) } else { &row.place }.clone();
                 let message =
                     format!("this row of {} matches keys that the row at line {} matches too", table.name, earlier.place.span.line);
-                let fault = Diagnostic::error(Code::TableOverlap, row.place.clone(), message);
+                let fault = Diagnostic::error(Code::TableOverlap, place, message);
                 sink.report(
                     fault.with_help(
                         "let each key fall into one row: `below` excludes its bound, `to` includes it, `until` excludes its day",
@@ -142,12 +144,12 @@ fn neighbour(table: &Table, atoms: &[Vec<Atom>], gap: &[usize]) -> Place {
     let step = |axis: usize, position: usize| {
         let mut positions = gap.to_vec();
         positions[axis] = position;
-        row_at(table, atoms, &positions)
+        row_at(table, atoms, &positions).map(|row| row.cell_place(axis).clone())
     };
     let numeric = |axis: &usize| matches!(atoms[*axis].first(), Some(Atom::Number(..)));
     let before = (0..gap.len()).filter(numeric).find_map(|axis| step(axis, gap[axis].checked_sub(1)?));
     let after = || (0..gap.len()).filter(numeric).find_map(|axis| (gap[axis] + 1..atoms[axis].len()).find_map(|next| step(axis, next)));
-    before.or_else(after).map_or_else(|| table.place.clone(), |row| row.place.clone())
+    before.or_else(after).unwrap_or_else(|| table.place.clone())
 }
 
 fn atoms_of(table: &Table, index: usize, axis: &Axis) -> Vec<Atom> {

@@ -13,6 +13,7 @@ use crate::{
     rules::{
         diagnostic::{Code, Diagnostic, Place, Sink, nearest},
         params::{Figure, Measure, Range, is_compound},
+        units::Unit,
         value::{Type, Value},
         yaml::{Data, Fields, Key, Node},
     },
@@ -138,7 +139,11 @@ fn column(key: &Key, node: &Node, sink: &Sink) -> Option<Column> {
             return None;
         }
     };
-    let figure = fields.optional("unit").map_or(Some(Figure::Unit(crate::rules::units::Unit::NONE)), |unit| Figure::read(unit, sink))?;
+    let figure = fields.optional("unit").map_or(Some(Figure::Unit(Unit::NONE)), |unit| Figure::read(unit, sink))?;
+    if let (Figure::Money(currency), true) = (figure, value_type != Type::Decimal) {
+        let message = format!("\"{}\" is money in {}, but its type is {value_type}", key.name, currency.code());
+        sink.report(Diagnostic::error(Code::TypeMismatch, key.place.clone(), message).with_help("write `type: decimal`"));
+    }
     let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
     let range = Range::read(&fields);
     fields.finish();
@@ -230,7 +235,12 @@ impl Shape<'_> {
         for name in self.faulty.iter().map(String::as_str).chain(["note"]) {
             fields.optional(name);
         }
-        Row { cells, values, source, verified, place: fields.place.clone() }
+        let place_of = |key: &KeyFact| {
+            let names: &[&str] = if key.name == "date" { &["until", "from"] } else { &[&key.name] };
+            names.iter().find_map(|name| fields.optional(name)).map_or(fields.place, |node| &node.place).clone()
+        };
+        let cell_places = self.key.iter().map(place_of).collect();
+        Row { cells, cell_places, values, source, verified, place: fields.place.clone() }
     }
 
     fn otherwise(&self, node: &Node) -> Option<Otherwise> {
@@ -260,6 +270,13 @@ fn entry(column: &Column, node: &Node, sink: &Sink) -> Entry {
         let value = fields.required("amount").and_then(|amount| column.measure.read(amount, sink, "amount")).unwrap_or_default();
         let currency = currency_of(&fields, true);
         fields.finish();
+        if let Figure::Unit(unit) = column.measure.figure
+            && unit != Unit::HOME
+        {
+            let message = format!("the cell is an amount of money, but the column \"{}\" has the unit {unit}", column.name);
+            let fault = Diagnostic::error(Code::UnitMismatch, node.place.clone(), message);
+            sink.report(fault.with_help("declare the column with `unit: EUR` or another currency, or write the bare number"));
+        }
         return Entry { value, currency };
     }
     Entry { value: column.measure.read(node, sink, &column.name).unwrap_or_default(), currency: None }
@@ -286,7 +303,9 @@ fn dates(fields: &Fields<'_>) -> Cell {
     if let (Some(low), Some(high)) = (band.low, band.high)
         && low.value >= high.value
     {
-        sink.error(Code::UnsortedDates, fields.place, "`until` must be later than `from`");
+        let place = fields.optional("until").map_or(fields.place, |node| &node.place).clone();
+        let fault = Diagnostic::error(Code::UnsortedDates, place, "`until` must be later than `from`");
+        sink.report(fault.with_help("`from` is the first day of the row, `until` the first day after it"));
     }
     if band == Band::default() { Cell::Any } else { Cell::Band(band) }
 }

@@ -77,6 +77,8 @@ struct Report {
 struct EngineLine {
     engine: String,
     ns_per_pair: Decimal,
+    /// What is done once for the pack and its tenants.
+    prepare_ms: Decimal,
     /// Percent slower than the baseline; below zero is quicker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slower_pct: Option<Decimal>,
@@ -118,12 +120,20 @@ fn measure(pack: &Pack, args: &Args) -> Report {
     let mut engines = Vec::new();
     for engine in Engine::ALL {
         let mut least = Duration::MAX;
+        let start = Instant::now();
+        let mut ready = engine.prepare(pack, &workload);
+        let prepared = start.elapsed();
         for _ in 0..ROUNDS {
             let start = Instant::now();
-            signals = engine.judge(pack, &workload).signals;
+            signals = ready.judge().signals;
             least = least.min(start.elapsed());
         }
-        engines.push(EngineLine { engine: engine.as_str().to_owned(), ns_per_pair: per(least, workload.pairs()), slower_pct: None });
+        engines.push(EngineLine {
+            engine: engine.as_str().to_owned(),
+            ns_per_pair: per(least, workload.pairs()),
+            prepare_ms: per(prepared, 1_000_000),
+            slower_pct: None,
+        });
     }
     Report {
         pack: pack.name.clone(),
@@ -183,7 +193,7 @@ fn compare(report: &mut Report, baseline: &Report, limit: Decimal) -> Result<(),
 fn describe(report: &Report) -> String {
     let engines = report.engines.iter().map(|line| {
         let change = line.slower_pct.map(|percent| format!("{}{percent} %", if percent.is_sign_negative() { "" } else { "+" }));
-        vec![line.engine.clone(), line.ns_per_pair.to_string(), change.unwrap_or_default()]
+        vec![line.engine.clone(), line.ns_per_pair.to_string(), line.prepare_ms.to_string(), change.unwrap_or_default()]
     });
     let facts = report.facts.iter().map(|line| vec![line.fact.clone(), line.ns.to_string(), line.place.clone().unwrap_or_default()]);
     let mut text = format!(
@@ -193,7 +203,7 @@ fn describe(report: &Report) -> String {
         report.rows,
         report.tenants,
         report.signals,
-        table(&["engine", "ns per route and tenant", "against the baseline"], engines),
+        table(&["engine", "ns per route and tenant", "ms to prepare", "against the baseline"], engines),
         table(&["dearest facts, alone", "ns", "where"], facts),
     );
     for engine in &report.slower {

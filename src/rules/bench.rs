@@ -25,11 +25,17 @@ pub struct Workload {
     pub tenants: Vec<Facts>,
 }
 
-/// Who judges.
+/// Who judges. A new engine is one more member: the command and the benchmark then time it, and compare its tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// The meaning of a pack.
     Interpreter,
+}
+
+/// An engine that has done what it does once for a pack and its tenants, and not for every route.
+#[derive(Debug)]
+pub enum Ready<'a> {
+    Interpreter { pack: &'a Pack, workload: &'a Workload },
 }
 
 /// What the judgements came to; engines that mean the same come to the same.
@@ -49,26 +55,38 @@ impl Engine {
         }
     }
 
-    /// Judges every pair as a scan does: what depends on no tenant is computed once a route, gates are asked in order.
-    pub fn judge(self, pack: &Pack, workload: &Workload) -> Tally {
-        let mut tally = Tally { signals: 0, rejected: vec![0; pack.gates.len()] };
+    /// Builds what the engine needs.
+    pub const fn prepare<'a>(self, pack: &'a Pack, workload: &'a Workload) -> Ready<'a> {
         match self {
-            Self::Interpreter => {
-                let mut evaluation = Evaluation::new(pack);
-                give(&mut evaluation, &workload.constants);
-                for route in &workload.routes {
-                    evaluation.forget_from(Stage::Card);
-                    give(&mut evaluation, route);
-                    for tenant in &workload.tenants {
-                        evaluation.forget_from(Stage::Tenant);
-                        give(&mut evaluation, tenant);
-                        tally.count(&evaluation.verdict());
-                    }
-                }
-            }
+            Self::Interpreter => Ready::Interpreter { pack, workload },
         }
-        tally
     }
+}
+
+impl Ready<'_> {
+    /// Judges every pair as a scan does.
+    pub fn judge(&mut self) -> Tally {
+        match self {
+            Self::Interpreter { pack, workload } => interpret(pack, workload),
+        }
+    }
+}
+
+/// What depends on no tenant is computed once a route; gates are asked in order.
+fn interpret(pack: &Pack, workload: &Workload) -> Tally {
+    let mut tally = Tally { signals: 0, rejected: vec![0; pack.gates.len()] };
+    let mut evaluation = Evaluation::new(pack);
+    give(&mut evaluation, &workload.constants);
+    for route in &workload.routes {
+        evaluation.forget_from(Stage::Card);
+        give(&mut evaluation, route);
+        for tenant in &workload.tenants {
+            evaluation.forget_from(Stage::Tenant);
+            give(&mut evaluation, tenant);
+            tally.count(&evaluation.verdict());
+        }
+    }
+    tally
 }
 
 impl Tally {
@@ -241,7 +259,7 @@ mod tests {
             let Kind::Input(input) = pack.graph.fact(*id).kind else { panic!("only inputs are drawn") };
             assert_eq!(input.admit(value), Ok(()));
         }
-        let tally = Engine::Interpreter.judge(&pack, &workload);
+        let tally = Engine::Interpreter.prepare(&pack, &workload).judge();
         assert_eq!(tally.signals + tally.rejected.iter().sum::<usize>(), workload.pairs());
         assert!(tally.signals > 20, "{tally:?}");
         assert!(tally.rejected.iter().filter(|count| **count > 0).count() > 8, "{tally:?}");

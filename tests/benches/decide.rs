@@ -131,13 +131,16 @@ impl Candidate {
         }
     }
 
-    /// Judges everything; how many signals there are.
-    fn judge(self, pack: &Pack, rows: &Rows) -> usize {
+    /// Does what is done once, and returns what judges everything and tells how many signals there are.
+    fn prepare<'a>(self, pack: &'a Pack, rows: &'a Rows) -> Box<dyn FnMut() -> usize + 'a> {
         match self {
-            Self::Engine(engine) => engine.judge(pack, &rows.workload).signals,
-            Self::ByHand => rows.cases().filter(|case| case.verdict() == Verdict::Signal).count(),
-            Self::InterpreterInFull => in_full(pack, &rows.workload),
-            Self::ByHandInFull => rows.cases().filter(|case| black_box(case.assess()).verdict == Verdict::Signal).count(),
+            Self::Engine(engine) => {
+                let mut ready = engine.prepare(pack, &rows.workload);
+                Box::new(move || ready.judge().signals)
+            }
+            Self::ByHand => Box::new(|| rows.cases().filter(|case| case.verdict() == Verdict::Signal).count()),
+            Self::InterpreterInFull => Box::new(|| in_full(pack, &rows.workload)),
+            Self::ByHandInFull => Box::new(|| rows.cases().filter(|case| black_box(case.assess()).verdict == Verdict::Signal).count()),
         }
     }
 }
@@ -177,20 +180,25 @@ struct Line {
 
 fn measure(pack: &Pack, both: &[Rows], rounds: usize) -> Vec<Line> {
     let pairs = Decimal::from(both.iter().map(|rows| rows.workload.pairs()).sum::<usize>().max(1));
-    let judge = |candidate: Candidate| both.iter().map(|rows| candidate.judge(pack, rows)).sum::<usize>();
-    let candidates = Candidate::all();
-    let mut least = vec![Duration::MAX; candidates.len()];
+    let mut candidates: Vec<_> = Candidate::all()
+        .into_iter()
+        .map(|candidate| {
+            let mut parts: Vec<_> = both.iter().map(|rows| candidate.prepare(pack, rows)).collect();
+            let judge = move || parts.iter_mut().map(|judge| judge()).sum::<usize>();
+            (candidate, judge, Duration::MAX)
+        })
+        .collect();
     // in turns, so that a slow moment of the machine meets all of them
     for _ in 0..rounds.max(1) {
-        for (candidate, least) in candidates.iter().zip(&mut least) {
+        for (_, judge, least) in &mut candidates {
             let start = Instant::now();
-            black_box(judge(*candidate));
+            black_box(judge());
             *least = start.elapsed().min(*least);
         }
     }
-    let lines = candidates.into_iter().zip(least).map(|(candidate, least)| {
+    let lines = candidates.into_iter().map(|(candidate, mut judge, least)| {
         let mut signals = 0;
-        let counted = allocation_counter::measure(|| signals = judge(candidate));
+        let counted = allocation_counter::measure(|| signals = judge());
         let ns = Decimal::from(u64::try_from(least.as_nanos()).unwrap());
         Line {
             candidate,

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use self::exit::Exit;
 use crate::{config::Config, store::Store};
 
+mod bench;
 mod db;
 pub mod exit;
 mod explain;

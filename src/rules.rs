@@ -3,6 +3,7 @@
 //! Pure: no clock, no randomness, and no I/O but reading the pack's own folder.
 
 pub mod ast;
+pub mod bench;
 mod broken;
 pub mod customs;
 pub mod diagnostic;

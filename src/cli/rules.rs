@@ -1,4 +1,4 @@
-//! `rules check | facts | eval | explain`.
+//! `rules check | facts | eval | explain | bench`.
 
 mod check;
 
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Exit, Global,
+    Exit, Global, bench,
     exit::WrongUsage,
     explain,
     lines::{Line, Lines},
@@ -67,6 +67,8 @@ enum Command {
     },
     /// Tell why a card is or is not a deal: gates, values, rows, waterfall, and what would flip it.
     Explain(explain::Args),
+    /// Time the pack on generated rows: for a route and a tenant, and fact by fact.
+    Bench(bench::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +91,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
         Command::Explain(args) => explain::run(global, args).await,
+        Command::Bench(args) => bench::run(global, &args),
     }
 }
 

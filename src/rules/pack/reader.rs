@@ -58,12 +58,13 @@ impl<'a> Reader<'a> {
 
     pub fn gates(&self) -> Vec<Gate> {
         self.list("gates", true, |fields| {
-            let (reason, when) = (fields.required_text("reason"), fields.required("when"));
+            let (reason, when) = (self.word(fields, "reason"), fields.required("when"));
             let side = fields.optional("side").and_then(|node| match node.text(self.sink, "side")? {
                 "buy" => Some(Side::Buy),
                 "sell" => Some(Side::Sell),
                 other => {
-                    self.sink.error(Code::BadValue, &node.place, format!("there is no side \"{other}\": use buy or sell"));
+                    let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("there is no side \"{other}\""));
+                    self.sink.report(fault.with_help("write buy or sell"));
                     None
                 }
             });
@@ -73,23 +74,48 @@ impl<'a> Reader<'a> {
 
     pub fn flags(&self) -> Vec<Flag> {
         self.list("flags", false, |fields| {
-            let (flag, when) = (fields.required_text("flag"), fields.required("when"));
+            let (flag, when) = (self.word(fields, "flag"), fields.required("when"));
             Some(Flag { flag: flag?.into(), when: self.fact(when?, Type::Bool)? })
         })
     }
 
     pub fn types(&self) -> Vec<SignalType> {
         let types = self.list("type", true, |fields| {
-            let (name, when) = (fields.required_text("type"), fields.optional("when"));
+            let (name, when) = (self.word(fields, "type"), fields.optional("when"));
             let when = when.map_or(Some(None), |node| self.fact(node, Type::Bool).map(Some));
             Some(SignalType { name: name?.into(), when: when? })
         });
-        if types.last().is_some_and(|last| last.when.is_some()) || types.iter().rev().skip(1).any(|earlier| earlier.when.is_none()) {
-            let fault =
-                Diagnostic::error(Code::MissingKey, self.fields.place.clone(), "of the types, the last and only the last has no `when`");
-            self.sink.report(fault.with_help("end the list with a type that always holds, such as `- { type: arbitrage }`"));
+        let items = self.fields.optional("type").and_then(|node| node.items(self.sink, "type")).unwrap_or_default();
+        let conditional = |node: &Node| node.entry("when").is_some();
+        if let Some((last, earlier)) = items.split_last() {
+            for always in earlier.iter().filter(|node| !conditional(node)) {
+                let fault =
+                    Diagnostic::error(Code::MissingKey, always.place.clone(), "no type after this one could ever hold: it has no `when`");
+                self.sink.report(fault.with_help("add `when:`, or move it to the end of the list"));
+            }
+            if conditional(last) {
+                let fault = Diagnostic::error(
+                    Code::MissingKey,
+                    last.place.clone(),
+                    "a signal of which no type's `when` is true would have no type",
+                );
+                self.sink.report(fault.with_help("end the list with a type that always holds, such as `- { type: arbitrage }`"));
+            }
         }
         types
+    }
+
+    /// The name of an outcome, which stands in reports and is asked for by programs: one word.
+    fn word(&self, fields: &Fields<'a>, name: &str) -> Option<&'a str> {
+        let node = fields.required(name)?;
+        let text = node.text(self.sink, name)?;
+        let is_word = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && text.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_');
+        if !is_word {
+            let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("\"{text}\" cannot be a {name}"));
+            self.sink.report(fault.with_help("write one word of plain letters, digits and `_`, such as `PRICE_TOO_HIGH`"));
+        }
+        Some(text)
     }
 
     pub fn aggregates(&self) -> Vec<Aggregate> {

@@ -123,13 +123,20 @@ impl Graph {
         if found.is_none() && !self.broken.may_define(name) {
             let fault = Diagnostic::error(Code::UnknownFact, place.clone(), format!("no fact is called \"{name}\""));
             // the search goes through every name
-            let near = if sink.is_full() { None } else { nearest(name, self.names.keys().map(String::as_str)) };
+            let near = if sink.is_full() { None } else { self.nearest(name) };
             sink.report(match near {
                 Some(near) => fault.with_help(format!("did you mean `{near}`?")),
                 None => fault.with_help("`tcg-radar rules facts` lists every fact"),
             });
         }
         found
+    }
+
+    /// The fact that may be meant by a name that nobody has: one that is spelt alike, or whose file's prefix was left out.
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let names = || self.names.keys().map(String::as_str);
+        let prefixed = || names().filter(|known| known.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('_'))).min();
+        nearest(name, names()).or_else(prefixed)
     }
 
     /// Facts that read this one.

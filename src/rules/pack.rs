@@ -156,7 +156,7 @@ impl Pack {
             .flatten()
             .collect();
         let folders = read_folders(source, sink);
-        let mut read_fields = BTreeMap::new();
+        let mut taken = BTreeMap::new();
         if let Some((file, _)) = source.folder("tables", ".yaml").nth(MAX_TABLES) {
             let place = Place { file: file.clone(), span: Span::default() };
             sink.error(Code::TooLarge, &place, format!("a pack has at most {MAX_TABLES} tables"));
@@ -164,13 +164,15 @@ impl Pack {
         let tables: Vec<Table> = source
             .folder("tables", ".yaml")
             .take(MAX_TABLES)
-            .filter_map(|(file, text)| tables::read(&yaml::parse(file, text, sink)?, &folders, &mut read_fields, sink))
+            .filter_map(|(file, text)| tables::read(&yaml::parse(file, text, sink)?, &folders, &mut taken, sink))
             .collect();
         // a table with errors may have lost the column that reads a field
         let sound = !sink.faulty_files().iter().any(|file| file.starts_with("tables/"));
         for (name, folder) in folders.iter().filter(|_| sound) {
-            let read = read_fields.get(name).cloned().unwrap_or_default();
-            tables::report_unread(folder, &read, sink);
+            match taken.get(name) {
+                Some(taken) => taken.report_rest(folder, sink),
+                None => tables::report_unread_folder(name, folder, taken.keys().map(String::as_str), sink),
+            }
         }
         let customs = Customs::read(source, folders.get("customs"), sink);
         let aggregates = fields.as_ref().map(aggregate_names).unwrap_or_default();
@@ -269,7 +271,8 @@ fn limits(fields: &Fields<'_>) -> Limits {
             let node = fields.optional(name)?;
             let number = node.text(fields.sink, name)?.parse().ok().filter(|number| *number > 0);
             if number.is_none() {
-                fields.sink.error(Code::BadValue, &node.place, format!("{name} must be a whole number above 0"));
+                let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("{name} must be a whole number above 0"));
+                fields.sink.report(fault.with_help("write digits, such as `operations: 20000`"));
             }
             number
         };

@@ -137,9 +137,12 @@ impl Pack {
         let document = if let Some((file, text)) = source.files.get_key_value("pack.yaml") {
             yaml::parse(file, text, sink)
         } else {
-            let place = Place { file: "pack.yaml".into(), span: Span::default() };
-            let fault = Diagnostic::error(Code::MissingFile, place, "the pack has no pack.yaml");
-            sink.report(fault.with_help("write one: rules/README.md shows it; is this the folder of a rule pack at all?"));
+            // what can't be read is told already, and may be it
+            if !sink.has(Code::UnreadableFile) {
+                let place = Place { file: "pack.yaml".into(), span: Span::default() };
+                let fault = Diagnostic::error(Code::MissingFile, place, "the pack has no pack.yaml");
+                sink.report(fault.with_help("write one: rules/README.md shows it; is this the folder of a rule pack at all?"));
+            }
             None
         };
         let fields = document.as_ref().and_then(|root| root.fields(sink, "pack.yaml"));

@@ -37,7 +37,9 @@ impl PackSource {
         let refuse = |path: &Path, message: String| report(Code::UnreadableFile, path, message);
         let too_large = |path: &Path, message: String| report(Code::TooLarge, path, message);
         let Ok(canonical) = root.canonicalize() else {
-            refuse(root, format!("there is no folder {}", root.display()));
+            let place = Place { file: relative(root, root), span: Span::default() };
+            let fault = Diagnostic::error(Code::UnreadableFile, place, format!("there is no folder {}", root.display()));
+            sink.report(fault.with_help("name the folder that holds pack.yaml, by `--pack` or TCG_RADAR_RULES"));
             return source;
         };
         let mut folders = vec![root.to_owned()];

@@ -201,7 +201,8 @@ impl Literal {
 impl Table {
     /// The row that matches a key; the first, should there be several.
     ///
-    /// `Err(())` if an exchange rate is missing to tell.
+    /// # Errors
+    /// An exchange rate is missing to tell.
     pub fn find(&self, key: &[Value], rate_of: &mut RateOf<'_>) -> Result<Option<usize>, MissingRate> {
         for (index, row) in self.rows.iter().enumerate() {
             let mut all = true;

@@ -146,17 +146,22 @@ impl Graph {
 
     /// Whether `from` depends on `on`, directly or through others.
     pub fn depends(&self, from: FactId, on: FactId) -> bool {
+        self.basis(from, |id| id == on).is_some()
+    }
+
+    /// A fact of this kind that `from` depends on, directly or through others.
+    pub fn basis(&self, from: FactId, is_it: impl Fn(FactId) -> bool) -> Option<FactId> {
         let mut seen = vec![false; self.facts.len()];
         let mut open = vec![from];
         while let Some(id) = open.pop() {
-            if id == on {
-                return true;
+            if is_it(id) {
+                return Some(id);
             }
             if !std::mem::replace(&mut seen[id.0], true) {
                 open.extend(self.fact(id).reads.iter().map(|read| read.fact));
             }
         }
-        false
+        None
     }
 
     /// Everything that rests on a fact, itself left out.

@@ -22,7 +22,8 @@ fn blocks(section: &str, language: &str) -> Vec<String> {
         if line.trim() == format!("```{language}") {
             let indent = line.len() - line.trim_start().len();
             let block = lines.by_ref().take_while(|line| line.trim() != "```");
-            blocks.push(block.map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect());
+            let block: Vec<&str> = block.map(|line| line.get(indent..).unwrap_or_default()).collect();
+            blocks.push(block.join("\n") + "\n");
         }
     }
     blocks

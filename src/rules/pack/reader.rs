@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         let Some(aggregates) = self.fields.optional("aggregates").and_then(|node| node.fields(self.sink, "aggregates")) else {
             return Vec::new();
         };
-        let counts: Vec<FactId> = aggregates.entries().iter().filter_map(|(key, _)| self.graph.id(&key.name)).collect();
+        let is_count = |id: FactId| matches!(self.graph.fact(id).kind, Kind::Aggregate);
         aggregates
             .entries()
             .iter()
@@ -136,8 +136,8 @@ impl<'a> Reader<'a> {
                 let fact = self.graph.id(&key.name).filter(|id| matches!(self.graph.fact(*id).kind, Kind::Aggregate))?;
                 // all counts are made at once, so none may rest on another
                 for (how, asked) in [("where", count_where), ("over", over)] {
-                    let Some(count) = counts.iter().find(|count| self.graph.depends(asked, **count)) else { continue };
-                    let (asked, count) = (&self.graph.fact(asked).name, &self.graph.fact(*count).name);
+                    let Some(count) = self.graph.basis(asked, is_count) else { continue };
+                    let (asked, count) = (&self.graph.fact(asked).name, &self.graph.fact(count).name);
                     let message = format!("{} counts {how} \"{asked}\", which itself depends on {count}", key.name);
                     let fault = Diagnostic::error(Code::AggregateCycle, key.place.clone(), message);
                     self.sink.report(fault.with_help("count by a fact that knows nothing of any count"));

@@ -102,7 +102,7 @@ const MISTAKES: &[Mistake] = &[
         to: "  - { reason: ID_UNVERIFIED, when: id_unverified }\n",
         code: Code::UnknownKey,
         line: "reason: ID_UNVERIFIED",
-        says: &["\"reason\"", "known keys here: flag, when"],
+        says: &["\"reason\" begins a line of the list `gates:`", "move the line to `gates:`"],
     },
     Mistake {
         name: "a gate that stands twice",

@@ -9,6 +9,9 @@ use crate::rules::{
     yaml::{Fields, Node},
 };
 
+/// The lists of `pack.yaml`, and the key that only their entries have.
+const HEADS: [(&str, &str); 3] = [("gates", "reason"), ("flags", "flag"), ("type", "type")];
+
 /// Reads what `pack.yaml` says about facts of the graph.
 pub(super) struct Reader<'a> {
     pub graph: &'a Graph,
@@ -49,11 +52,25 @@ impl<'a> Reader<'a> {
             .iter()
             .filter_map(|item| {
                 let fields = item.fields(self.sink, name)?;
+                if self.report_misplaced(name, &fields) {
+                    return None;
+                }
                 let value = read(&fields);
                 fields.finish();
                 value
             })
             .collect()
+    }
+
+    /// Reports an entry that belongs into another list, as its first word tells.
+    fn report_misplaced(&self, name: &str, fields: &Fields<'a>) -> bool {
+        let has = |word: &str| fields.entries().iter().find(|(key, _)| key.name == word);
+        let misplaced = HEADS.iter().filter(|(list, _)| *list != name).find_map(|(list, word)| Some((list, &has(word)?.0)));
+        let right = HEADS.iter().any(|(list, word)| *list == name && has(word).is_some());
+        let (Some((list, key)), false) = (misplaced, right) else { return false };
+        let message = format!("\"{}\" begins a line of the list `{list}:`, but this is the list `{name}:`", key.name);
+        self.sink.report(Diagnostic::error(Code::UnknownKey, key.place.clone(), message).with_help(format!("move the line to `{list}:`")));
+        true
     }
 
     pub fn gates(&self) -> Vec<Gate> {

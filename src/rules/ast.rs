@@ -288,6 +288,8 @@ mod tests {
         for (body, help) in [
             ("x and y", "\"and\" is written `&&`"),
             ("x or y", "\"or\" is written `||`"),
+            ("not x && y", "\"not\" is written `!`"),
+            ("not(x) && y", "\"not\" is written `!`"),
             ("x =< y", "\"at most\" is written `<=`"),
             ("x * 0,5", "a decimal is written with a dot, such as 0.5"),
             ("x == 'abc'", "a text stands in double quotes"),

@@ -57,6 +57,9 @@ fn undefined(name: &str, after: &str, params: &[&str]) -> String {
     if let Some(near) = nearest(name, params.iter().copied()) {
         return format!("did you mean the parameter `{near}`? The two must be spelt alike");
     }
+    if let Some(help) = operator(name) {
+        return help.to_owned();
+    }
     if let truth @ ("true" | "false") = name.to_ascii_lowercase().as_str() {
         return format!("write `{truth}`");
     }
@@ -71,20 +74,25 @@ fn undefined(name: &str, after: &str, params: &[&str]) -> String {
     format!("add `{name}` to the function's parameters if it is a fact; a text stands in double quotes")
 }
 
-/// What stands at the faulty place is right in another language or notation: what it is called here.
-fn another_language(before: &str, after: &str) -> Option<&'static str> {
-    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
-    let here = after.split(|letter| !is_word(letter)).next().unwrap_or_default();
-    let last = before.trim_end().rsplit(|letter| !is_word(letter)).next().unwrap_or_default();
-    let number = |text: &str| text.ends_with(|letter: char| letter.is_ascii_digit());
-    match (last, here) {
-        (_, "and") => Some("\"and\" is written `&&`"),
-        (_, "or") => Some("\"or\" is written `||`"),
-        ("not", _) => Some("\"not\" is written `!`"),
-        _ if before.ends_with('=') && after.starts_with('<') => Some("\"at most\" is written `<=`"),
-        _ if before.ends_with('=') && after.starts_with('>') => Some("\"at least\" is written `>=`"),
-        _ if number(before) && after.starts_with(',') => Some("a decimal is written with a dot, such as 0.5"),
+/// An operator of another language, and how it is written here.
+fn operator(word: &str) -> Option<&'static str> {
+    match word {
+        "and" => Some("\"and\" is written `&&`"),
+        "or" => Some("\"or\" is written `||`"),
+        "not" => Some("\"not\" is written `!`"),
         _ => None,
+    }
+}
+
+/// What stands at the faulty place is right in another language or notation: how it is written here.
+fn another_language(before: &str, after: &str) -> Option<&'static str> {
+    let number = before.ends_with(|letter: char| letter.is_ascii_digit());
+    if before.ends_with('=') && after.starts_with('<') {
+        Some("\"at most\" is written `<=`")
+    } else if number && after.starts_with(',') {
+        Some("a decimal is written with a dot, such as 0.5")
+    } else {
+        operator(after.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default())
     }
 }
 
@@ -121,9 +129,10 @@ pub(super) fn unknown_call(name: &str, arguments: usize, signatures: &[Signature
     let private = signatures.iter().filter(|function| function.private).map(|function| function.name.as_str());
     let names = FUNCTIONS.iter().map(|(function, ..)| *function);
     let begins = || names.clone().find(|known| known.starts_with(name));
-    let help = match nearest(name, names.clone().chain(private)).or_else(begins) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("at hand are {}; a fact is no function: take it as a parameter", names.collect::<Vec<_>>().join(", ")),
+    let help = match (operator(name), nearest(name, names.clone().chain(private)).or_else(begins)) {
+        (Some(help), _) => help.to_owned(),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => format!("at hand are {}; a fact is no function: take it as a parameter", names.collect::<Vec<_>>().join(", ")),
     };
     Diagnostic::error(Code::UnknownFunction, place, format!("there is no function \"{name}\"")).with_help(help)
 }

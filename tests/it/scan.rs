@@ -271,6 +271,8 @@ fn wrong_arguments_are_told_apart() {
     assert!(code == Some(64) && errors.contains("nowhere.json"), "{errors}");
     let (code, errors) = run(&["scan", "--once", "--shift", "nobody=+1d"]);
     assert!(code == Some(64) && errors.contains("no price comes from a source called \"nobody\""), "{errors}");
+    let (code, errors) = run(&["scan", "--once", "--shift", "tcgcsv=+1d", "--shift", "tcgcsv=-2d"]);
+    assert!(code == Some(64) && errors.contains("\"tcgcsv\" is moved in time twice"), "{errors}");
 }
 
 fn data() -> Option<PathBuf> {

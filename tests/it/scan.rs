@@ -245,6 +245,7 @@ fn a_changed_number_changes_the_next_scan_and_a_broken_edit_is_refused_with_a_ca
     let (code, _, errors) = run(&[]);
     assert_eq!(code, Some(2), "{errors}");
     assert!(errors.contains("effective_by") && errors.contains("--> facts/profit.rhai:") && errors.contains('^'), "{errors}");
+    assert!(!errors.contains("warning["), "what keeps the pack from loading stands alone:\n{errors}");
 }
 
 #[test]

@@ -128,7 +128,12 @@ impl Diagnostics {
     }
 
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors().next().is_some()
+    }
+
+    /// What keeps the pack from loading.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 }
 
@@ -156,7 +161,7 @@ impl fmt::Display for Diagnostics {
         for diagnostic in self.0.iter().filter(|found| !told(found)) {
             writeln!(f, "{diagnostic}\n")?;
         }
-        let errors = self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let errors = self.errors().count();
         let plural = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
         write!(f, "{}, {}", plural(errors, "error"), plural(self.0.len() - errors, "warning"))
     }

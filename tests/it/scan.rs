@@ -289,6 +289,7 @@ fn a_changed_number_changes_the_next_scan_and_a_broken_edit_is_refused_with_a_ca
     let (code, _, errors) = run(&[]);
     assert_eq!(code, Some(2), "{errors}");
     assert!(errors.contains("effective_by") && errors.contains("--> facts/profit.rhai:") && errors.contains('^'), "{errors}");
+    assert!(!errors.contains("warning["), "what keeps the pack from loading stands alone:\n{errors}");
 }
 
 #[test]
@@ -315,6 +316,8 @@ fn wrong_arguments_are_told_apart() {
     assert!(code == Some(64) && errors.contains("nowhere.json"), "{errors}");
     let (code, errors) = run(&["scan", "--once", "--shift", "nobody=+1d"]);
     assert!(code == Some(64) && errors.contains("no price comes from a source called \"nobody\""), "{errors}");
+    let (code, errors) = run(&["scan", "--once", "--shift", "tcgcsv=+1d", "--shift", "tcgcsv=-2d"]);
+    assert!(code == Some(64) && errors.contains("\"tcgcsv\" is moved in time twice"), "{errors}");
 }
 
 fn data() -> Option<PathBuf> {

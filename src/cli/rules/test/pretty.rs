@@ -1,0 +1,66 @@
+//! What `rules test` tells people.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use crate::{
+    cli::table,
+    rules::testing::{Failure, Outcome, Ran},
+};
+
+/// Everything that failed, then how many of each file passed. `all` tests could have run.
+pub fn outcome(outcome: &Outcome, all: usize) -> String {
+    if outcome.ran.is_empty() {
+        return match all {
+            0 => "nothing ran: the pack has no tests; rules/README.md shows how to write tests/NAME.test.yaml".to_owned(),
+            all => format!("nothing ran: none of the {all} tests is meant by these filters"),
+        };
+    }
+    let mut text = String::new();
+    for ran in outcome.failed() {
+        let _ = writeln!(text, "FAILED {}\n  at {}", ran.name, ran.place);
+        for failure in &ran.failures {
+            let _ = writeln!(text, "\n{}", told(failure));
+        }
+    }
+    let mut files: BTreeMap<&str, Vec<&Ran>> = BTreeMap::new();
+    for ran in &outcome.ran {
+        files.entry(&ran.place.file).or_default().push(ran);
+    }
+    let rows = files.iter().map(|(file, tests)| {
+        let failed = tests.iter().filter(|ran| !ran.failures.is_empty()).count();
+        let verdict = if failed == 0 { "passed".to_owned() } else { format!("{failed} FAILED") };
+        vec![(*file).to_owned(), tests.len().to_string(), verdict]
+    });
+    let _ = writeln!(text, "{}", table(&["file", "tests", ""], rows));
+    let failed = outcome.failed().count();
+    let _ = match failed {
+        0 => write!(text, "\n{} tests passed", outcome.ran.len()),
+        failed => write!(text, "\n{failed} of {} tests failed", outcome.ran.len()),
+    };
+    text
+}
+
+fn told(failure: &Failure) -> String {
+    let rows = [vec![failure.what.clone(), failure.expected.clone(), failure.actual.clone(), failure.place.to_string()]];
+    let mut text = indented(&table(&["", "expected", "found", ""], rows));
+    for line in &failure.picture {
+        let _ = write!(text, "\n    {line}");
+    }
+    if failure.trace.len() > 1 {
+        let rows = failure.trace.iter().rev().map(|line| {
+            let value = match (&line.missing, &line.fault) {
+                (_, Some(fault)) => format!("a fault: {fault}"),
+                (Some(missing), None) => format!("unknown, for want of {missing}"),
+                (None, None) => line.shown(),
+            };
+            let origin = if line.value.is_null() { "not given" } else { "given" };
+            vec![line.name.clone(), value, line.place.clone().unwrap_or_else(|| origin.to_owned())]
+        });
+        let _ = write!(text, "\n\n{}", indented(&table(&["trace", "", ""], rows)));
+    }
+    text
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}

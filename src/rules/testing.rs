@@ -1,9 +1,11 @@
 //! The pack's own tests: the files of `tests/`, read against the pack and put to it.
 
 mod cases;
+pub mod coverage;
 mod expect;
 mod format;
 pub mod junit;
+pub mod mutate;
 mod picture;
 mod walk;
 
@@ -17,6 +19,7 @@ use super::{
     pack::Pack,
     value::Value,
 };
+use coverage::Reached;
 pub use expect::{Expected, Failure, Wanted, What};
 
 /// Everything that the test files of a pack ask.
@@ -62,6 +65,11 @@ impl Suite {
     /// Keeps the tests that are asked for, by file and name.
     pub fn retain(&mut self, wanted: impl Fn(&str, &str) -> bool) {
         self.cases.retain(|case| wanted(&case.place.file, &case.name));
+    }
+
+    /// What the point cases reach of a pack.
+    pub fn reach_of_cases(&self, pack: &Pack) -> Reached {
+        self.cases.par_iter().map(|case| case.reach(pack)).reduce(Reached::default, Reached::and)
     }
 
     /// Puts the point cases to a pack, in the order of the files.

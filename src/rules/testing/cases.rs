@@ -1,6 +1,6 @@
 //! Runs point cases.
 
-use super::{Case, Kind, Ran};
+use super::{Case, Kind, Ran, Wanted, What, coverage::Reached};
 use crate::rules::{interpret::Evaluation, pack::Pack};
 
 impl Case {
@@ -14,6 +14,27 @@ impl Case {
             }
         }
         evaluation
+    }
+
+    /// What the case reaches of the pack.
+    pub fn reach(&self, pack: &Pack) -> Reached {
+        let mut evaluation = self.evaluation(pack);
+        let mut reached = Reached::default();
+        for expected in &self.expected {
+            expected.ask(&mut evaluation);
+            if let (What::Reason, Wanted::Word(reason)) = (expected.what, &expected.wanted) {
+                reached.add_reason(reason);
+            }
+        }
+        let given = self.given.iter().map(|(fact, _)| *fact).collect();
+        reached.add(&mut evaluation, &given);
+        reached
+    }
+
+    /// Whether the case comes out otherwise than expected, without saying how.
+    pub fn fails(&self, pack: &Pack) -> bool {
+        let mut evaluation = self.evaluation(pack);
+        self.expected.iter().any(|expected| !expected.holds(&mut evaluation))
     }
 
     /// Runs the case.

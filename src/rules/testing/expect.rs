@@ -83,6 +83,15 @@ impl Expected {
         }
     }
 
+    /// Computes what is asked, and nothing else.
+    pub fn ask(&self, evaluation: &mut Evaluation<'_>) {
+        Found::of(self.what, evaluation);
+    }
+
+    pub fn holds(&self, evaluation: &mut Evaluation<'_>) -> bool {
+        Found::of(self.what, evaluation).meets(&self.wanted)
+    }
+
     /// Holds the expectation against an evaluation; `None` where it is met. What was `given` is traced no further.
     pub fn check(&self, evaluation: &mut Evaluation<'_>, given: &BTreeSet<FactId>) -> Option<Failure> {
         let found = Found::of(self.what, evaluation);

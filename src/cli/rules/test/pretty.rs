@@ -2,13 +2,68 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use super::Report;
 use crate::{
     cli::table,
-    rules::testing::{Failure, Outcome, Ran},
+    rules::testing::{Failure, Outcome, Ran, coverage::Coverage, mutate::Mutation},
 };
 
-/// Everything that failed, then how many of each file passed. `all` tests could have run.
-pub fn outcome(outcome: &Outcome, all: usize) -> String {
+/// Things that no test reaches, of one kind, that are told; `--format json` has them all.
+const LONGEST_LIST: usize = 30;
+
+/// Everything that a run has found out. `all` tests could have run.
+pub fn report(report: &Report, all: usize) -> String {
+    let mut text = outcome(&report.tests, all);
+    if let Some(coverage) = &report.coverage {
+        let _ = write!(text, "\n\n{}", of_coverage(coverage));
+    }
+    if let Some(mutation) = &report.mutation {
+        let _ = write!(text, "\n\n{}", of_mutation(mutation));
+    }
+    for line in &report.below {
+        let _ = write!(text, "\nFAILED {line}");
+    }
+    text
+}
+
+fn of_coverage(coverage: &Coverage) -> String {
+    let rows = coverage.figures.iter().map(|figure| {
+        let aim = figure.aim.as_str().to_owned();
+        vec![aim, figure.reached.to_string(), figure.all.to_string(), format!("{} %", figure.percent())]
+    });
+    let mut text = table(&["coverage", "reached", "of", ""], rows);
+    for figure in &coverage.figures {
+        let missed: Vec<_> = coverage.missed.iter().filter(|missed| missed.aim == figure.aim).collect();
+        if missed.is_empty() {
+            continue;
+        }
+        let rows = missed.iter().take(LONGEST_LIST).map(|missed| vec![missed.what.clone(), missed.place.to_string()]);
+        let _ = write!(text, "\n\n{}", table(&[&format!("{} that no test reaches", figure.aim.as_str()), ""], rows));
+        if missed.len() > LONGEST_LIST {
+            let _ = write!(text, "\n and {} more: --format json has them all", missed.len() - LONGEST_LIST);
+        }
+    }
+    text
+}
+
+fn of_mutation(mutation: &Mutation) -> String {
+    let mut text = format!(
+        "{} of {} planted faults were noticed ({} %), {} more did not load; {} could be planted",
+        mutation.killed,
+        mutation.ran(),
+        mutation.percent(),
+        mutation.refused,
+        mutation.possible
+    );
+    if !mutation.survivors.is_empty() {
+        let rows = mutation.survivors.iter().map(|mutant| vec![mutant.what.clone(), mutant.place.to_string()]);
+        let _ = write!(text, "\n\n{}", table(&["planted, and no test noticed", ""], rows));
+    }
+    text
+}
+
+/// Everything that failed, then how many of each file passed.
+fn outcome(outcome: &Outcome, all: usize) -> String {
     if outcome.ran.is_empty() {
         return match all {
             0 => "nothing ran: the pack has no tests; rules/README.md shows how to write tests/NAME.test.yaml".to_owned(),

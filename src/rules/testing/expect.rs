@@ -227,7 +227,7 @@ fn trace(evaluation: &mut Evaluation<'_>, roots: &[FactId], given: &BTreeSet<Fac
     lines.retain(|line| graph.id(&line.name).is_some_and(|id| reached.contains(&id)));
     for line in &mut lines {
         if graph.id(&line.name).is_some_and(|id| given.contains(&id)) {
-            (line.place, line.formula) = (None, None);
+            (line.place, line.formula) = (Some("given".to_owned()), None);
         }
     }
     let surplus = lines.len().saturating_sub(LONGEST_TRACE);

@@ -7,7 +7,7 @@ use crate::rules::{
     ast::Function,
     diagnostic::Span,
     graph::{FactId, Kind},
-    interpret::{Evaluation, Slot},
+    interpret::Evaluation,
     tree::{Expr, ExprKind},
     value::Value,
 };
@@ -31,11 +31,8 @@ pub fn of_fact(evaluation: &mut Evaluation<'_>, id: FactId) -> Vec<String> {
     let Kind::Derived { script, function } = pack.graph.fact(id).kind else { return Vec::new() };
     let script = &pack.scripts[script];
     let rule = &script.functions[function];
-    let arguments = pack.graph.fact(id).reads.iter().map(|read| match evaluation.slot(read.fact) {
-        Slot::Known(value) => value.clone(),
-        Slot::Unknown(_) | Slot::Fault(_) | Slot::Pending => Value::Unknown,
-    });
-    let arguments: Vec<Value> = arguments.collect();
+    // a formula that lacked something has not run, and its trace says what
+    let Some(arguments) = walk::arguments(evaluation, id) else { return Vec::new() };
     let mut seen = Seen::default();
     // a fault is told by the fact itself
     let _ = walk::run(script, function, arguments, &mut seen);

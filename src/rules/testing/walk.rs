@@ -10,6 +10,8 @@ use crate::{
     domain::money::round_half_up,
     rules::{
         ast::Script,
+        graph::FactId,
+        interpret::{Evaluation, Slot},
         tree::{Binary, Chain, Expr, ExprKind, Host, Literal, Unary},
         value::Value,
     },
@@ -47,6 +49,19 @@ pub fn ways(expr: &Expr) -> usize {
         ExprKind::Chain { operands, .. } => operands.len() + 1,
         _ => 0,
     }
+}
+
+/// What a formula was called with; `None` where it was not run.
+pub fn arguments(evaluation: &Evaluation<'_>, id: FactId) -> Option<Vec<Value>> {
+    let reads = &evaluation.pack().graph.fact(id).reads;
+    reads
+        .iter()
+        .map(|read| match evaluation.peek(read.fact) {
+            Slot::Known(value) => Some(value.clone()),
+            Slot::Unknown(_) if read.maybe => Some(Value::Unknown),
+            Slot::Unknown(_) | Slot::Fault(_) | Slot::Pending => None,
+        })
+        .collect()
 }
 
 /// Runs one function of a script.

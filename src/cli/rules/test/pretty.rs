@@ -108,8 +108,7 @@ fn told(failure: &Failure) -> String {
                 (Some(missing), None) => format!("unknown, for want of {missing}"),
                 (None, None) => line.shown(),
             };
-            let origin = if line.value.is_null() { "not given" } else { "given" };
-            vec![line.name.clone(), value, line.place.clone().unwrap_or_else(|| origin.to_owned())]
+            vec![line.name.clone(), value, line.place.clone().unwrap_or_else(|| "not given".to_owned())]
         });
         let _ = write!(text, "\n\n{}", indented(&table(&["trace", "", ""], rows)));
     }

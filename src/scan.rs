@@ -23,6 +23,7 @@ pub mod feeds;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
+pub mod rehearsal;
 pub mod report;
 pub mod routes;
 pub mod windows;

@@ -12,9 +12,12 @@ use super::{
     super::{Exit, Format, Global, exit::WrongUsage, write},
     PackArg,
 };
-use crate::rules::{
-    pack::Pack,
-    testing::{Outcome, Suite, coverage::Coverage, junit, mutate, mutate::Mutation},
+use crate::{
+    rules::{
+        pack::Pack,
+        testing::{Outcome, Suite, coverage::Coverage, junit, mutate, mutate::Mutation, series::Decide},
+    },
+    scan::rehearsal,
 };
 
 #[derive(Debug, clap::Args)]
@@ -84,11 +87,15 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn measure(args: &Args, pack: &Pack, suite: &Suite) -> Report {
-    let tests = Outcome { ran: suite.run_cases(pack) };
-    let coverage = args.coverage.then(|| Coverage::of(pack, &suite.reach_of_cases(pack)));
+    let decide: &Decide<'_> = &|pack, series, at, each| rehearsal::decide(pack, series, at, each).map_err(|error| error.to_string());
+    let mut tests = Outcome { ran: suite.run_cases(pack) };
+    let played = suite.play(pack, decide);
+    tests.ran.extend(played.ran);
+    let coverage = args.coverage.then(|| Coverage::of(pack, &suite.reach_of_cases(pack).and(played.reached)));
     // what fails already notices everything
     let sound = tests.failed().next().is_none();
-    let mutation = args.mutate.filter(|_| sound).map(|wanted| mutate::run(pack, suite, wanted, args.seed, &|_| false, &|| ()));
+    let also = |mutated: &Pack| suite.play(mutated, decide).ran.iter().any(|ran| !ran.failures.is_empty());
+    let mutation = args.mutate.filter(|_| sound).map(|wanted| mutate::run(pack, suite, wanted, args.seed, &also, &|| ()));
     let below = minimum::below(&args.min, coverage.as_ref(), mutation.as_ref());
     Report { tests, coverage, mutation, below }
 }

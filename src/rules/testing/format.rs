@@ -1,5 +1,6 @@
 //! Reads the test files: names become facts of the pack, a case inherits what another one says.
 
+mod series;
 mod subject;
 mod value;
 
@@ -7,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::{Case, Expected, Suite};
+use super::{Case, Expected, Suite, invariants::Invariant, series::Series};
 use crate::rules::{
     diagnostic::{Code, Diagnostic, Place, Sink, nearest},
     graph::FactId,
@@ -41,6 +42,10 @@ pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
                 raw.cases(&reader, &setting, &mut suite.cases);
             }
         }
+    }
+    for file in files {
+        suite.series.extend(file.series);
+        suite.invariants.extend(file.invariants);
     }
     if let Some(surplus) = suite.cases.get(MAX_CASES) {
         sink.error(Code::TooLarge, &surplus.place, format!("the test files have more than {MAX_CASES} cases"));
@@ -84,6 +89,8 @@ struct File {
     like: Option<Like>,
     setting: Setting,
     cases: Vec<Raw>,
+    series: Vec<Series>,
+    invariants: Vec<Invariant>,
 }
 
 /// A case as it is written.
@@ -156,8 +163,14 @@ impl Reader<'_> {
         let setting = self.setting(&fields);
         let items = fields.optional("cases").and_then(|node| node.items(self.sink, "cases")).unwrap_or_default();
         let cases = items.iter().filter_map(|item| self.case(item)).collect();
+        let items = fields.optional("series").and_then(|node| node.items(self.sink, "series")).unwrap_or_default();
+        let series = items.iter().filter_map(|item| self.series(item, &setting)).collect();
+        let items = fields.optional("invariants").and_then(|node| node.items(self.sink, "invariants")).unwrap_or_default();
+        let invariants =
+            items.iter().filter_map(|item| Invariant::read(self.pack, item.text(self.sink, "an invariant")?, &item.place, self.sink));
+        let invariants = invariants.collect();
         fields.finish();
-        Some(File { like, setting, cases })
+        Some(File { like, setting, cases, series, invariants })
     }
 
     fn case(&self, node: &Node) -> Option<Raw> {

@@ -92,7 +92,7 @@ impl Reader<'_> {
     }
 
     /// Whole numbers lose nothing without quotes.
-    fn integer(&self, name: &str, node: &Node) -> Option<Value> {
+    pub(super) fn integer(&self, name: &str, node: &Node) -> Option<Value> {
         let text = node.text(self.sink, name)?;
         let number = text.parse().ok();
         if number.is_none() {

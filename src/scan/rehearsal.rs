@@ -1,12 +1,12 @@
 //! Decides a made-up course of prices at one moment, by the way that a scan goes: the series of a pack's own tests.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::{ScanError, Settings, ground::Ground, judge::best_of_each, windows::Windows};
 use crate::{
     domain::{
         book::{Book, CardActivity, CardIndex, PriceSeries, Quote},
-        card::Finish,
+        card::{Finish, Printing},
         market::Direction,
         observation::{Subject, day_of},
         series::Point,
@@ -50,7 +50,7 @@ fn book(series: &Series, at: DateTime<Utc>, history_days: i64) -> Book {
     let counted = CardActivity {
         card,
         market: Direction::EuUs.sell_market(),
-        finish: Finish::english(crate::domain::card::Printing::Plain),
+        finish: Finish::english(Printing::Plain),
         source: "test".into(),
         sales_30d: series.sales_30d,
         active_listings: series.active_listings,
@@ -60,27 +60,40 @@ fn book(series: &Series, at: DateTime<Utc>, history_days: i64) -> Book {
     Book {
         as_of: at,
         cards: vec![series.card.clone()],
-        series: series.prices.iter().filter_map(|course| prices(series, course, at, history_days)).collect(),
+        series: series.prices.iter().flat_map(|course| feed(series, course, at, history_days)).collect(),
         activity: if series.sales_30d.is_some() || series.active_listings.is_some() { both.collect() } else { Vec::new() },
         rates: Some(series.rates.clone()),
     }
 }
 
-/// One source's rows up to a time; `None` before the first.
-fn prices(series: &Series, course: &Course, at: DateTime<Utc>, history_days: i64) -> Option<PriceSeries> {
-    let told = series.times().into_iter().zip(&course.steps).take_while(|(time, _)| *time <= at);
-    let rows: Vec<Point> = told
-        .filter_map(|(time, told)| match told {
-            Told::Nothing => None,
-            Told::NoPrice => Some(Point { at: time, price: None }),
-            Told::Price(price) => Some(Point { at: time, price: Some(*price) }),
-        })
-        .collect();
+/// One source's prices up to a time: of the card, and of the companions that nobody trades.
+fn feed(series: &Series, course: &Course, at: DateTime<Utc>, history_days: i64) -> Vec<PriceSeries> {
+    let since = at - Duration::days(history_days);
+    let card = Subject::Card(series.card.card_id.clone());
+    let of_card = prices(course, card, vec![CardIndex(0)], rows(series, &course.steps, at), since);
+    let of_companions = (0..course.companions).filter_map(|number| {
+        let subject = Subject::Product { market: course.market, id: format!("companion {number}") };
+        prices(course, subject, Vec::new(), rows(series, &course.of_companions, at), since)
+    });
+    of_card.into_iter().chain(of_companions).collect()
+}
+
+fn rows(series: &Series, steps: &[Told], at: DateTime<Utc>) -> Vec<Point> {
+    let told = series.times().into_iter().zip(steps).take_while(|(time, _)| *time <= at);
+    told.filter_map(|(time, told)| match told {
+        Told::Nothing => None,
+        Told::NoPrice => Some(Point { at: time, price: None }),
+        Told::Price(price) => Some(Point { at: time, price: Some(*price) }),
+    })
+    .collect()
+}
+
+/// `None` before the first row.
+fn prices(course: &Course, subject: Subject, cards: Vec<CardIndex>, rows: Vec<Point>, since: DateTime<Utc>) -> Option<PriceSeries> {
     let latest = *rows.last()?;
-    let since = at - chrono::Duration::days(history_days);
     Some(PriceSeries {
-        subject: Subject::Card(series.card.card_id.clone()),
-        cards: vec![CardIndex(0)],
+        subject,
+        cards,
         doubted: false,
         source: course.source.clone(),
         market: course.market,

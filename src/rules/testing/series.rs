@@ -51,6 +51,9 @@ pub struct Course {
     pub printing: Printing,
     pub kind: PriceKind,
     pub steps: Vec<Told>,
+    /// Other things that the same source prices, all alike: what is said of a whole feed rests on them.
+    pub companions: usize,
+    pub of_companions: Vec<Told>,
 }
 
 /// What is decided at one time.
@@ -131,7 +134,8 @@ impl Player<'_> {
     fn run(&mut self, each: &mut dyn FnMut(&mut Evaluation<'_>, &str)) -> Ran {
         let series = self.series;
         let mut times: BTreeSet<DateTime<Utc>> = series.moments.iter().map(|moment| moment.at).collect();
-        let steps: BTreeSet<DateTime<Utc>> = series.times().into_iter().collect();
+        // what is said of the whole course is asked at every step of it
+        let steps: BTreeSet<DateTime<Utc>> = series.signals.iter().flat_map(|_| series.times()).collect();
         times.extend(&steps);
         for at in times {
             if let Err(error) = self.moment(at, steps.contains(&at), each) {

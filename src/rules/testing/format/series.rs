@@ -14,13 +14,15 @@ use crate::{
     rules::{
         diagnostic::{Code, Diagnostic, nearest},
         testing::{
-            course,
+            course::{self, Told},
             series::{Course, Moment, Period, Series, Wish},
         },
         yaml::{Data, Fields, Node},
     },
 };
 
+/// Things that a made-up feed may price beside the card.
+const MOST_COMPANIONS: usize = 1_000;
 /// Where the clock of a course starts if only a day is given.
 const NOON: NaiveTime = match NaiveTime::from_hms_opt(12, 0, 0) {
     Some(noon) => noon,
@@ -82,6 +84,7 @@ impl Reader<'_> {
         let printing = fields.optional("printing").map_or(Some(Printing::Holofoil), |node| self.member(node, Printing::NAMES));
         let source = fields.optional_text("source").map(Arc::from);
         let steps = fields.required("course").and_then(|node| course::read(node, self.sink));
+        let companions = fields.optional("companions").and_then(|node| self.companions(node));
         fields.finish();
         let market = market?;
         let (usual, kind) = match market {
@@ -89,7 +92,24 @@ impl Reader<'_> {
             Market::Tcgplayer => ("tcgcsv", PriceKind::Market),
             Market::Ebay => ("ebay", PriceKind::Page),
         };
-        Some(Course { market, source: source.unwrap_or_else(|| usual.into()), printing: printing?, kind, steps: steps? })
+        let source = source.unwrap_or_else(|| usual.into());
+        let (companions, of_companions) = companions.unwrap_or_default();
+        Some(Course { market, source, printing: printing?, kind, steps: steps?, companions, of_companions })
+    }
+
+    /// `{ count: 19, course: "10.00x8" }`.
+    fn companions(&self, node: &Node) -> Option<(usize, Vec<Told>)> {
+        let fields = node.fields(self.sink, "companions")?;
+        let count = fields.required("count").and_then(|node| {
+            let count = node.text(self.sink, "count")?.parse().ok().filter(|count| *count <= MOST_COMPANIONS);
+            if count.is_none() {
+                self.sink.error(Code::BadValue, &node.place, format!("count must be a whole number up to {MOST_COMPANIONS}"));
+            }
+            count
+        });
+        let steps = fields.required("course").and_then(|node| course::read(node, self.sink));
+        fields.finish();
+        Some((count?, steps?))
     }
 
     /// `{ at: 72h, signals: [], eu_us: { reason: … } }`.

@@ -10,6 +10,7 @@ pub mod junit;
 pub mod mutate;
 mod picture;
 pub mod series;
+pub mod update;
 mod walk;
 
 use chrono::NaiveDate;

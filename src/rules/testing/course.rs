@@ -7,7 +7,7 @@
 use rust_decimal::Decimal;
 
 use crate::rules::{
-    diagnostic::{Code, Diagnostic, Place, Sink, Span},
+    diagnostic::{Code, Diagnostic, Sink},
     yaml::Node,
 };
 
@@ -29,10 +29,7 @@ pub(super) fn read(node: &Node, sink: &Sink) -> Option<Vec<Told>> {
     for part in text.split_whitespace() {
         let fault = |message: String, help: &str| {
             let offset = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-            // the quote before the text counts
-            let column = node.place.span.column + 1 + text[..offset].chars().count();
-            let place = Place { file: node.place.file.clone(), span: Span { column, length: part.chars().count(), ..node.place.span } };
-            sink.report(Diagnostic::error(Code::BadValue, place, message).with_help(help));
+            sink.report(Diagnostic::error(Code::BadValue, node.within(offset, part), message).with_help(help));
         };
         match part_of(part) {
             Ok(told) => steps.extend(told),

@@ -20,6 +20,8 @@ use subject::Subject;
 
 /// Cases that all files of a pack may have, the rows of tables among them.
 const MAX_CASES: usize = 20_000;
+/// Cases that may be like each other in a row.
+const MAX_LIKE: usize = 20;
 
 /// Reads every test file of a pack.
 pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
@@ -38,6 +40,13 @@ pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
     let mut suite = Suite::default();
     for (index, file) in files.iter().enumerate() {
         for (position, raw) in file.cases.iter().enumerate() {
+            // each case holds a copy of what it is given
+            if suite.cases.len() + raw.rows.as_ref().map_or(1, Vec::len) > MAX_CASES {
+                let fault =
+                    Diagnostic::error(Code::TooLarge, raw.place.clone(), format!("the test files have more than {MAX_CASES} cases"));
+                sink.report(fault.with_help("a table needs a row for each side of a threshold, not for each value"));
+                return suite;
+            }
             if let Some(setting) = library.setting(index, position, &mut Vec::new()) {
                 raw.cases(&reader, &setting, &mut suite.cases);
             }
@@ -46,9 +55,6 @@ pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
     for file in files {
         suite.series.extend(file.series);
         suite.invariants.extend(file.invariants);
-    }
-    if let Some(surplus) = suite.cases.get(MAX_CASES) {
-        sink.error(Code::TooLarge, &surplus.place, format!("the test files have more than {MAX_CASES} cases"));
     }
     suite
 }
@@ -126,6 +132,11 @@ impl Library<'_> {
             self.reader.sink.report(fault.with_help("let one of them say everything itself"));
             return None;
         }
+        if path.len() >= MAX_LIKE {
+            let message = format!("\"{}\" is the end of more than {MAX_LIKE} cases each like the next", raw.name);
+            self.reader.sink.report(Diagnostic::error(Code::TooLarge, raw.place.clone(), message).with_help("let all be like the first"));
+            return None;
+        }
         path.push((file, case));
         if let Some(like) = &raw.like {
             let (file, case) = self.find(like)?;
@@ -166,9 +177,7 @@ impl Reader<'_> {
         let items = fields.optional("series").and_then(|node| node.items(self.sink, "series")).unwrap_or_default();
         let series = items.iter().filter_map(|item| self.series(item, &setting)).collect();
         let items = fields.optional("invariants").and_then(|node| node.items(self.sink, "invariants")).unwrap_or_default();
-        let invariants =
-            items.iter().filter_map(|item| Invariant::read(self.pack, item.text(self.sink, "an invariant")?, &item.place, self.sink));
-        let invariants = invariants.collect();
+        let invariants = items.iter().filter_map(|item| Invariant::read(self.pack, item, self.sink)).collect();
         fields.finish();
         Some(File { like, setting, cases, series, invariants })
     }

@@ -13,12 +13,13 @@ use super::{
 };
 use crate::rules::{
     ast::{self, Script},
-    diagnostic::{Code, Diagnostic, Place, Sink, Span},
+    diagnostic::{Code, Diagnostic, Place, Sink},
     graph::FactId,
     interpret::{Evaluation, Slot, Verdict},
     pack::Pack,
     sandbox::FUNCTIONS,
     value::Value,
+    yaml::Node,
 };
 
 /// An invariant of a test file.
@@ -64,7 +65,8 @@ const NAME: &str = "invariant";
 
 impl Invariant {
     /// Reads one; faults go to `sink`.
-    pub(super) fn read(pack: &Pack, text: &str, place: &Place, sink: &Sink) -> Option<Self> {
+    pub(super) fn read(pack: &Pack, node: &Node, sink: &Sink) -> Option<Self> {
+        let (text, place) = (node.text(sink, "an invariant")?, &node.place);
         let mut params: Vec<String> = Vec::new();
         let mut asked = Vec::new();
         let expanded = expand(pack, text);
@@ -78,13 +80,7 @@ impl Invariant {
                 Some(Asked::Signal)
             } else {
                 let fact = name.strip_prefix("maybe_").unwrap_or(name);
-                // where the name stands in what was written; the quote before it counts
-                let span = text.find(name).map_or(place.span, |at| Span {
-                    line: place.span.line,
-                    column: place.span.column + 1 + text[..at].chars().count(),
-                    length: name.chars().count(),
-                });
-                let place = Place { file: place.file.clone(), span };
+                let place = text.find(name).map_or_else(|| place.clone(), |at| node.within(at, name));
                 pack.graph.resolve(fact, &place, sink).map(|id| Asked::Fact { fact: id, maybe: fact != name })
             };
             sound &= stands_for.is_some();

@@ -20,6 +20,9 @@ pub fn report(report: &Report, all: usize) -> String {
     if let Some(mutation) = &report.mutation {
         let _ = write!(text, "\n\n{}", of_mutation(mutation));
     }
+    if let Some(updated) = report.updated {
+        let _ = write!(text, "\n{updated} expected figures were written anew: read the difference before you keep it");
+    }
     for line in &report.below {
         let _ = write!(text, "\nFAILED {line}");
     }

@@ -49,6 +49,7 @@ impl Reader<'_> {
         let fault = Diagnostic::error(Code::BadValue, place.clone(), format!("there is no {what} \"{name}\""));
         self.sink.report(match nearest(name, known.iter().copied()) {
             Some(near) => fault.with_help(format!("did you mean {near}?")),
+            None if known.is_empty() => fault.with_help("the pack has none"),
             None => fault.with_help(format!("use one of {}", known.into_iter().collect::<Vec<_>>().join(", "))),
         });
         None

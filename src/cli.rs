@@ -50,7 +50,7 @@ enum Format {
     Pretty,
     /// One JSON value, for programs.
     Json,
-    /// JUnit XML, for build servers: `rules test` only.
+    /// The XML of `JUnit`, for build servers: `rules test` only.
     Junit,
 }
 

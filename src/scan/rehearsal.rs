@@ -37,7 +37,7 @@ pub fn decide(
     let ground = Ground::of(&book, &windows, pack, &settings)?;
     let profiles = [series.profile.clone()];
     let case = ground.case(pack, &book, &ground.routes, &profiles);
-    let judged = case.judge(&|_| ());
+    let judged = case.interpret(&|_| ());
     for best in best_of_each(&judged, case.routes, pack) {
         each(case.routes[best.route].direction, &mut case.replay(best.route, best.tenant, &best.aggregates));
     }

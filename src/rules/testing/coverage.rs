@@ -152,7 +152,15 @@ pub struct Figure {
 impl Figure {
     /// Whole percent, rounded down: 99.9 is not 100.
     pub const fn percent(&self) -> usize {
-        if self.all == 0 { 100 } else { self.reached * 100 / self.all }
+        percent(self.reached, self.all)
+    }
+}
+
+/// Whole percent, rounded down; all of nothing.
+pub const fn percent(part: usize, whole: usize) -> usize {
+    match (part * 100).checked_div(whole) {
+        Some(percent) => percent,
+        None => 100,
     }
 }
 

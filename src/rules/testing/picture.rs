@@ -89,7 +89,9 @@ fn under(marks: &[(usize, String)]) -> Vec<String> {
     let mut lines = Vec::new();
     if !open.is_empty() {
         let mut bars = String::new();
-        open.iter().for_each(|(column, _)| put(&mut bars, *column, "|"));
+        for (column, _) in &open {
+            put(&mut bars, *column, "|");
+        }
         lines.push(bars);
     }
     while !open.is_empty() {

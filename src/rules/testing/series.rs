@@ -97,7 +97,7 @@ pub struct Played {
 impl Suite {
     /// Plays every series, and holds each decision against the invariants.
     pub fn play(&self, pack: &Pack, decide: &Decide<'_>) -> Played {
-        let mut played = Played::default();
+        let mut outcome = Played::default();
         let mut held: Vec<Held> = vec![Held::default(); self.invariants.len()];
         for series in &self.series {
             let mut player = Player { series, pack, decide, failures: Vec::new(), reached: Reached::default() };
@@ -106,11 +106,11 @@ impl Suite {
                     invariant.check(evaluation, whose, held);
                 }
             });
-            played.ran.push(ran);
-            played.reached = std::mem::take(&mut played.reached).and(player.reached);
+            outcome.ran.push(ran);
+            outcome.reached = std::mem::take(&mut outcome.reached).and(player.reached);
         }
-        played.ran.extend(self.invariants.iter().zip(&held).filter_map(|(invariant, held)| invariant.ran(held)));
-        played
+        outcome.ran.extend(self.invariants.iter().zip(&held).filter_map(|(invariant, held)| invariant.ran(held)));
+        outcome
     }
 }
 
@@ -183,18 +183,18 @@ impl Player<'_> {
                 self.fail(&what, "a route".to_owned(), "none: one of its sides has no price".to_owned(), &wish.place);
             }
             if let Some(wishes) = &moment.signals {
-                self.compare(at, wishes.iter().map(|wish| wish.direction).collect(), &signals, &moment.place);
+                self.compare(at, &wishes.iter().map(|wish| wish.direction).collect(), &signals, &moment.place);
             }
         }
         if let Some(periods) = &periods {
-            self.compare(at, periods.iter().map(|period| period.signal.direction).collect(), &signals, &series.place);
+            self.compare(at, &periods.iter().map(|period| period.signal.direction).collect(), &signals, &series.place);
         }
         Ok(())
     }
 
-    fn compare(&mut self, at: DateTime<Utc>, wanted: BTreeSet<Direction>, found: &BTreeSet<Direction>, place: &Place) {
-        if wanted != *found {
-            self.fail(&format!("signals at {}", shown(at)), listed(&wanted), listed(found), place);
+    fn compare(&mut self, at: DateTime<Utc>, wanted: &BTreeSet<Direction>, found: &BTreeSet<Direction>, place: &Place) {
+        if wanted != found {
+            self.fail(&format!("signals at {}", shown(at)), listed(wanted), listed(found), place);
         }
     }
 

@@ -30,7 +30,7 @@ pub fn update(tests: &BTreeMap<Arc<str>, Arc<str>>, outcome: &Outcome) -> Update
     // from the end, so that places before an edit stay where they are
     for (place, values) in wanted.into_iter().rev() {
         let mut values = values.into_iter();
-        let text = update.files.get(&place.file).cloned().or_else(|| tests.get(&place.file).map(|text| text.to_string()));
+        let text = update.files.get(&place.file).cloned().or_else(|| tests.get(&place.file).map(ToString::to_string));
         let edited = match (values.next().flatten(), values.next()) {
             // one expectation that several rows share and that came out differently has no new value
             (Some(value), None) => text.and_then(|text| replaced(&text, place, value)),

@@ -141,14 +141,61 @@ invariants:
   - net_profit >=
 "#;
     let (code, output, errors) = rules_test(small(wrong).path(), &[]);
-    assert_eq!((code, output.as_str()), (2, ""));
-    insta::assert_snapshot!(errors);
+    assert_eq!((code, errors.as_str()), (2, ""));
+    insta::assert_snapshot!(output);
 }
 
 #[test]
 fn a_case_needs_a_day() {
-    let (code, _, errors) = rules_test(small("cases: [{ name: x, expect: { stale: unknown } }]").path(), &[]);
-    assert!(code == 2 && errors.contains("\"x\" does not say which day it is"), "{errors}");
+    let (code, output, _) = rules_test(small("cases: [{ name: x, expect: { stale: unknown } }]").path(), &[]);
+    assert!(code == 2 && output.contains("\"x\" does not say which day it is"), "{output}");
+}
+
+#[test]
+fn test_files_are_bounded() {
+    let chain: String = (0..30)
+        .map(|number| format!("  - {{ name: c{number}, like: c{}, expect: {{ stale: unknown }} }}\n", number + 1))
+        .chain(["  - { name: c30, expect: { stale: unknown } }\n".to_owned()])
+        .collect();
+    let (code, output, _) = rules_test(small(&format!("as_of: 2026-05-01\ncases:\n{chain}")).path(), &[]);
+    assert!(code == 2 && output.contains("error[too-large]: \"c"), "{output}");
+    let rows = "[\"1\", false], ".repeat(20_001);
+    let table = format!("as_of: 2026-05-01\ncases: [{{ name: x, table: {{ given: [sell_age_hours], expect: [stale], rows: [{rows}] }} }}]");
+    let (code, output, _) = rules_test(small(&table).path(), &[]);
+    assert!(code == 2 && output.contains("more than 20000 cases"), "{output}");
+    let folder = small("cases: []");
+    std::os::unix::fs::symlink("/etc/hostname", folder.path().join("tests/leak.test.yaml")).unwrap();
+    let (code, output, _) = rules_test(folder.path(), &[]);
+    assert!(code == 2 && output.contains("error[unreadable-file]"), "{output}");
+}
+
+/// A series that breaks what must hold of every decision.
+#[test]
+fn a_broken_invariant_names_the_decision_and_shows_its_values() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(shipped(), folder.path());
+    let path = folder.path().join("tests/course.test.yaml");
+    let text = fs::read_to_string(&path).unwrap().replace("net_profit >= 0.10 * effective_buy", "net_profit >= 0.50 * effective_buy");
+    fs::write(&path, text).unwrap();
+    let (code, output, _) = rules_test(folder.path(), &["course.test", "--format", "json"]);
+    assert_eq!(code, 1);
+    let report: Value = serde_json::from_str(&output).unwrap();
+    let failed: Vec<&Value> =
+        report["tests"].as_array().unwrap().iter().filter(|test| test["failures"] != Value::Array(Vec::new())).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["kind"], "invariant");
+    // 19.39 on the day before the price has fallen too far, against 52.32 / 2
+    let failure = &failed[0]["failures"][0];
+    assert_eq!(failure["what"], "what everybody sells out of is no deal at 2026-05-10T12:00, eu_us");
+    let picture: Vec<&str> = failure["picture"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!(
+        picture,
+        [
+            "!signal || (net_profit >= (0.50 * effective_buy))",
+            " |          |                     |",
+            " true       19.39                 52.32"
+        ]
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use regex_lite::Regex;
 use serde::Serialize;
+use serde_json::json;
 
 use self::minimum::Minimum;
 use super::{
@@ -73,8 +74,13 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     if !args.min.is_empty() && !args.coverage && args.mutate.is_none() {
         return Err(WrongUsage("--min needs something to measure: add --coverage or --mutate N".to_owned()).into());
     }
-    let pack = args.pack.load()?;
-    let mut suite = Suite::read(&pack)?;
+    let (pack, mut suite) = match args.pack.load().and_then(|pack| Suite::read(&pack).map(|suite| (pack, suite))) {
+        Ok(read) => read,
+        Err(diagnostics) => {
+            global.show(&json!({ "diagnostics": diagnostics }), |_| diagnostics.to_string())?;
+            return Ok(Exit::BadRules);
+        }
+    };
     let all = suite.len();
     suite.retain(|file, name| {
         let found = args.filter.is_empty() || args.filter.iter().any(|part| file.contains(part.as_str()) || name.contains(part.as_str()));

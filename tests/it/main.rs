@@ -15,6 +15,7 @@ mod import;
 mod planted_mistakes;
 mod rules_bench;
 mod rules_cli;
+mod rules_readme;
 mod rules_test;
 mod scan;
 mod series;

@@ -297,6 +297,11 @@ impl Lowered {
         passed(self.gates)
     }
 
+    /// How many gates, from the first on, depend on no tenant: the card part judges these.
+    pub const fn leading(&self) -> usize {
+        self.leading
+    }
+
     /// The tenants, in batches that are planned together.
     pub fn batches(&self) -> &[Batch] {
         &self.batches

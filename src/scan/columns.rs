@@ -11,11 +11,18 @@ mod blocks;
 mod counts;
 mod tally;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use rayon::prelude::*;
 
-use self::{blocks::Layout, counts::{Counted, Groups}, tally::Tally};
+use self::{
+    blocks::Layout,
+    counts::{Counted, Groups},
+    tally::Tally,
+};
 use super::{
     findings::{Findings, says_more},
     inputs::{self, Facts},
@@ -30,7 +37,7 @@ use crate::{
     rules::{
         graph::{FactId, Kind},
         interpret::Slot,
-        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings},
+        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings, Unprepared},
         pack::Pack,
         value::{Type, Value},
     },
@@ -71,6 +78,17 @@ impl Prepared {
         };
         let (eu_us, us_eu) = rayon::join(|| lower(Direction::EuUs), || lower(Direction::UsEu));
         Ok(Self([eu_us?, us_eu?]))
+    }
+
+    /// Takes a tenant's other settings over; nobody else's rules are lowered again.
+    ///
+    /// # Errors
+    /// The tenant's rules read what no tenant's did before: everything has to be made ready anew.
+    pub fn set_tenant(&mut self, case: &Case<'_>, tenant: usize) -> Result<(), Unprepared> {
+        for direction in Direction::ALL {
+            self.0[*direction as usize].set_tenant(case.pack, tenant, &settings(case, tenant, *direction))?;
+        }
+        Ok(())
     }
 
     /// Judges every route of the case for every tenant. Up to `keep` near misses are kept for each.
@@ -210,14 +228,15 @@ impl<'a> Side<'a> {
     fn count_closed(&self, layout: &Layout, findings: &mut Findings) {
         let gates = self.case.pack.gates.len();
         let tenants = self.case.profiles.len();
+        let mut stops: BTreeMap<i64, usize> = BTreeMap::new();
         for (code, row) in &layout.closed {
-            let (answer, route) = (Answer::of(*code, gates), self.routes[*row]);
-            for tenant in 0..tenants {
-                findings.count(tenant, self.direction, *code, 1);
+            *stops.entry(*code).or_default() += 1;
+            if says_more(Answer::of(*code, gates), self.case.pack) && tenants > 0 {
+                findings.stand_behind(self.routes[*row], *code, 0, tenants);
             }
-            if says_more(answer, self.case.pack) && tenants > 0 {
-                findings.stand_behind(route, *code, 0, tenants);
-            }
+        }
+        for (code, cards) in stops {
+            (0..tenants).for_each(|tenant| findings.count(tenant, self.direction, code, cards));
         }
     }
 

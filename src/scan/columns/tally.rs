@@ -26,7 +26,8 @@ use crate::{
 /// What the tenants of a batch came to, by position in the batch.
 #[derive(Debug)]
 pub struct Tally {
-    stops: Vec<Vec<u32>>,
+    stops: Vec<u32>,
+    codes: usize,
     signals: Vec<Judged>,
     /// Rejections that got furthest.
     nearest: Vec<BinaryHeap<Reverse<Near>>>,
@@ -53,7 +54,8 @@ impl Tally {
         let codes = Answer::codes(gates);
         let says_more = (0..).take(codes).map(|code| says_more(Answer::of(code, gates), side.case.pack)).collect();
         Self {
-            stops: vec![vec![0; codes]; batch.tenants.len()],
+            stops: vec![0; codes * batch.tenants.len()],
+            codes,
             signals: Vec::new(),
             nearest: vec![BinaryHeap::new(); batch.tenants.len()],
             near_misses: Vec::new(),
@@ -67,7 +69,7 @@ impl Tally {
     }
 
     pub fn merged(mut self, other: Self) -> Self {
-        for (mine, more) in self.stops.iter_mut().flatten().zip(other.stops.iter().flatten()) {
+        for (mine, more) in self.stops.iter_mut().zip(&other.stops) {
             *mine += more;
         }
         self.signals.extend(other.signals);
@@ -101,7 +103,7 @@ impl Tally {
             && self.keep == 0
             && self.is_plain(code)
         {
-            self.stops[position][index(code)] += count(block.cards);
+            self.stops[position * self.codes + index(code)] += count(block.cards);
             return;
         }
         let patches = patches.of(tenant, number);
@@ -118,7 +120,7 @@ impl Tally {
             }
         }
         for (card, code) in best.iter().enumerate() {
-            self.stops[position][index(*code)] += 1;
+            self.stops[position * self.codes + index(*code)] += 1;
             if *code >= self.signal {
                 let lane = self.best_signal(block, card, codes, |lane| score(lane, scores, patches, &asked));
                 let row = block.rows[lane];
@@ -204,7 +206,7 @@ impl Tally {
 
     /// Tells everything that was found.
     pub fn settle(self, side: &Side<'_>, batch: &Batch, findings: &mut Findings) {
-        for (stops, tenant) in self.stops.iter().zip(&batch.tenants) {
+        for (stops, tenant) in self.stops.chunks(self.codes).zip(&batch.tenants) {
             for (cards, code) in stops.iter().zip(0..) {
                 findings.count(*tenant, side.direction, code, *cards as usize);
             }

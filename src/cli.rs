@@ -16,6 +16,7 @@ mod import;
 mod lines;
 mod rules;
 mod scan;
+mod serve;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -31,6 +32,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service: scan again and again, by the rules of the moment.
+    Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
     /// The rule pack: check it, list its facts, compute with it.
@@ -90,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         match cli.command {
+            Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,

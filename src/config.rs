@@ -1,6 +1,6 @@
 //! Settings from the environment and from `.env`, one struct a concern. A fault names the variable and what it may be.
 
-use std::{collections::HashMap, path::PathBuf, str::FromStr};
+use std::{collections::HashMap, path::PathBuf, str::FromStr, time::Duration};
 
 use rust_decimal::Decimal;
 use secrecy::SecretString;
@@ -12,6 +12,9 @@ pub mod presets;
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
 const INDICATIVE_EUR_USD: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
 
+/// The guide's time between two scans.
+const SCAN_INTERVAL: Duration = Duration::from_mins(30);
+
 /// Everything that the environment says.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -22,6 +25,7 @@ pub struct Config {
     pub database: Database,
     pub forex: Forex,
     pub rules: Rules,
+    pub scanning: Scanning,
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
 }
@@ -49,6 +53,12 @@ pub struct Rules {
     pub customs_regime: Option<String>,
     /// `ENABLE_BUNDLE_LOGIC`.
     pub bundle_logic: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Scanning {
+    /// `SIGNAL_SCAN_INTERVAL_MINUTES`: from the start of one scan to the start of the next.
+    pub interval: Duration,
 }
 
 impl Config {
@@ -104,6 +114,11 @@ impl Config {
                     })?
                     .map(|name| name.to_ascii_lowercase()),
                 bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true),
+            },
+            scanning: Scanning {
+                interval: vars
+                    .parsed("SIGNAL_SCAN_INTERVAL_MINUTES", "whole minutes from 1 to 1440", |minutes: &u64| (1..=1440).contains(minutes))?
+                    .map_or(SCAN_INTERVAL, |minutes| Duration::from_mins(minutes)),
             },
             defaults,
         })
@@ -232,6 +247,7 @@ mod tests {
         assert_eq!(config.home, PathBuf::from("data"));
         assert_eq!(config.forex.eur_usd_rate.to_string(), "1.08");
         assert!(config.rules.bundle_logic);
+        assert_eq!(config.scanning.interval, Duration::from_mins(30));
         assert_eq!(config.defaults, Defaults::default());
     }
 
@@ -265,6 +281,8 @@ mod tests {
         assert!(config(&[("EUR_USD_RATE", "0")]).is_err());
         assert!(config(&[("DEFAULT_MIN_SELLER_SALES", "1.5")]).is_err());
         assert!(config(&[("CUSTOMS_REGIME", "../world")]).is_err());
+        let error = config(&[("SIGNAL_SCAN_INTERVAL_MINUTES", "0")]).unwrap_err();
+        assert_eq!(error.to_string(), "SIGNAL_SCAN_INTERVAL_MINUTES is \"0\": expected whole minutes from 1 to 1440");
     }
 
     #[test]

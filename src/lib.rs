@@ -4,6 +4,7 @@
 //!
 //! | where | what |
 //! |---|---|
+//! | [`app`] | the running service: wires the loops and drains them |
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
@@ -15,6 +16,7 @@
 //! | [`store`] | the database: roles and tables |
 //! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -14,6 +14,7 @@ pub mod graph;
 mod infer;
 pub mod interpret;
 mod lint;
+pub mod live;
 pub mod lower;
 mod names;
 pub mod pack;

@@ -23,8 +23,10 @@ pub mod feeds;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
+pub mod periodic;
 pub mod report;
 pub mod routes;
+pub mod tenants;
 pub mod windows;
 
 use self::{

@@ -1,0 +1,36 @@
+//! `serve`: the service itself, until it is told to stop.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, Format, Global, rules::PackArg};
+use crate::{app, config::presets, rules::live::Live};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pack: PackArg,
+}
+
+pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    log(global.format);
+    let live = Live {
+        pack: args.pack.load()?,
+        customs_variable: global.config.rules.customs_regime.clone(),
+        presets: presets::read(&global.config.profiles)?,
+    };
+    let store = global.store().await?;
+    app::run(&global.config, store, live).await?;
+    Ok(Exit::Good)
+}
+
+/// One line an event on standard error, as JSON with `--format json`. `RUST_LOG` says how much.
+fn log(format: Format) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        Format::Json => log.json().init(),
+        Format::Pretty => log.with_target(false).init(),
+    }
+}

@@ -118,7 +118,7 @@ impl Config {
             scanning: Scanning {
                 interval: vars
                     .parsed("SIGNAL_SCAN_INTERVAL_MINUTES", "whole minutes from 1 to 1440", |minutes: &u64| (1..=1440).contains(minutes))?
-                    .map_or(SCAN_INTERVAL, |minutes| Duration::from_mins(minutes)),
+                    .map_or(SCAN_INTERVAL, Duration::from_mins),
             },
             defaults,
         })

@@ -228,8 +228,7 @@ fn constants(global: &Global, pack: &Pack, date: NaiveDate) -> anyhow::Result<Ve
         constants.push((id, Value::Bool(global.config.rules.bundle_logic)));
     }
     if let (Some(customs), Some(id)) = (&pack.customs, pack.graph.id("customs_regime")) {
-        let regime =
-            customs.in_force(global.config.rules.customs_regime.as_deref(), date).map_err(|error| WrongUsage(error.to_string()))?;
+        let regime = customs.on(global.config.rules.customs_regime.as_deref(), date).map_err(|error| WrongUsage(error.to_string()))?;
         constants.push((id, Value::Text(regime.into())));
     }
     Ok(constants)

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use super::pack::Pack;
+use super::{customs::UnknownRegime, pack::Pack};
 use crate::domain::profile::Presets;
 
 /// Everything that an edit can change while the service runs. Whoever begins a piece of work takes it once
@@ -19,6 +20,16 @@ pub struct Live {
     pub customs_variable: Option<String>,
     /// The presets of `profiles/`.
     pub presets: Presets,
+}
+
+impl Live {
+    /// The customs regime in force at a moment; `None` for a pack without regimes.
+    ///
+    /// # Errors
+    /// `CUSTOMS_REGIME` names a regime that the pack does not have.
+    pub fn regime(&self, moment: DateTime<Utc>) -> Result<Option<&str>, UnknownRegime> {
+        self.pack.customs.as_ref().map(|customs| customs.at(self.customs_variable.as_deref(), moment)).transpose()
+    }
 }
 
 /// The holder of the live value. Reading it takes no lock.

@@ -67,7 +67,7 @@ impl Ground {
             gbp_per_eur: None,
             origin: RateOrigin { date, source: "EUR_USD_RATE".to_owned() },
         });
-        let regime = pack.customs.as_ref().map(|customs| customs.in_force(settings.customs_regime.as_deref(), date)).transpose()?;
+        let regime = pack.customs.as_ref().map(|customs| customs.at(settings.customs_regime.as_deref(), book.as_of)).transpose()?;
         let mut constants = vec![("date", Value::Date(date)), ("bundle_logic_enabled", Value::Bool(settings.bundle_logic))];
         constants.extend(regime.map(|regime| ("customs_regime", Value::Text(regime.into()))));
         Ok(Self {

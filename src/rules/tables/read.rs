@@ -30,7 +30,7 @@ pub struct RawRow {
 #[derive(Debug, Clone, Default)]
 pub struct Folder {
     pub rows: Vec<RawRow>,
-    /// `auto_from` and the file-level fields of each file.
+    /// `auto_from`, `time_zone` and the file-level fields of each file.
     pub files: Vec<FolderFile>,
     /// A file of the folder has errors.
     pub broken: bool,
@@ -41,10 +41,14 @@ pub struct Folder {
 pub struct FolderFile {
     pub file: Arc<str>,
     pub auto_from: Option<chrono::NaiveDate>,
+    /// Whose midnight begins that day; UTC where none is named.
+    pub time_zone: chrono_tz::Tz,
     /// Scalars that every row inherits.
     pub fields: BTreeMap<String, String>,
 }
 
+/// Fields of a folder's file that no row inherits.
+const ABOUT_FILE: [&str; 4] = ["doc", "rows", "auto_from", "time_zone"];
 /// Row fields that say something about the row itself.
 const ABOUT: [&str; 3] = ["source", "verified", "note"];
 
@@ -62,14 +66,14 @@ const MAX_FOLDER_ROWS: usize = 2_000;
 pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
     let Some(fields) = root.fields(sink, "the file") else { return };
     let auto_from = fields.optional("auto_from").and_then(|node| node.date(sink, "auto_from"));
+    let time_zone = fields.optional("time_zone").and_then(|node| time_zone(node, sink)).unwrap_or(chrono_tz::UTC);
     let rows = fields.required("rows").and_then(|node| node.items(sink, "rows")).unwrap_or_default();
-    let inherited: Vec<&(Key, Node)> =
-        fields.entries().iter().filter(|(key, _)| !matches!(key.name.as_str(), "doc" | "rows" | "auto_from")).collect();
+    let inherited: Vec<&(Key, Node)> = fields.entries().iter().filter(|(key, _)| !ABOUT_FILE.contains(&key.name.as_str())).collect();
     let texts = inherited.iter().filter_map(|(key, node)| match &node.data {
         Data::Scalar { text, .. } => Some((key.name.clone(), text.clone())),
         _ => None,
     });
-    folder.files.push(FolderFile { file: file.clone(), auto_from, fields: texts.collect() });
+    folder.files.push(FolderFile { file: file.clone(), auto_from, time_zone, fields: texts.collect() });
     if folder.rows.len() + rows.len() > MAX_FOLDER_ROWS {
         sink.error(Code::TooLarge, fields.place, format!("the files of this folder have more than {MAX_FOLDER_ROWS} rows"));
         return;
@@ -87,6 +91,20 @@ pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folde
         let fields = own.iter().chain(missing.copied()).cloned().collect();
         folder.rows.push(RawRow { fields, place: row.place.clone() });
     }
+}
+
+fn time_zone(node: &Node, sink: &Sink) -> Option<chrono_tz::Tz> {
+    let name = node.text(sink, "time_zone")?;
+    let zone = name.parse().ok();
+    if zone.is_none() {
+        let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("no time zone is called \"{name}\""));
+        let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+        sink.report(fault.with_help(match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "write a name of the IANA list, such as Europe/Brussels".to_owned(),
+        }));
+    }
+    zone
 }
 
 /// Reports the row fields of a folder that no table reads.

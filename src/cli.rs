@@ -53,6 +53,8 @@ enum Format {
     Pretty,
     /// One JSON value, for programs.
     Json,
+    /// JUnit XML, for build servers: `rules test` only.
+    Junit,
 }
 
 /// What every command is given.
@@ -89,6 +91,9 @@ fn causes(error: &anyhow::Error) -> String {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
+    if cli.format == Format::Junit && !matches!(&cli.command, Command::Rules(args) if args.are_tests()) {
+        return Err(exit::WrongUsage("--format junit is for `rules test` only: use pretty or json".to_owned()).into());
+    }
     let global = Global { config: Config::from_env()?, format: cli.format };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -111,18 +116,23 @@ impl Global {
 
     /// Writes a result: the JSON value, or the text made for people.
     fn show<T: serde::Serialize>(&self, value: &T, pretty: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        let mut text = match self.format {
+        let text = match self.format {
             Format::Json => serde_json::to_string(value)?,
-            Format::Pretty => pretty(value),
+            Format::Pretty | Format::Junit => pretty(value),
         };
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        match std::io::stdout().write_all(text.as_bytes()) {
-            // the reader of the pipe has seen enough
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            outcome => outcome.context("cannot write the result"),
-        }
+        write(text)
+    }
+}
+
+/// Writes a result that has its form already.
+fn write(mut text: String) -> anyhow::Result<()> {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // the reader of the pipe has seen enough
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot write the result"),
     }
 }
 

@@ -31,6 +31,6 @@ fn log(format: Format) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         Format::Json => log.json().init(),
-        Format::Pretty => log.with_target(false).init(),
+        Format::Pretty | Format::Junit => log.with_target(false).init(),
     }
 }

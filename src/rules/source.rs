@@ -25,10 +25,12 @@ const MAX_ENTRIES: usize = 5_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackSource {
     pub files: BTreeMap<Arc<str>, Arc<str>>,
+    /// `tests/*.test.yaml`. They decide nothing, so they are neither hashed nor kept with a pack that was live.
+    pub tests: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl PackSource {
-    /// Reads every `.yaml` and `.rhai` file below `root`, but not its tests. Faults go to `sink`.
+    /// Reads every `.yaml` and `.rhai` file below `root`, of its tests those called `.test.yaml`. Faults go to `sink`.
     pub fn read(root: &Path, sink: &Sink) -> Self {
         let mut source = Self::default();
         let report = |root: &Path, code: Code, path: &Path, message: String| {
@@ -60,9 +62,10 @@ impl PackSource {
                     return source;
                 };
                 entries_left = left;
-                if is_hidden(&path) || (folder == root && entry.file_name() == "tests") {
+                if is_hidden(&path) {
                     continue;
                 }
+                let in_tests = path.strip_prefix(root).is_ok_and(|inside| inside.starts_with("tests"));
                 let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&canonical));
                 match fs::metadata(&path) {
                     _ if !inside => refuse(&path, "it leads out of the rules folder; rules are regular files under it".to_owned()),
@@ -70,9 +73,9 @@ impl PackSource {
                     Ok(kind) if kind.is_dir() && path.is_symlink() => refuse(&path, "it is a link to a folder".to_owned()),
                     Ok(kind) if kind.is_dir() => folders.push(path),
                     Ok(kind) if !kind.is_file() => refuse(&path, "it is not a regular file".to_owned()),
-                    Ok(_) if !is_rule_file(&path) => {}
+                    Ok(_) if !(if in_tests { is_test_file(&path) } else { is_rule_file(&path) }) => {}
                     Ok(kind) if kind.len() > MAX_FILE_BYTES => too_large(&path, format!("it is larger than {MAX_FILE_BYTES} bytes")),
-                    Ok(_) if source.files.len() >= MAX_FILES => {
+                    Ok(_) if source.files.len() + source.tests.len() >= MAX_FILES => {
                         too_large(root, format!("the folder holds more than {MAX_FILES} rule files"));
                         return source;
                     }
@@ -83,7 +86,8 @@ impl PackSource {
                     Ok(kind) => match read_capped(&path) {
                         Ok(text) => {
                             bytes_left -= kind.len();
-                            source.files.insert(relative(root, &path), text.into());
+                            let files = if in_tests { &mut source.tests } else { &mut source.files };
+                            files.insert(relative(root, &path), text.into());
                         }
                         Err(error) => refuse(&path, format!("it cannot be read: {error}")),
                     },
@@ -102,7 +106,8 @@ impl PackSource {
     /// What [`PackSource::to_json`] gave.
     pub fn from_json(files: &Json) -> Self {
         let files = files.as_object().into_iter().flatten();
-        Self { files: files.filter_map(|(path, text)| Some((path.as_str().into(), text.as_str()?.into()))).collect() }
+        let files = files.filter_map(|(path, text)| Some((path.as_str().into(), text.as_str()?.into()))).collect();
+        Self { files, ..Self::default() }
     }
 
     /// SHA-256 over paths and contents, as hex: the same text has the same hash on every machine.
@@ -122,7 +127,7 @@ impl PackSource {
 
     /// A line's text, counted from 1.
     pub fn line(&self, file: &str, line: usize) -> Option<String> {
-        let text = self.files.get(file)?.lines().nth(line.checked_sub(1)?)?;
+        let text = self.files.get(file).or_else(|| self.tests.get(file))?.lines().nth(line.checked_sub(1)?)?;
         // a caret under a line of thousands of letters helps nobody
         Some(text.chars().take(200).collect())
     }
@@ -144,6 +149,10 @@ fn relative(root: &Path, path: &Path) -> Arc<str> {
 
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn is_test_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
 }
 
 fn is_rule_file(path: &Path) -> bool {
@@ -184,9 +193,11 @@ mod tests {
 
     #[test]
     fn the_hash_depends_on_names_and_text() {
-        let one = PackSource { files: [("a".into(), "b".into())].into() };
-        let two = PackSource { files: [("ab".into(), "".into())].into() };
+        let one = PackSource { files: [("a".into(), "b".into())].into(), ..PackSource::default() };
+        let two = PackSource { files: [("ab".into(), "".into())].into(), ..PackSource::default() };
         assert_ne!(one.hash(), two.hash());
         assert_eq!(one.hash(), one.clone().hash());
+        let tested = PackSource { tests: [("tests/a.test.yaml".into(), "".into())].into(), ..one.clone() };
+        assert_eq!(one.hash(), tested.hash());
     }
 }

@@ -191,7 +191,7 @@ async fn a_scan_is_written_whole_repeats_itself_and_a_dry_run_writes_nothing() {
     let mut admin = database.superuser().await;
     let files: serde_json::Value = sqlx::query("SELECT files FROM rule_packs").fetch_one(&mut admin).await.unwrap().get(0);
     let files = files.as_object().unwrap().iter().map(|(path, text)| (path.as_str().into(), text.as_str().unwrap().into())).collect();
-    let again = Pack::from_source(tcg_radar::rules::source::PackSource { files }).unwrap();
+    let again = Pack::from_source(tcg_radar::rules::source::PackSource { files, ..Default::default() }).unwrap();
     assert_eq!(again.hash, pack.hash);
 }
 

@@ -66,7 +66,7 @@ const MAX_FOLDER_ROWS: usize = 2_000;
 pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
     let Some(fields) = root.fields(sink, "the file") else { return };
     let auto_from = fields.optional("auto_from").and_then(|node| node.date(sink, "auto_from"));
-    let time_zone = fields.optional("time_zone").and_then(|node| time_zone(node, sink)).unwrap_or(chrono_tz::UTC);
+    let time_zone = fields.optional("time_zone").and_then(|node| node.time_zone(sink)).unwrap_or(chrono_tz::UTC);
     let rows = fields.required("rows").and_then(|node| node.items(sink, "rows")).unwrap_or_default();
     let inherited: Vec<&(Key, Node)> = fields.entries().iter().filter(|(key, _)| !ABOUT_FILE.contains(&key.name.as_str())).collect();
     let texts = inherited.iter().filter_map(|(key, node)| match &node.data {
@@ -91,20 +91,6 @@ pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folde
         let fields = own.iter().chain(missing.copied()).cloned().collect();
         folder.rows.push(RawRow { fields, place: row.place.clone() });
     }
-}
-
-fn time_zone(node: &Node, sink: &Sink) -> Option<chrono_tz::Tz> {
-    let name = node.text(sink, "time_zone")?;
-    let zone = name.parse().ok();
-    if zone.is_none() {
-        let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("no time zone is called \"{name}\""));
-        let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
-        sink.report(fault.with_help(match near {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => "write a name of the IANA list, such as Europe/Brussels".to_owned(),
-        }));
-    }
-    zone
 }
 
 /// Reports the row fields of a folder that no table reads.

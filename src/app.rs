@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use chrono::Utc;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -11,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
-    rules::live::{Current, Live},
-    scan::{Settings, periodic},
+    reload::{self, Files, Reloader},
+    scan::{Settings, periodic, review},
     store::Store,
 };
 
@@ -22,16 +23,12 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Runs every loop until a signal asks for the end, or one of them cannot go on.
 ///
 /// # Errors
-/// A loop ended with an error; the others were drained.
-pub async fn run(config: &Config, store: Store, live: Live) -> anyhow::Result<()> {
+/// The rules cannot be used, or a loop ended with an error; the others were drained.
+pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<()> {
     store.refuse_unsafe_role().await?;
-    let current = Arc::new(Current::new(live));
-    let mut loops = Loops::default();
-    let settings = Settings {
-        customs_regime: config.rules.customs_regime.clone(),
-        bundle_logic: config.rules.bundle_logic,
-        eur_usd_rate: config.forex.eur_usd_rate,
-    };
+    let reloader = Reloader::start(files, store.clone(), Utc::now()).await?;
+    let current = reloader.current();
+    let settings = Settings { customs_regime: None, bundle_logic: config.rules.bundle_logic, eur_usd_rate: config.forex.eur_usd_rate };
     let scanner = periodic::Scanner {
         store: store.clone(),
         current: Arc::clone(&current),
@@ -39,6 +36,10 @@ pub async fn run(config: &Config, store: Store, live: Live) -> anyhow::Result<()
         defaults: config.defaults.clone(),
         settings,
     };
+    let reviewer = scanner.clone();
+    let mut loops = Loops::default();
+    loops.start("reload", |shutdown| reload::run(reloader, shutdown));
+    loops.start("review", |shutdown| review::run(reviewer, shutdown));
     loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;

@@ -9,6 +9,7 @@ use self::exit::Exit;
 use crate::{config::Config, store::Store};
 
 mod bench;
+mod customs;
 mod db;
 pub mod exit;
 mod explain;
@@ -38,6 +39,8 @@ enum Command {
     Db(db::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(rules::Args),
+    /// The customs regime: which is in force, and what another would do.
+    Customs(customs::Args),
     /// Judge every card for every tenant.
     Scan(scan::Args),
     /// Store cards, prices, ids and rates from files.
@@ -101,6 +104,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, args).await,
+            Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use crate::{
-    config::ConfigError, domain::profile::PresetError, ingest::ImportError, rules::diagnostic::Diagnostics, scan::ScanError,
-    store::StoreError,
+    config::ConfigError, domain::profile::PresetError, ingest::ImportError, reload::StartError, rules::diagnostic::Diagnostics,
+    scan::ScanError, store::StoreError,
 };
 
 /// How a command ended.
@@ -42,7 +42,11 @@ impl Exit {
                 ScanError::Store(store) => Some(store),
                 _ => None,
             });
-            if let Some(store) = cause.downcast_ref::<StoreError>().or(in_scan) {
+            let at_start = cause.downcast_ref::<StartError>().and_then(|error| match error {
+                StartError::Store(store) => Some(store),
+                StartError::Rules(_) => None,
+            });
+            if let Some(store) = cause.downcast_ref::<StoreError>().or(in_scan).or(at_start) {
                 return match store {
                     StoreError::DuplicateChat(_) | StoreError::NoSuchMigration(_) | StoreError::BadAddress => Self::Usage,
                     _ if store.is_unreachable() => Self::NoDatabase,
@@ -57,7 +61,7 @@ impl Exit {
             if let Some(ImportError::Path { .. }) = cause.downcast_ref::<ImportError>() {
                 return Self::Usage;
             }
-            if cause.is::<Diagnostics>() {
+            if cause.is::<Diagnostics>() || cause.is::<StartError>() {
                 return Self::BadRules;
             }
             if cause.is::<ConfigError>() || cause.is::<PresetError>() || cause.is::<WrongUsage>() {

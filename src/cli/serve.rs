@@ -5,7 +5,7 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Format, Global, rules::PackArg};
-use crate::{app, config::presets, rules::live::Live};
+use crate::app;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -15,13 +15,8 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     log(global.format);
-    let live = Live {
-        pack: args.pack.load()?,
-        customs_variable: global.config.rules.customs_regime.clone(),
-        presets: presets::read(&global.config.profiles)?,
-    };
     let store = global.store().await?;
-    app::run(&global.config, store, live).await?;
+    app::run(&global.config, store, args.pack.files(global)).await?;
     Ok(Exit::Good)
 }
 

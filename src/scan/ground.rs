@@ -38,6 +38,15 @@ pub struct Ground {
     buffer: Decimal,
 }
 
+/// Whether a pack states all that every scan needs of it.
+///
+/// # Errors
+/// What is missing.
+pub fn fits(pack: &Pack, now: DateTime<Utc>) -> Result<(), ScanError> {
+    Windows::read(pack, day_of(now))?;
+    default_buffer(pack, day_of(now)).map(|_| ()).ok_or(ScanError::NoBuffer)
+}
+
 /// Loads the book as it was known, with the history that the pack's windows ask for.
 ///
 /// # Errors

@@ -45,7 +45,12 @@ pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), Sc
             _ = changed.changed() => turns.reset(),
         }
         changed.mark_unchanged();
-        match scanner.scan_once(Utc::now()).await {
+        let outcome = scanner.scan_once(Utc::now()).await;
+        if changed.has_changed().unwrap_or_default() {
+            // what it offers was decided by rules that hold no more
+            scanner.review_and_tell(Utc::now()).await;
+        }
+        match outcome {
             Ok(Some(report)) => tracing::info!(
                 event = "scanned", pack = %report.scan.pack_hash, regime = report.customs_regime, cards = report.cards, routes = report.routes,
                 tenants = report.tenants, signals = report.signals.len(), duration_ms = (report.scan.finished_at - report.scan.started_at).num_milliseconds(),

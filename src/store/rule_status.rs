@@ -29,8 +29,9 @@ pub struct LastGood {
     pub pack_hash: String,
     /// Text by path.
     pub pack_files: Json,
-    /// Text by name.
+    /// Text by file name.
     pub presets: Json,
+    pub customs_variable: Option<String>,
 }
 
 /// A swap, or a refusal.
@@ -71,10 +72,15 @@ pub async fn load(tx: &mut ServiceTx) -> Result<Option<RuleStatus>, StoreError> 
 /// # Errors
 /// The database refuses or is gone.
 pub async fn last_good(tx: &mut ServiceTx) -> Result<Option<LastGood>, StoreError> {
-    let row = sqlx::query!("SELECT pack_hash, files, presets FROM rule_status JOIN rule_packs ON hash = pack_hash")
+    let row = sqlx::query!("SELECT pack_hash, files, presets, customs_variable FROM rule_status JOIN rule_packs ON hash = pack_hash")
         .fetch_optional(tx.db())
         .await?;
-    Ok(row.map(|row| LastGood { pack_hash: row.pack_hash, pack_files: row.files, presets: row.presets }))
+    Ok(row.map(|row| LastGood {
+        pack_hash: row.pack_hash,
+        pack_files: row.files,
+        presets: row.presets,
+        customs_variable: row.customs_variable,
+    }))
 }
 
 /// Puts the status in the place of the one before. The pack must be kept already.
@@ -130,4 +136,29 @@ pub async fn record(tx: &mut ServiceTx, change: &RuleChange<'_>) -> Result<(), S
     .execute(tx.db())
     .await?;
     Ok(())
+}
+
+/// A change as it was kept.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct StoredChange {
+    pub at: DateTime<Utc>,
+    pub refused: bool,
+    pub from_pack: Option<String>,
+    pub to_pack: Option<String>,
+    pub from_regime: Option<String>,
+    pub to_regime: Option<String>,
+}
+
+/// The last changes, the newest first.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn history(tx: &mut ServiceTx, most: i64) -> Result<Vec<StoredChange>, StoreError> {
+    let rows = sqlx::query_as!(
+        StoredChange,
+        r#"SELECT changed_at AS at, fault IS NOT NULL AS "refused!", from_pack, to_pack, from_regime, to_regime FROM rule_changes
+        ORDER BY changed_at DESC, change_id DESC LIMIT $1"#,
+        most
+    );
+    Ok(rows.fetch_all(tx.db()).await?)
 }

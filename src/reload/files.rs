@@ -116,12 +116,14 @@ impl Files {
     }
 
     fn compile_now(&self, reading: Reading, now: DateTime<Utc>) -> Result<Live, Fault> {
-        let pack = reading.rules.and_then(Pack::from_source).map_err(Fault::Rules)?;
+        // what else is odd about the pack has nothing to do with the edit
+        let refused = |diagnostics: Diagnostics| Fault::Rules(diagnostics.errors());
+        let pack = reading.rules.and_then(Pack::from_source).map_err(refused)?;
         let presets = presets::parse(&self.profiles, &reading.presets?)?;
         let live = Live { pack, customs_variable: reading.variable?, presets };
         (self.fit)(&live.pack, now).map_err(Fault::Unfit)?;
         live.regime(now).map_err(|unknown| Fault::Unfit(format!("CUSTOMS_REGIME: {unknown}")))?;
-        let mut ran = testing::run_cases(&live.pack).map_err(Fault::Rules)?.ran;
+        let mut ran = testing::run_cases(&live.pack).map_err(refused)?.ran;
         ran.retain(|ran| !ran.failures.is_empty());
         if ran.is_empty() { Ok(live) } else { Err(Fault::Cases(ran)) }
     }

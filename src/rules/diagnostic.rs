@@ -110,6 +110,13 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// Those that refuse the pack.
+    #[must_use]
+    pub fn errors(mut self) -> Self {
+        self.0.retain(|found| found.severity == Severity::Error);
+        self
+    }
+
     /// Two lists as one, in the order of the files.
     #[must_use]
     pub fn with(mut self, more: Self) -> Self {

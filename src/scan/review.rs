@@ -1,9 +1,8 @@
 //! The review: what is on offer is decided again by new rules, at the prices that it was offered at, in a moment.
 //!
 //! A whole scan follows and looks at every price; the review is what acts at once when an analyst or operator edits. It
-//! takes no new offers.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! makes no new offers, and what is counted over several cards, as a seller's good ones, stays as the last scan counted it:
+//! only a scan sees which cards have become good, and a withdrawal is for ever.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -15,7 +14,6 @@ use crate::{
     domain::{
         decision::{Change, ChangeKind, Decision, Outcome, Scan, ScanKind, Standing},
         observation::day_of,
-        profile::TenantId,
     },
     rules::{live::Live, pack::Pack, value::Value},
     store::{Store, opportunities, scans},
@@ -130,39 +128,19 @@ fn answers(standing: &[Standing], decisions: Vec<Decision>) -> Vec<(Decision, De
     stood.zip(decisions).filter(|(stood, now)| !now.says_the_same(stood)).map(|(stood, now)| (stood.clone(), now)).collect()
 }
 
-/// All decisions in the order of what stands. Cards that share something, as a seller's postage, are counted again without
-/// those that fell.
+/// All decisions in the order of what stands.
 fn decide(standing: &[Standing], rules: &Rules<'_>) -> Vec<Decision> {
-    let held: Vec<(&str, &Decision)> =
-        standing.iter().flat_map(|one| one.held.iter().map(|held| (one.opportunity.card_id.as_str(), held))).collect();
-    let mut decisions: Vec<Decision> = held.iter().map(|(_, held)| decide_one(held, rules, &[])).collect();
-    for aggregate in &rules.pack.aggregates {
-        let [name, over] = [aggregate.fact, aggregate.over].map(|id| rules.pack.graph.fact(id).name.as_str());
-        let mut fallen: BTreeMap<(TenantId, String), BTreeSet<&str>> = BTreeMap::new();
-        for ((card, _), decision) in held.iter().zip(&decisions).filter(|(_, decision)| decision.outcome != Outcome::Signal) {
-            if let Some(group) = decision.facts.get(over) {
-                fallen.entry((decision.tenant, group.to_string())).or_default().insert(card);
-            }
-        }
-        for ((_, held), decision) in held.iter().zip(&mut decisions).filter(|(_, decision)| decision.outcome == Outcome::Signal) {
-            let Some(group) = decision.facts.get(over) else { continue };
-            let Some(gone) = fallen.get(&(decision.tenant, group.to_string())) else { continue };
-            let counted = decision.facts.get(name).and_then(serde_json::Value::as_i64).unwrap_or(1);
-            let left = (counted - i64::try_from(gone.len()).unwrap_or(counted)).max(1);
-            *decision = decide_one(held, rules, &[(name, Value::Integer(left))]);
-        }
-    }
-    decisions
+    standing.iter().flat_map(|one| &one.held).map(|held| decide_one(held, rules)).collect()
 }
 
-fn decide_one(held: &Decision, rules: &Rules<'_>, counted: &[(&str, Value)]) -> Decision {
+fn decide_one(held: &Decision, rules: &Rules<'_>) -> Decision {
     let mut evaluation = again(rules.pack, &held.facts);
     let regime = rules.regime.map_or(Value::Unknown, |regime| Value::Text(regime.into()));
     let now =
         [("date", Value::Date(day_of(rules.now))), ("bundle_logic_enabled", Value::Bool(rules.bundle_logic)), ("customs_regime", regime)];
-    for (name, value) in now.iter().chain(counted) {
+    for (name, value) in now {
         if let Some(id) = rules.pack.graph.id(name)
-            && let Err(error) = evaluation.set(id, value.clone())
+            && let Err(error) = evaluation.set(id, value)
         {
             evaluation.set_fault(id, &error.to_string());
         }

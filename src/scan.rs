@@ -20,13 +20,15 @@ use crate::{
     store::{Store, StoreError, opportunities, scans},
 };
 
-mod columns;
+pub mod columns;
 pub mod explain;
 pub mod feeds;
+pub mod findings;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
 pub mod periodic;
+pub mod rehearsal;
 pub mod report;
 pub mod review;
 pub mod routes;
@@ -36,7 +38,7 @@ pub mod windows;
 
 use self::{
     ground::{Ground, load_book},
-    judge::{Case, best_of_each},
+    judge::Case,
     report::{Opportunities, Report},
     windows::MissingWindow,
 };
@@ -79,6 +81,8 @@ pub enum ScanError {
     Window(#[from] MissingWindow),
     #[error(transparent)]
     Regime(#[from] UnknownRegime),
+    #[error("the source \"{0}\" is moved in time twice: give it one shift")]
+    ShiftedTwice(String),
     #[error("no price comes from a source called \"{name}\": {}", one_of(known))]
     UnknownSource { name: String, known: Vec<String> },
     #[error(
@@ -147,14 +151,13 @@ fn decide(
     progress: Progress<'_>,
 ) -> Report {
     let (book, routes) = (case.book, case.routes);
-    let judged = case.judge(&|done| progress(done, routes.len()));
-    let best = best_of_each(&judged, routes, case.pack);
+    let findings = columns::judge(case, options.near_misses, &|done| progress(done, routes.len()));
     let mut ids = Opportunities::standing(standing::routes_of(case, standing));
-    let signals = report::signals(case, &best, &mut ids);
-    let near_misses = report::near_misses(case, &best, options.near_misses, &mut ids);
-    let held = standing::held(case, &judged, standing, &[&signals, &near_misses], &mut ids);
-    let reasons = report::count_reasons(case, &best);
-    let counts = report::counts(case, &best);
+    let signals = report::signals(case, &findings, &mut ids);
+    let near_misses = report::near_misses(case, &findings, &mut ids);
+    let held = standing::held(case, standing, &[&signals, &near_misses], &mut ids);
+    let reasons = report::count_reasons(case, &findings);
+    let counts = report::counts(case, &findings);
     let mut report = Report {
         scan: Scan {
             scan_id: Uuid::now_v7(),

@@ -117,7 +117,7 @@ impl Files {
 
     fn compile_now(&self, reading: Reading, now: DateTime<Utc>) -> Result<Live, Fault> {
         // what else is odd about the pack has nothing to do with the edit
-        let refused = |diagnostics: Diagnostics| Fault::Rules(diagnostics.errors());
+        let refused = |diagnostics: Diagnostics| Fault::Rules(Diagnostics(diagnostics.errors().cloned().collect()));
         let pack = reading.rules.and_then(Pack::from_source).map_err(refused)?;
         let presets = presets::parse(&self.profiles, &reading.presets?)?;
         let live = Live { pack, customs_variable: reading.variable?, presets };

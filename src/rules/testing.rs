@@ -1,12 +1,16 @@
 //! The pack's own tests: the files of `tests/`, read against the pack and put to it.
 
 mod cases;
+pub mod course;
 pub mod coverage;
 mod expect;
 mod format;
+pub mod invariants;
 pub mod junit;
 pub mod mutate;
 mod picture;
+pub mod series;
+pub mod update;
 mod walk;
 
 use chrono::NaiveDate;
@@ -21,11 +25,16 @@ use super::{
 };
 use coverage::Reached;
 pub use expect::{Expected, Failure, Wanted, What};
+use invariants::Invariant;
+use series::Series;
 
 /// Everything that the test files of a pack ask.
 #[derive(Debug, Default)]
 pub struct Suite {
     pub cases: Vec<Case>,
+    pub series: Vec<Series>,
+    /// Of every decision of a series or a replay.
+    pub invariants: Vec<Invariant>,
 }
 
 /// Facts that are given, and what must follow.
@@ -55,7 +64,7 @@ impl Suite {
 
     /// How many tests there are.
     pub fn len(&self) -> usize {
-        self.cases.len()
+        self.cases.len() + self.series.len() + self.invariants.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -65,6 +74,8 @@ impl Suite {
     /// Keeps the tests that are asked for, by file and name.
     pub fn retain(&mut self, wanted: impl Fn(&str, &str) -> bool) {
         self.cases.retain(|case| wanted(&case.place.file, &case.name));
+        self.series.retain(|series| wanted(&series.place.file, &series.name));
+        self.invariants.retain(|invariant| wanted(&invariant.place.file, &invariant.text));
     }
 
     /// What the point cases reach of a pack.
@@ -83,6 +94,8 @@ impl Suite {
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Case,
+    Series,
+    Invariant,
 }
 
 /// A test that ran.

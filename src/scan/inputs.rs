@@ -19,7 +19,7 @@ use crate::{
     rules::value::Value,
 };
 
-pub use crate::rules::inputs::{Facts, card_facts, no_taste, taste_facts, tenant_facts};
+pub use crate::rules::inputs::{Facts, card_facts, taste_facts, tenant_facts};
 
 fn text(text: impl AsRef<str>) -> Value {
     Value::Text(text.as_ref().into())

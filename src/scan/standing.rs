@@ -5,12 +5,15 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::{
-    judge::{Case, Judged},
+    judge::Case,
     report::{self, Found},
 };
 use crate::{
-    domain::decision::{Before, Change, ChangeKind, Decision, Opportunity, Outcome, Standing},
-    rules::interpret::Verdict,
+    domain::{
+        decision::{Before, Change, ChangeKind, Decision, Opportunity, Outcome, Standing},
+        profile::TenantId,
+    },
+    rules::{eval, graph::FactId, pack::Aggregate},
 };
 
 /// The reason of a withdrawal where there is no price any more to judge, or nobody to judge for.
@@ -27,19 +30,38 @@ pub fn routes_of(case: &Case<'_>, standing: &[Standing]) -> HashMap<usize, Uuid>
 
 /// Answers for all who get an opportunity already and are not among those `told`, be it that a better route of the same
 /// card was found for them: what is on offer stays so for as long as it holds.
-pub fn held(case: &Case<'_>, judged: &[Judged], standing: &[Standing], told: &[&[Found]], ids: &mut report::Opportunities) -> Vec<Found> {
-    let routes = routes_of(case, standing);
-    let mut wanted: HashSet<(Uuid, Uuid)> =
-        standing.iter().flat_map(|one| &one.held).map(|held| (held.opportunity_id, held.tenant.0)).collect();
-    for found in told.iter().copied().flatten() {
-        wanted.remove(&(found.decision.opportunity_id, found.decision.tenant.0));
-    }
-    let of_those = judged.iter().filter(|one| {
-        let tenant = case.profiles[one.tenant].tenant.0;
-        routes.get(&one.route).is_some_and(|id| wanted.contains(&(*id, tenant)))
-    });
-    let outcome = |one: &Judged| if one.verdict == Verdict::Signal { Outcome::Signal } else { Outcome::Rejected };
-    of_those.filter_map(|one| report::found(case, one, outcome(one), ids)).collect()
+pub fn held(case: &Case<'_>, standing: &[Standing], told: &[&[Found]], ids: &mut report::Opportunities) -> Vec<Found> {
+    let routes: HashMap<Uuid, usize> = routes_of(case, standing).into_iter().map(|(route, id)| (id, route)).collect();
+    let tenants: HashMap<TenantId, usize> = case.profiles.iter().enumerate().map(|(index, profile)| (profile.tenant, index)).collect();
+    let answered: HashSet<(Uuid, TenantId)> =
+        told.iter().copied().flatten().map(|found| (found.decision.opportunity_id, found.decision.tenant)).collect();
+    let open = standing.iter().flat_map(|one| &one.held).filter(|held| !answered.contains(&(held.opportunity_id, held.tenant)));
+    open.filter_map(|held| {
+        let (route, tenant) = (*routes.get(&held.opportunity_id)?, *tenants.get(&held.tenant)?);
+        let judged = case.judge_one(route, tenant, counted_with(case, route, tenant, told));
+        let outcome = if judged.is_signal() { Outcome::Signal } else { Outcome::Rejected };
+        report::found(case, &judged, outcome, ids)
+    })
+    .collect()
+}
+
+/// What is counted over the route's cards, as it was for the tenant's signals that share it; alone, it is one of its kind.
+fn counted_with(case: &Case<'_>, route: usize, tenant: usize, told: &[&[Found]]) -> Vec<(FactId, i64)> {
+    let mut evaluation = case.replay(route, tenant, &[]);
+    let name = |id: FactId| case.pack.graph.fact(id).name.as_str();
+    let mut count = |aggregate: &Aggregate| {
+        let over = eval::write(&evaluation.known(aggregate.over)?);
+        let like = told.iter().copied().flatten().filter(|found| {
+            let decision = &found.decision;
+            decision.outcome == Outcome::Signal
+                && decision.tenant == case.profiles[tenant].tenant
+                && found.opportunity.direction == case.routes[route].direction
+                && decision.facts.get(name(aggregate.over)) == Some(&over)
+        });
+        let counted = like.filter_map(|found| found.decision.facts.get(name(aggregate.fact))?.as_i64()).max();
+        Some((aggregate.fact, counted.unwrap_or(1)))
+    };
+    case.pack.aggregates.iter().filter_map(&mut count).collect()
 }
 
 /// What became of every opportunity, given all decisions about them.

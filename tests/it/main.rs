@@ -17,6 +17,8 @@ mod planted_mistakes;
 mod reload;
 mod rules_bench;
 mod rules_cli;
+mod rules_readme;
+mod rules_test;
 mod scan;
 mod series;
 mod shipped_packs;

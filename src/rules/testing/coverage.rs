@@ -20,7 +20,6 @@ use crate::{
         interpret::{Evaluation, Slot},
         pack::Pack,
         tree::{Chain, Expr, ExprKind},
-        value::Value,
     },
 };
 
@@ -93,7 +92,7 @@ impl Reached {
         for id in pack.graph.ids().filter(|id| !given.contains(id) && !matches!(evaluation.peek(*id), Slot::Pending)).collect::<Vec<_>>() {
             match pack.graph.fact(id).kind {
                 Kind::Derived { script, function } => {
-                    if let Some(arguments) = arguments(evaluation, id) {
+                    if let Some(arguments) = walk::arguments(evaluation, id) {
                         let watch = &mut Recorder { script, reached: self };
                         // a fault is reached too
                         let _ = walk::run(&pack.scripts[script], function, arguments, watch);
@@ -119,19 +118,6 @@ impl Reached {
         self.0.extend(other.0);
         self
     }
-}
-
-/// What a formula was called with; `None` where it was not run.
-fn arguments(evaluation: &Evaluation<'_>, id: FactId) -> Option<Vec<Value>> {
-    let reads = &evaluation.pack().graph.fact(id).reads;
-    reads
-        .iter()
-        .map(|read| match evaluation.peek(read.fact) {
-            Slot::Known(value) => Some(value.clone()),
-            Slot::Unknown(_) if read.maybe => Some(Value::Unknown),
-            Slot::Unknown(_) | Slot::Fault(_) | Slot::Pending => None,
-        })
-        .collect()
 }
 
 struct Recorder<'a> {
@@ -166,7 +152,15 @@ pub struct Figure {
 impl Figure {
     /// Whole percent, rounded down: 99.9 is not 100.
     pub const fn percent(&self) -> usize {
-        if self.all == 0 { 100 } else { self.reached * 100 / self.all }
+        percent(self.reached, self.all)
+    }
+}
+
+/// Whole percent, rounded down; all of nothing.
+pub const fn percent(part: usize, whole: usize) -> usize {
+    match (part * 100).checked_div(whole) {
+        Some(percent) => percent,
+        None => 100,
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Failure {
     /// Where the expectation is written.
     #[serde(flatten)]
     pub place: Place,
-    /// What came out, as it would be written in the test file; `None` for a fault.
+    /// What came out, as it would be written in the test file; `None` where that is for people to decide.
     #[serde(skip)]
     pub written: Option<String>,
     /// The formula that decided, with the values that it met under it.
@@ -105,7 +105,7 @@ impl Expected {
             expected: self.wanted.shown(),
             actual: found.shown(),
             place: self.place.clone(),
-            written: found.written(),
+            written: if matches!(self.wanted, Wanted::Value(_)) { found.written() } else { None },
             picture: roots.iter().flat_map(|root| picture::of_fact(evaluation, *root)).collect(),
             trace: trace(evaluation, &roots, given),
         })
@@ -185,15 +185,21 @@ impl Found {
     }
 
     fn written(&self) -> Option<String> {
-        Some(match self {
-            Self::Known(value @ Value::Decimal(_)) => format!("\"{value}\""),
-            Self::Known(value) => value.to_string(),
-            Self::Unknown(_) => "unknown".to_owned(),
-            Self::Fault(_) => return None,
-            Self::Word(word) => word.clone().unwrap_or_else(|| NONE.to_owned()),
-            Self::Words(words) => format!("[{}]", words.iter().cloned().collect::<Vec<_>>().join(", ")),
-        })
+        match self {
+            Self::Known(value @ Value::Decimal(_)) => Some(format!("\"{value}\"")),
+            Self::Known(Value::Text(text)) if !is_plain(text) => Some(format!("\"{text}\"")),
+            Self::Known(value) => Some(value.to_string()),
+            Self::Unknown(_) => Some("unknown".to_owned()),
+            Self::Fault(_) | Self::Word(_) | Self::Words(_) => None,
+        }
     }
+}
+
+/// Whether YAML reads the text as itself without quotes.
+fn is_plain(text: &str) -> bool {
+    let letters = text.bytes().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'_' | b'-'));
+    let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    letters && begins && !["unknown", "true", "false", "null", "yes", "no", "on", "off"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// What a test writes for the reason of a signal, and for what is missing where nothing is.
@@ -227,7 +233,7 @@ fn trace(evaluation: &mut Evaluation<'_>, roots: &[FactId], given: &BTreeSet<Fac
     lines.retain(|line| graph.id(&line.name).is_some_and(|id| reached.contains(&id)));
     for line in &mut lines {
         if graph.id(&line.name).is_some_and(|id| given.contains(&id)) {
-            (line.place, line.formula) = (None, None);
+            (line.place, line.formula) = (Some("given".to_owned()), None);
         }
     }
     let surplus = lines.len().saturating_sub(LONGEST_TRACE);

@@ -1,5 +1,6 @@
 //! Reads the test files: names become facts of the pack, a case inherits what another one says.
 
+mod series;
 mod subject;
 mod value;
 
@@ -7,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::{Case, Expected, Suite};
+use super::{Case, Expected, Suite, invariants::Invariant, series::Series};
 use crate::rules::{
     diagnostic::{Code, Diagnostic, Place, Sink, nearest},
     graph::FactId,
@@ -19,6 +20,8 @@ use subject::Subject;
 
 /// Cases that all files of a pack may have, the rows of tables among them.
 const MAX_CASES: usize = 20_000;
+/// Cases that may be like each other in a row.
+const MAX_LIKE: usize = 20;
 
 /// Reads every test file of a pack.
 pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
@@ -37,13 +40,21 @@ pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
     let mut suite = Suite::default();
     for (index, file) in files.iter().enumerate() {
         for (position, raw) in file.cases.iter().enumerate() {
+            // each case holds a copy of what it is given
+            if suite.cases.len() + raw.rows.as_ref().map_or(1, Vec::len) > MAX_CASES {
+                let fault =
+                    Diagnostic::error(Code::TooLarge, raw.place.clone(), format!("the test files have more than {MAX_CASES} cases"));
+                sink.report(fault.with_help("a table needs a row for each side of a threshold, not for each value"));
+                return suite;
+            }
             if let Some(setting) = library.setting(index, position, &mut Vec::new()) {
                 raw.cases(&reader, &setting, &mut suite.cases);
             }
         }
     }
-    if let Some(surplus) = suite.cases.get(MAX_CASES) {
-        sink.error(Code::TooLarge, &surplus.place, format!("the test files have more than {MAX_CASES} cases"));
+    for file in files {
+        suite.series.extend(file.series);
+        suite.invariants.extend(file.invariants);
     }
     suite
 }
@@ -84,6 +95,8 @@ struct File {
     like: Option<Like>,
     setting: Setting,
     cases: Vec<Raw>,
+    series: Vec<Series>,
+    invariants: Vec<Invariant>,
 }
 
 /// A case as it is written.
@@ -117,6 +130,11 @@ impl Library<'_> {
         if path.contains(&(file, case)) {
             let fault = Diagnostic::error(Code::Cycle, raw.place.clone(), format!("\"{}\" is like a case that is like it", raw.name));
             self.reader.sink.report(fault.with_help("let one of them say everything itself"));
+            return None;
+        }
+        if path.len() >= MAX_LIKE {
+            let message = format!("\"{}\" is the end of more than {MAX_LIKE} cases each like the next", raw.name);
+            self.reader.sink.report(Diagnostic::error(Code::TooLarge, raw.place.clone(), message).with_help("let all be like the first"));
             return None;
         }
         path.push((file, case));
@@ -156,8 +174,12 @@ impl Reader<'_> {
         let setting = self.setting(&fields);
         let items = fields.optional("cases").and_then(|node| node.items(self.sink, "cases")).unwrap_or_default();
         let cases = items.iter().filter_map(|item| self.case(item)).collect();
+        let items = fields.optional("series").and_then(|node| node.items(self.sink, "series")).unwrap_or_default();
+        let series = items.iter().filter_map(|item| self.series(item, &setting)).collect();
+        let items = fields.optional("invariants").and_then(|node| node.items(self.sink, "invariants")).unwrap_or_default();
+        let invariants = items.iter().filter_map(|item| Invariant::read(self.pack, item, self.sink)).collect();
         fields.finish();
-        Some(File { like, setting, cases })
+        Some(File { like, setting, cases, series, invariants })
     }
 
     fn case(&self, node: &Node) -> Option<Raw> {

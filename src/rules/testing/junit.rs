@@ -1,4 +1,4 @@
-//! Tests as JUnit XML, which build servers show: a suite for each file, a test case for each test.
+//! Tests as the XML of `JUnit`, which build servers show: a suite for each file, a test case for each test.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Suite;
+use super::{Suite, coverage::percent};
 use crate::rules::{
     diagnostic::{Place, Span},
     pack::Pack,
@@ -53,7 +53,7 @@ impl Mutation {
 
     /// Whole percent of those that loaded, rounded down.
     pub const fn percent(&self) -> usize {
-        if self.ran() == 0 { 100 } else { self.killed * 100 / self.ran() }
+        percent(self.killed, self.ran())
     }
 }
 

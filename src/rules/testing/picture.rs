@@ -7,7 +7,7 @@ use crate::rules::{
     ast::Function,
     diagnostic::Span,
     graph::{FactId, Kind},
-    interpret::{Evaluation, Slot},
+    interpret::Evaluation,
     tree::{Expr, ExprKind},
     value::Value,
 };
@@ -16,8 +16,8 @@ use crate::rules::{
 const LONGEST: usize = 160;
 
 /// The values that expressions had, by where they stand.
-#[derive(Default)]
-struct Seen(HashMap<Span, Value>);
+#[derive(Debug, Default)]
+pub struct Seen(HashMap<Span, Value>);
 
 impl Watch for Seen {
     fn value(&mut self, expr: &Expr, value: &Value) {
@@ -31,26 +31,24 @@ pub fn of_fact(evaluation: &mut Evaluation<'_>, id: FactId) -> Vec<String> {
     let Kind::Derived { script, function } = pack.graph.fact(id).kind else { return Vec::new() };
     let script = &pack.scripts[script];
     let rule = &script.functions[function];
-    let arguments = pack.graph.fact(id).reads.iter().map(|read| match evaluation.slot(read.fact) {
-        Slot::Known(value) => value.clone(),
-        Slot::Unknown(_) | Slot::Fault(_) | Slot::Pending => Value::Unknown,
-    });
-    let arguments: Vec<Value> = arguments.collect();
+    // a formula that lacked something has not run, and its trace says what
+    let Some(arguments) = walk::arguments(evaluation, id) else { return Vec::new() };
     let mut seen = Seen::default();
     // a fault is told by the fact itself
     let _ = walk::run(script, function, arguments, &mut seen);
-    draw(rule, &seen.0)
+    draw(rule, &seen)
 }
 
 /// Statement by statement.
-fn draw(rule: &Function, seen: &HashMap<Span, Value>) -> Vec<String> {
+fn draw(rule: &Function, seen: &Seen) -> Vec<String> {
     match &rule.body.kind {
-        ExprKind::Block(statements) => statements.iter().flat_map(|statement| statement_of("", statement, seen)).collect(),
-        _ => statement_of(&format!("{} = ", rule.name), &rule.body, seen),
+        ExprKind::Block(statements) => statements.iter().flat_map(|inner| statement("", inner, seen)).collect(),
+        _ => statement(&format!("{} = ", rule.name), &rule.body, seen),
     }
 }
 
-fn statement_of(before: &str, statement: &Expr, seen: &HashMap<Span, Value>) -> Vec<String> {
+/// One expression with what it met; nothing where the line would be too long to be read so.
+pub fn statement(before: &str, statement: &Expr, seen: &Seen) -> Vec<String> {
     let line = format!("{before}{statement}");
     if line.chars().count() > LONGEST {
         return Vec::new();
@@ -63,7 +61,7 @@ fn statement_of(before: &str, statement: &Expr, seen: &HashMap<Span, Value>) -> 
         let Some(at) = find_word(&line, &local.name, from) else { return };
         from = at + local.name.len();
         // what was not reached has no value
-        if let Some(value) = seen.get(&expr.span) {
+        if let Some(value) = seen.0.get(&expr.span) {
             marks.push((line[..at].chars().count(), value.to_string()));
         }
     });
@@ -91,7 +89,9 @@ fn under(marks: &[(usize, String)]) -> Vec<String> {
     let mut lines = Vec::new();
     if !open.is_empty() {
         let mut bars = String::new();
-        open.iter().for_each(|(column, _)| put(&mut bars, *column, "|"));
+        for (column, _) in &open {
+            put(&mut bars, *column, "|");
+        }
         lines.push(bars);
     }
     while !open.is_empty() {

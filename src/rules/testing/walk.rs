@@ -10,6 +10,8 @@ use crate::{
     domain::money::round_half_up,
     rules::{
         ast::Script,
+        graph::FactId,
+        interpret::{Evaluation, Slot},
         tree::{Binary, Chain, Expr, ExprKind, Host, Literal, Unary},
         value::Value,
     },
@@ -47,6 +49,19 @@ pub fn ways(expr: &Expr) -> usize {
         ExprKind::Chain { operands, .. } => operands.len() + 1,
         _ => 0,
     }
+}
+
+/// What a formula was called with; `None` where it was not run.
+pub fn arguments(evaluation: &Evaluation<'_>, id: FactId) -> Option<Vec<Value>> {
+    let reads = &evaluation.pack().graph.fact(id).reads;
+    reads
+        .iter()
+        .map(|read| match evaluation.peek(read.fact) {
+            Slot::Known(value) => Some(value.clone()),
+            Slot::Unknown(_) if read.maybe => Some(Value::Unknown),
+            Slot::Unknown(_) | Slot::Fault(_) | Slot::Pending => None,
+        })
+        .collect()
 }
 
 /// Runs one function of a script.
@@ -257,5 +272,47 @@ fn host(function: Host, arguments: &[Value]) -> Step {
         (Host::Floor, [value]) => Ok(Value::Decimal(number(value)?.floor())),
         (Host::DaysBetween, [Value::Date(from), Value::Date(to)]) => Ok(Value::Integer((*to - *from).num_days())),
         (function, _) => fault(format!("{} cannot take these values", function.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use std::path::Path;
+
+    use super::*;
+    use crate::rules::{graph::Kind, pack::Pack, testing::Suite};
+
+    struct Blind;
+
+    impl Watch for Blind {}
+
+    #[test]
+    fn a_walk_comes_to_what_the_interpreter_computes_for_every_formula_of_every_shipped_case() {
+        let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap();
+        let (mut values, mut faults) = (0, 0);
+        for case in Suite::read(&pack).unwrap().cases {
+            let mut evaluation = case.evaluation(&pack);
+            let given: Vec<FactId> = case.given.iter().map(|(fact, _)| *fact).collect();
+            for id in pack.graph.ids().filter(|id| !given.contains(id)) {
+                let Kind::Derived { script, function } = pack.graph.fact(id).kind else { continue };
+                let slot = evaluation.slot(id).clone();
+                let Some(arguments) = arguments(&evaluation, id) else { continue };
+                let name = &pack.graph.fact(id).name;
+                match (run(&pack.scripts[script], function, arguments, &mut Blind), slot) {
+                    (Ok(found), Slot::Known(known)) => {
+                        values += 1;
+                        assert_eq!((found.value_type(), found), (known.value_type(), known), "{name} in {}", case.name);
+                    }
+                    (Ok(found), Slot::Unknown(_)) => assert!(!found.is_known(), "{name} in {}", case.name),
+                    (Err(message), Slot::Fault(fault)) => {
+                        faults += 1;
+                        assert!(fault.message.contains(&message), "{name} in {}: {message} is not {fault}", case.name);
+                    }
+                    (found, slot) => panic!("{name} in {}: {found:?} is not {slot:?}", case.name),
+                }
+            }
+        }
+        assert!(values > 20_000 && faults > 5, "{values} values, {faults} faults");
     }
 }

@@ -20,6 +20,9 @@ pub fn report(report: &Report, all: usize) -> String {
     if let Some(mutation) = &report.mutation {
         let _ = write!(text, "\n\n{}", of_mutation(mutation));
     }
+    if let Some(updated) = report.updated {
+        let _ = write!(text, "\n{updated} expected figures were written anew: read the difference before you keep it");
+    }
     for line in &report.below {
         let _ = write!(text, "\nFAILED {line}");
     }
@@ -108,8 +111,7 @@ fn told(failure: &Failure) -> String {
                 (Some(missing), None) => format!("unknown, for want of {missing}"),
                 (None, None) => line.shown(),
             };
-            let origin = if line.value.is_null() { "not given" } else { "given" };
-            vec![line.name.clone(), value, line.place.clone().unwrap_or_else(|| origin.to_owned())]
+            vec![line.name.clone(), value, line.place.clone().unwrap_or_else(|| "not given".to_owned())]
         });
         let _ = write!(text, "\n\n{}", indented(&table(&["trace", "", ""], rows)));
     }

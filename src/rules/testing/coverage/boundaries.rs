@@ -14,7 +14,7 @@ use crate::{
         diagnostic::Place,
         interpret::Evaluation,
         pack::Pack,
-        tables::{Cell, Otherwise, Row, Table, day, ordinal},
+        tables::{self, Cell, Otherwise, Row, Table, day, ordinal},
         tree::{Binary, Expr, ExprKind},
         value::Value,
     },
@@ -22,13 +22,14 @@ use crate::{
 
 const SIDES: [Ordering; 3] = [Ordering::Less, Ordering::Equal, Ordering::Greater];
 
-/// Whether a comparison has sides worth trying: a name against a bare number, such as `price > 0`, guards against what
+/// Whether a comparison has sides worth trying: one against zero, or a name against a bare number, guards against what
 /// cannot be.
 pub(super) fn is_threshold(expr: &Expr) -> bool {
     let ExprKind::Binary { operator, left, right } = &expr.kind else { return false };
     let is_literal = |expr: &Expr| matches!(expr.kind, ExprKind::Literal(_));
     let is_name = |expr: &Expr| matches!(expr.kind, ExprKind::Local(_));
-    let guards = is_literal(left) && is_name(right) || is_name(left) && is_literal(right);
+    let is_zero = |expr: &Expr| matches!(&expr.kind, ExprKind::Literal(literal) if literal.number().is_some_and(|number| number.is_zero()));
+    let guards = [(left, right), (right, left)].into_iter().any(|(one, other)| is_zero(one) || is_literal(one) && is_name(other));
     matches!(operator, Binary::Less | Binary::LessOrEqual | Binary::Greater | Binary::GreaterOrEqual) && !guards
 }
 
@@ -42,10 +43,16 @@ fn bounds(cell: &Cell) -> Vec<Bound> {
     }
 }
 
-/// Where a band ends and nothing follows, the table answers nothing: a figure that holds since ever has no threshold.
-fn decides(table: &Table, key: usize, bound: Bound) -> bool {
-    let named = table.rows.iter().filter(|row| row.cells.get(key).is_some_and(|cell| bounds(cell).contains(&bound))).count();
-    named > 1 || matches!(table.otherwise, Some(Otherwise::Values(_)))
+/// Where one band ends and no other begins, the table answers nothing: a figure that holds since ever has no threshold.
+fn decides(table: &Table, key: usize, (value, currency): Bound) -> bool {
+    let bands = || {
+        table.rows.iter().filter_map(|row| match row.cells.get(key) {
+            Some(Cell::Band(band)) if band.currency == currency => Some(band),
+            _ => None,
+        })
+    };
+    let is_it = |bound: Option<tables::Bound>| bound.is_some_and(|bound| bound.value == value);
+    bands().any(|band| is_it(band.low)) && bands().any(|band| is_it(band.high)) || matches!(table.otherwise, Some(Otherwise::Values(_)))
 }
 
 /// Every side of every threshold of a pack.

@@ -18,7 +18,7 @@ use crate::{
     rules::{
         diagnostic::{Code, Diagnostic, Place, Sink},
         graph::FactId,
-        inputs::{card_facts, default_buffer, no_taste, taste_facts, tenant_facts},
+        inputs::{card_facts, default_buffer, taste_facts, tenant_facts},
         value::Value,
         yaml::{Data, Fields, Node},
     },
@@ -82,7 +82,7 @@ impl Subject {
                 }
             };
             facts.extend(tenant_facts(profile, direction, rates, default_buffer(reader.pack, as_of).unwrap_or_default()));
-            facts.extend(self.card.as_ref().map_or_else(no_taste, |card| taste_facts(profile, card)));
+            facts.extend(self.card.iter().flat_map(|card| taste_facts(profile, card)));
         }
         Some(facts.into_iter().filter_map(|(name, value)| Some((graph.id(name)?, value))).collect())
     }

@@ -49,6 +49,7 @@ impl Reader<'_> {
         let fault = Diagnostic::error(Code::BadValue, place.clone(), format!("there is no {what} \"{name}\""));
         self.sink.report(match nearest(name, known.iter().copied()) {
             Some(near) => fault.with_help(format!("did you mean {near}?")),
+            None if known.is_empty() => fault.with_help("the pack has none"),
             None => fault.with_help(format!("use one of {}", known.into_iter().collect::<Vec<_>>().join(", "))),
         });
         None
@@ -58,6 +59,7 @@ impl Reader<'_> {
     pub(super) fn given_value(&self, id: FactId, node: &Node) -> Option<Value> {
         let fact = self.pack.graph.fact(id);
         let value = self.value(fact, node)?;
+        // a computed text may be given any value: how a formula takes a bad one is worth a test
         if let Kind::Input(input) = fact.kind
             && let Err(error) = input.admit(&value)
         {
@@ -85,24 +87,13 @@ impl Reader<'_> {
             Some(Type::Date) => node.date(self.sink, name).map(Value::Date),
             Some(Type::Decimal) => node.decimal(self.sink, name).map(Value::Decimal),
             Some(Type::Integer) => self.integer(name, node),
-            Some(Type::Text) => {
-                let text = node.text(self.sink, name)?;
-                let possible = fact.possible.iter().flatten().filter_map(|literal| match literal {
-                    Literal::Text(text) => Some(&**text),
-                    _ => None,
-                });
-                let possible: Vec<&str> = possible.collect();
-                if !possible.is_empty() {
-                    self.one_of(text, &node.place, &format!("{name} called"), possible.into_iter())?;
-                }
-                Some(Value::Text(text.into()))
-            }
+            Some(Type::Text) => node.text(self.sink, name).map(|text| Value::Text(text.into())),
             None => self.untyped(name, node),
         }
     }
 
     /// Whole numbers lose nothing without quotes.
-    fn integer(&self, name: &str, node: &Node) -> Option<Value> {
+    pub(super) fn integer(&self, name: &str, node: &Node) -> Option<Value> {
         let text = node.text(self.sink, name)?;
         let number = text.parse().ok();
         if number.is_none() {
@@ -191,7 +182,16 @@ impl Reader<'_> {
             fields.finish();
             return Some(Wanted::Fault(message?.to_owned()));
         }
-        self.value(fact, node).map(Wanted::Value)
+        let value = self.value(fact, node)?;
+        let possible = fact.possible.iter().flatten().filter_map(|literal| match literal {
+            Literal::Text(text) => Some(&**text),
+            _ => None,
+        });
+        let possible: Vec<&str> = possible.collect();
+        if let (Value::Text(text), false) = (&value, possible.is_empty()) {
+            self.one_of(text, &node.place, &format!("{} called", fact.name), possible.into_iter())?;
+        }
+        Some(Wanted::Value(value))
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn mutants(source: &PackSource) -> Vec<Mutant> {
     for (file, text) in &source.files {
         let folder = file.split_once('/').map_or("", |(folder, _)| folder);
         let sink = Sink::default();
-        let Some(root) = (folder != "facts" && folder != "").then(|| yaml::parse(file, text, &sink)).flatten() else { continue };
+        let Some(root) = (folder != "facts" && !folder.is_empty()).then(|| yaml::parse(file, text, &sink)).flatten() else { continue };
         let mut found = Found { file, mutants: Vec::new(), bounds: BTreeMap::new() };
         match (folder, &root.data) {
             ("params", Data::Mapping(parameters)) => {

@@ -89,6 +89,8 @@ pub enum ScanError {
         "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
     )]
     NoBuffer,
+    #[error("the scan broke off, which is a fault of this program: {0}")]
+    Broke(#[source] tokio::task::JoinError),
 }
 
 fn one_of(known: &[String]) -> String {

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use serde_json::{Value as Json, json};
+use tokio::task::JoinError;
 
 use crate::{
     config::ConfigError,
@@ -23,6 +24,8 @@ pub enum Fault {
     /// The pack loads, but a scan needs more of it, or of `CUSTOMS_REGIME`.
     #[error("{0}")]
     Unfit(String),
+    #[error("checking the files broke off, which is a fault of this program: {0}")]
+    Broke(JoinError),
     #[error("{} is gone, and tenants start from it: put it back, or give them another preset", folder.join(format!("{name}.yaml")).display())]
     PresetGone { name: String, folder: PathBuf },
 }
@@ -34,7 +37,7 @@ impl Fault {
         match self {
             Self::Rules(diagnostics) => json!({ "text": text, "diagnostics": diagnostics }),
             Self::Cases(failed) => json!({ "text": text, "failed": failed }),
-            Self::Setting(_) | Self::Unfit(_) | Self::PresetGone { .. } => json!({ "text": text }),
+            Self::Setting(_) | Self::Unfit(_) | Self::Broke(_) | Self::PresetGone { .. } => json!({ "text": text }),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use tokio::task::JoinError;
 
 use super::{
     Fault,
@@ -79,7 +80,10 @@ impl Files {
     /// Reads all.
     pub async fn read(&self) -> Reading {
         let files = self.clone();
-        in_background(move || files.read_now()).await
+        match in_background(move || files.read_now()).await {
+            Ok(reading) => reading,
+            Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+        }
     }
 
     fn read_now(&self) -> Reading {
@@ -115,7 +119,8 @@ impl Files {
     /// Compiles and checks all; the pack's own cases must come out as expected.
     pub async fn compile(&self, reading: Reading, now: DateTime<Utc>) -> Result<Live, Fault> {
         let files = self.clone();
-        in_background(move || files.compile_now(reading, now)).await
+        // text of any kind must not end the service
+        in_background(move || files.compile_now(reading, now)).await.unwrap_or_else(|stopped| Err(Fault::Broke(stopped)))
     }
 
     fn compile_now(&self, reading: Reading, now: DateTime<Utc>) -> Result<Live, Fault> {
@@ -140,14 +145,12 @@ impl Files {
     }
 }
 
-/// Reading and compiling take their time: no other task may have to wait for it.
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Reading and compiling take their time: no other task may have to wait for it. The error is a panic.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // the runtime is going down, and with it whoever waits
-            Err(_) => std::future::pending().await,
-        },
+        Ok(done) => Ok(done),
+        Err(stopped) if stopped.is_panic() => Err(stopped),
+        // the runtime is going down, and with it whoever waits
+        Err(_) => std::future::pending().await,
     }
 }

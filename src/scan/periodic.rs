@@ -80,14 +80,8 @@ impl Scanner {
         let scan = tokio::task::spawn_blocking(move || {
             runtime.block_on(async { scan_once(&store, &live.pack, &profiles, &settings, &options, now, &|_, _| ()).await })
         });
-        match scan.await {
-            Ok(outcome) => outcome.map(Some),
-            Err(stopped) => match stopped.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // the runtime is going down
-                Err(_) => Ok(None),
-            },
-        }
+        // a panic, as this task itself is never cancelled: the service goes on without this one scan
+        scan.await.map_err(ScanError::Broke)?.map(Some)
     }
 
     /// A tenant without its preset is left out, with a word: one mistake must not silence all.

@@ -165,10 +165,11 @@ fn as_json(review: &Review, from: &str, to: &str, dry_run: bool) -> Json {
 }
 
 fn pretty(review: &Review, from: &str, to: &str, dry_run: bool) -> String {
-    let verb = if dry_run { "would be" } else { "are being" };
-    let (withdrawn, repriced) = (review.count(ChangeKind::Withdrawn), review.count(ChangeKind::Repriced));
+    let means = if dry_run { "would mean" } else { "means" };
     let mut text = format!(
-        "customs {from} → {to}: {withdrawn} opportunities {verb} withdrawn, {repriced} re-priced, {} stay as they are\n",
+        "customs {from} → {to} {means} for what is on offer: {} withdrawn, {} re-priced, {} left as they are\n",
+        review.count(ChangeKind::Withdrawn),
+        review.count(ChangeKind::Repriced),
         review.kept
     );
     if !dry_run {

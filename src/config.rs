@@ -7,7 +7,11 @@ use secrecy::SecretString;
 
 use crate::domain::profile::Defaults;
 
+pub mod later;
+pub mod outbound;
+pub mod parts;
 pub mod presets;
+pub mod sources;
 
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
 const INDICATIVE_EUR_USD: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
@@ -24,6 +28,9 @@ pub struct Config {
     pub rules: Rules,
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
+    pub sources: sources::Sources,
+    /// What belongs to parts that this version does not have.
+    pub later: later::Later,
 }
 
 /// Which database to use. Without an address, the embedded one.
@@ -106,6 +113,8 @@ impl Config {
                 bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true),
             },
             defaults,
+            sources: sources::Sources::read(&vars)?,
+            later: later::Later::read(&vars)?,
         })
     }
 }
@@ -172,6 +181,32 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             "false" | "0" | "no" | "off" => Ok(Some(false)),
             _ => Err(ConfigError::Invalid { variable, value, allowed: "true or false" }),
         }
+    }
+
+    /// A secret whose value never stands in an error.
+    fn secret(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        good: impl Fn(&str) -> bool,
+    ) -> Result<Option<SecretString>, ConfigError> {
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        if good(&value) { Ok(Some(value.into())) } else { Err(ConfigError::InvalidSecret { variable, allowed }) }
+    }
+
+    /// A vendor's key: one word of visible ASCII.
+    fn key(&self, variable: &'static str) -> Result<Option<SecretString>, ConfigError> {
+        self.secret(variable, "one word of visible ASCII letters", |value| value.bytes().all(|byte| byte.is_ascii_graphic()))
+    }
+
+    /// A whole number within a range.
+    fn whole(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<Option<u32>, ConfigError> {
+        self.parsed(variable, allowed, |value: &u32| range.contains(value))
     }
 
     fn postgres_url(&self, variable: &'static str) -> Result<Option<SecretString>, ConfigError> {

@@ -14,8 +14,11 @@ pub mod catalogue;
 mod current_prices;
 pub mod embedded;
 mod error;
+pub mod feeds;
+mod job;
 mod migrate;
 pub mod prices;
+pub mod quarantine;
 pub mod rates;
 pub mod scans;
 pub mod server;
@@ -25,6 +28,7 @@ mod written;
 
 pub use self::{
     error::StoreError,
+    job::JobLock,
     migrate::{Migration, MigrationState},
     server::Server,
     tx::{ServiceTx, TenantTx},

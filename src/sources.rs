@@ -27,7 +27,7 @@ mod tcgcsv;
 mod tcgcsv_archive;
 mod tcgcsv_table;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 
 use std::io;
 

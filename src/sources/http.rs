@@ -29,7 +29,7 @@ const USER_AGENT: &str = concat!("tcg-radar/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_REDIRECTIONS: usize = 3;
 /// An equal request within this time is answered from memory.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 const REMEMBERED_BYTES: u64 = 32 * 1024 * 1024;
 /// Larger answers are read once and are not worth the memory.
 const LARGEST_REMEMBERED: usize = 4 * 1024 * 1024;
@@ -117,7 +117,8 @@ struct Inner {
     remote: reqwest::Client,
     /// A proxy of the environment is not asked for addresses of this machine.
     local: reqwest::Client,
-    remembered: Cache<String, Answer>,
+    /// With the moment that each was fetched.
+    remembered: Cache<String, (Answer, DateTime<Utc>)>,
     breakers: Breakers,
 }
 
@@ -137,7 +138,7 @@ impl Client {
         };
         let set_up = |error: reqwest::Error| HttpError::SetUp(error.to_string());
         let remembered = Cache::builder()
-            .weigher(|_: &String, answer: &Answer| u32::try_from(answer.body.len()).unwrap_or(u32::MAX))
+            .weigher(|_: &String, (answer, _): &(Answer, _)| u32::try_from(answer.body.len()).unwrap_or(u32::MAX))
             .max_capacity(REMEMBERED_BYTES)
             .time_to_live(REMEMBERED_FOR)
             .build();
@@ -160,14 +161,20 @@ impl Client {
         }
         // the key is the same for all requests to an address, so it need not be part of this one
         let key = format!("{} {:?}", request.address.url(), request.validators);
+        // the caller's clock decides, which is not always the machine's
+        if let Some((_, fetched)) = self.0.remembered.get(&key).await
+            && (now - fetched).to_std().is_ok_and(|age| age >= REMEMBERED_FOR)
+        {
+            self.0.remembered.invalidate(&key).await;
+        }
         let fetched = self.0.remembered.try_get_with(key, async {
             match self.ask(request, now).await {
-                Ok(answer) if answer.status == 200 && answer.body.len() <= LARGEST_REMEMBERED => Ok(answer),
+                Ok(answer) if answer.status == 200 && answer.body.len() <= LARGEST_REMEMBERED => Ok((answer, now)),
                 Ok(answer) => Err(Forgotten::Answer(answer)),
                 Err(fault) => Err(Forgotten::Fault(fault)),
             }
         });
-        fetched.await.or_else(|forgotten| match &*forgotten {
+        fetched.await.map(|(answer, _)| answer).or_else(|forgotten| match &*forgotten {
             Forgotten::Answer(answer) => Ok(answer.clone()),
             Forgotten::Fault(fault) => Err(fault.clone()),
         })

@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
 use super::{
-    Emit, Format, Input, Outcome, Row, SourceError,
+    Emit, Entry, Format, Input, NO_PRICE, Outcome, Row, SourceError,
     http::{Answer, HttpError, Request},
 };
 use crate::domain::{
@@ -182,27 +182,37 @@ fn file(format: &Format, name: &str, answer: &Answer, run: &Run, emit: &mut Emit
     understood(run.now, emit, |emit| (format.read)(input.into_body(run.now), emit))
 }
 
-/// Counts what `read` hands over and refuses an answer that brings nothing although it has rows.
+/// Refuses an answer none of whose rows has a price or can be understood: that is what a renamed field looks like.
 fn understood(now: DateTime<Utc>, emit: &mut Emit<'_>, read: impl FnOnce(&mut Emit<'_>) -> Result<(), SourceError>) -> Result<(), Fault> {
-    let (mut rows, mut values, mut first) = (0_u64, 0_u64, None);
+    let (mut values, mut empty, mut first) = (0_u64, 0_u64, None);
     let latest = now + AHEAD;
     read(&mut |mut row: Row| {
-        rows += 1;
         if let Outcome::Values(entries) = &row.outcome {
-            let ahead = entries.iter().any(|entry| matches!(entry, super::Entry::Observation(seen) if seen.observed_at > latest));
-            if ahead {
-                row.outcome = Outcome::Refused("it is observed in the future".into());
+            let is_ahead = |entry: &Entry| match entry {
+                Entry::Observation(seen) => seen.observed_at > latest,
+                Entry::Rate(rate) => rate.date > latest.date_naive(),
+                _ => false,
+            };
+            if entries.iter().any(is_ahead) {
+                row.outcome = Outcome::Refused("it is of the future".into());
             }
         }
-        match &row.outcome {
-            Outcome::Values(_) => values += 1,
-            Outcome::Skipped(why) => first = first.take().or_else(|| Some((*why).to_owned())),
-            Outcome::Refused(why) => first = Some(why.clone()).or(first.take()),
+        let why = match &row.outcome {
+            Outcome::Values(_) => {
+                values += 1;
+                None
+            }
+            Outcome::Skipped(why) => (*why == NO_PRICE).then_some(*why),
+            Outcome::Refused(why) => Some(why.as_str()),
+        };
+        if let Some(why) = why {
+            empty += 1;
+            first.get_or_insert_with(|| why.to_owned());
         }
         emit(row)
     })?;
-    if rows > 0 && values == 0 {
-        return Err(SourceError::NothingUnderstood { rows, first: first.unwrap_or_default() }.into());
+    if empty > 0 && values == 0 {
+        return Err(SourceError::NothingUnderstood { rows: empty, first: first.unwrap_or_default() }.into());
     }
     Ok(())
 }

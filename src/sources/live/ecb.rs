@@ -63,3 +63,32 @@ fn unzipped(archive: &[u8]) -> Result<Vec<u8>, SourceError> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use std::io::Write;
+
+    use super::{super::testing::*, *};
+    use crate::sources::testing::told;
+
+    fn zipped(text: &str) -> Vec<u8> {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        archive.start_file("eurofxref-hist.csv", zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.as_bytes()).unwrap();
+        archive.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn the_zipped_history_is_read_and_a_cut_one_refused() {
+        let feed = configured().ecb;
+        let source = Ecb::new(feed.base, feed.cadence);
+        let archive = zipped("Date,USD,JPY,GBP,\n2026-11-20,1.1525,180.5,0.8793,\n");
+        let (step, rows) = read(&source, &run(serde_json::Value::Null, &[]), answer(200, &archive)).unwrap();
+        assert_eq!(told(&rows), "2: 1.1525 USD on 2026-11-20\n2: 0.8793 GBP on 2026-11-20\n");
+        assert!(!step.more);
+        let cut = read(&source, &run(serde_json::Value::Null, &[]), answer(200, &archive[..archive.len() / 2]));
+        assert!(matches!(cut, Err(Fault::Content(SourceError::Truncated(_)))));
+        assert!(matches!(read(&source, &run(serde_json::Value::Null, &[]), answer(200, "<html>")), Err(Fault::Format(_))));
+    }
+}

@@ -82,3 +82,44 @@ impl Source for ExchangeRate {
         Ok(Step { resume_at, ..Step::default() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::{super::testing::*, *};
+    use crate::sources::testing::told;
+
+    fn source() -> ExchangeRate {
+        let (base, key, cadence) = parts(&configured().exchangerate);
+        ExchangeRate::new(base, key, cadence)
+    }
+
+    fn asked_and(status: u16, body: &str) -> Result<(Step, Vec<Row>), Fault> {
+        read(&source(), &run(serde_json::Value::Null, &[]), answer(status, body))
+    }
+
+    #[test]
+    fn a_rate_is_asked_for_again_when_there_is_a_new_one() {
+        let body = r#"{"result":"success","time_last_update_unix":1795305600,"time_next_update_unix":1795392000,"base_code":"EUR","conversion_rates":{"EUR":1,"USD":1.1525,"GBP":0.8793}}"#;
+        let (step, rows) = asked_and(200, body).unwrap();
+        // 1795305600 is 2026-11-22T00:00:00Z
+        assert_eq!(told(&rows), "1: 1.1525 USD on 2026-11-22\n1: 0.8793 GBP on 2026-11-22\n");
+        assert_eq!(step.resume_at.unwrap().to_rfc3339(), "2026-11-23T00:00:00+00:00");
+        let address = source().next(&run(serde_json::Value::Null, &[])).unwrap().address;
+        assert_eq!(
+            (address.to_string(), address.sent()),
+            ("https://v6.exchangerate-api.com/v6/***/latest/EUR".into(), "https://v6.exchangerate-api.com/v6/hunter2/latest/EUR")
+        );
+    }
+
+    #[test]
+    fn errors_with_status_200_are_errors_and_name_no_key() {
+        let error = |kind: &str| asked_and(200, &format!(r#"{{"result":"error","error-type":"{kind}"}}"#)).unwrap_err();
+        assert!(matches!(error("quota-reached"), Fault::Quota { period: Period::Month, .. }));
+        assert!(matches!(error("invalid-key"), Fault::Key { .. }));
+        assert!(!error("invalid-key").to_string().contains("hunter2"));
+        assert!(matches!(error("malformed-request"), Fault::Format(_)));
+        assert!(matches!(asked_and(200, "<html>"), Err(Fault::Format(_))));
+        assert!(asked_and(200, r#"{"result":"success","conversion_rates":{"USD":1152.5}}"#).is_err());
+    }
+}

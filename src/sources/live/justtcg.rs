@@ -93,7 +93,8 @@ impl JustTcg {
         #[derive(Deserialize)]
         struct Games {
             data: Vec<Game>,
-            _metadata: Option<Metadata>,
+            #[serde(rename = "_metadata")]
+            metadata: Option<Metadata>,
         }
         #[derive(Deserialize)]
         struct Game {
@@ -103,7 +104,7 @@ impl JustTcg {
             cards_count: Option<u32>,
         }
         let games: Games = document(answer)?;
-        let told = told(games._metadata.as_ref());
+        let told = told(games.metadata.as_ref());
         let game = games.data.iter().find(|game| game.id == GAME);
         let game = game.ok_or_else(|| Fault::Format(format!("{} lists no game \"{GAME}\"", answer.from)))?;
         let text = game.last_updated.as_str().map_or_else(|| game.last_updated.to_string(), str::to_owned);
@@ -124,7 +125,7 @@ impl JustTcg {
 
     fn page(answer: &Answer, run: &Run, mut state: State, offset: u32, emit: &mut Emit<'_>) -> Result<Step, Fault> {
         let cards: Cards<'_> = document(answer)?;
-        let told = told(cards._metadata.as_ref());
+        let told = told(cards.metadata.as_ref());
         let meta = cards.meta.as_ref().ok_or_else(|| Fault::Format(format!("{} sent a page without meta", answer.from)))?;
         let batch = u32::try_from(run.batch).unwrap_or(FREE_BATCH);
         let rest = meta.total.saturating_sub(offset).div_ceil(batch);
@@ -179,7 +180,7 @@ impl Source for JustTcg {
                 let cards: Cards<'_> = document(&answer)?;
                 each(&answer, &cards.data, run.now, emit)?;
                 let asked = run.batch().to_vec();
-                Ok(Step { told: told(cards._metadata.as_ref()), asked, ..Step::to(&state, true)? })
+                Ok(Step { told: told(cards.metadata.as_ref()), asked, ..Step::to(&state, true)? })
             }
         }
     }
@@ -208,29 +209,34 @@ fn refused(answer: &Answer) -> Result<(), Fault> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Metadata {
-    api_plan: Option<String>,
-    api_request_limit: Option<u32>,
-    api_daily_limit: Option<u32>,
-    api_rate_limit: Option<u32>,
-    api_requests_remaining: Option<u32>,
-    api_daily_requests_remaining: Option<u32>,
+    #[serde(rename = "apiPlan")]
+    plan: Option<String>,
+    #[serde(rename = "apiRequestLimit")]
+    month_limit: Option<u32>,
+    #[serde(rename = "apiDailyLimit")]
+    day_limit: Option<u32>,
+    #[serde(rename = "apiRateLimit")]
+    minute_limit: Option<u32>,
+    #[serde(rename = "apiRequestsRemaining")]
+    month_left: Option<u32>,
+    #[serde(rename = "apiDailyRequestsRemaining")]
+    day_left: Option<u32>,
 }
 
 fn told(metadata: Option<&Metadata>) -> Told {
     let Some(metadata) = metadata else { return Told::default() };
-    let batch = metadata.api_plan.as_ref().map(|plan| match plan.to_ascii_lowercase() {
+    let batch = metadata.plan.as_ref().map(|plan| match plan.to_ascii_lowercase() {
         plan if plan.contains("enterprise") => 200,
         plan if plan.contains("starter") || plan.contains("professional") => 100,
         _ => FREE_BATCH,
     });
     Told {
-        day_allowed: metadata.api_daily_limit,
-        day_left: metadata.api_daily_requests_remaining,
-        month_allowed: metadata.api_request_limit,
-        month_left: metadata.api_requests_remaining,
-        spacing: metadata.api_rate_limit.map(spacing),
+        day_allowed: metadata.day_limit,
+        day_left: metadata.day_left,
+        month_allowed: metadata.month_limit,
+        month_left: metadata.month_left,
+        spacing: metadata.minute_limit.map(spacing),
         batch,
     }
 }
@@ -240,7 +246,8 @@ struct Cards<'a> {
     #[serde(borrow)]
     data: Vec<&'a RawValue>,
     meta: Option<Meta>,
-    _metadata: Option<Metadata>,
+    #[serde(rename = "_metadata")]
+    metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize)]
@@ -306,4 +313,141 @@ fn price(product: &str, variant: &VendorVariant<'_>) -> Result<Outcome, String> 
         clocks: (observed, observed),
     };
     Ok(quote.outcome(Figures { price: Some(price), ..Figures::default() }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::{super::testing::*, *};
+    use crate::sources::testing::{observations, real_data, told as rows_told};
+
+    fn source() -> JustTcg {
+        let (base, key, cadence) = parts(&configured().justtcg);
+        JustTcg::new(base, key, cadence)
+    }
+
+    const METADATA: &str = r#""_metadata":{"apiPlan":"Free Tier","apiRequestLimit":1000,"apiDailyLimit":100,"apiRateLimit":10,"apiRequestsUsed":4,"apiDailyRequestsUsed":3,"apiRequestsRemaining":996,"apiDailyRequestsRemaining":97}"#;
+
+    fn games(clock: &str, cards: u32) -> Answer {
+        answer(200, format!(r#"{{"data":[{{"id":"pokemon","cards_count":{cards},"last_updated":{clock}}}],{METADATA}}}"#))
+    }
+
+    /// A run that has come to asking for products.
+    fn asking(wanted: &[&str]) -> Run {
+        let state = State { stage: Stage::Products, run: Some(now()), complete: None, now: Some(1) };
+        run(serde_json::to_value(state).unwrap(), wanted)
+    }
+
+    #[test]
+    fn a_run_asks_for_the_games_clock_first_and_then_for_what_matters() {
+        let source = source();
+        let first = run(serde_json::Value::Null, &["1", "2"]);
+        assert_eq!(asked(&source, &first).unwrap().0, "https://api.justtcg.com/v1/games");
+        let (step, rows) = read(&source, &first, games("\"1773037475\"", 28_230)).unwrap();
+        assert!(rows.is_empty() && step.more);
+        assert_eq!((step.told.month_left, step.told.day_left, step.told.batch), (Some(996), Some(97), Some(20)));
+        assert_eq!(step.told.spacing, Some(TimeDelta::milliseconds(6_500)));
+        let next = run(step.state, &["1", "2"]);
+        let (address, body) = asked(&source, &next).unwrap();
+        assert_eq!(address, "https://api.justtcg.com/v1/cards");
+        assert_eq!(
+            body.unwrap(),
+            r#"[{"tcgplayerId":"1","include_price_history":"false"},{"tcgplayerId":"2","include_price_history":"false"}]"#
+        );
+        assert_eq!(asked(&source, &Run { wanted: Vec::new(), ..next }), None, "nothing is left to ask for");
+    }
+
+    #[test]
+    fn a_plan_that_reaches_everything_pages_through_what_has_changed() {
+        let source = source();
+        // 8 more requests of 20 cards reach all 160
+        let (step, _) = read(&source, &run(serde_json::Value::Null, &[]), games("1773037475", 160)).unwrap();
+        let second = run(step.state, &[]);
+        assert_eq!(
+            asked(&source, &second).unwrap().0,
+            "https://api.justtcg.com/v1/cards?game=pokemon&limit=20&offset=0&include_price_history=false"
+        );
+        let page =
+            |more| answer(200, format!(r#"{{"data":[{CARD}],"meta":{{"total":21,"limit":20,"offset":0,"hasMore":{more}}},{METADATA}}}"#));
+        let (step, _) = read(&source, &second, page(true)).unwrap();
+        let third = run(step.state, &[]);
+        assert!(asked(&source, &third).unwrap().0.contains("offset=20"));
+        let (step, _) = read(&source, &third, page(false)).unwrap();
+        assert!(!step.more);
+        // the next run asks for what came after, and not at all where nothing did
+        let later = Run { began: now() + TimeDelta::hours(6), ..run(step.state, &[]) };
+        let (same, _) = read(&source, &later, games("1773037475", 160)).unwrap();
+        assert!(!same.more);
+        let (newer, _) = read(&source, &later, games("1773099999", 160)).unwrap();
+        let next = Run { state: newer.state, ..later };
+        assert!(asked(&source, &next).unwrap().0.ends_with("&updated_after=1773037475"));
+    }
+
+    #[test]
+    fn more_changes_than_the_run_can_reach_fall_back_to_what_matters() {
+        let source = source();
+        let (step, _) = read(&source, &run(serde_json::Value::Null, &[]), games("1", 160)).unwrap();
+        let page = answer(200, format!(r#"{{"data":[{CARD}],"meta":{{"total":9000,"limit":20,"offset":0,"hasMore":true}},{METADATA}}}"#));
+        let (step, _) = read(&source, &run(step.state, &["7"]), page).unwrap();
+        assert!(asked(&source, &run(step.state, &["7"])).unwrap().1.unwrap().contains("\"7\""));
+    }
+
+    const CARD: &str = r#"{"id":"a","game":"Pokemon","tcgplayerId":"42","variants":[
+        {"condition":"Near Mint","printing":"Holofoil","language":"English","price":16.625,"lastUpdated":1773099181},
+        {"condition":"Lightly Played","printing":"Holofoil","language":"English","price":null,"lastUpdated":1773099181},
+        {"condition":"Near Mint","printing":"Holofoil - Japanese","language":"Japanese","price":3,"lastUpdated":1773099181},
+        {"condition":"Near Mint","printing":"Normal","language":"English","price":3,"lastUpdated":null},
+        {"condition":"Pristine","printing":"Normal","language":"English","price":3,"lastUpdated":1773099181}]}"#;
+
+    #[test]
+    fn a_price_keeps_its_digits_condition_and_moment_and_a_doubtful_one_is_no_price() {
+        let body = format!(r#"{{"data":[{CARD},{{"id":"b","game":"Pokemon","tcgplayerId":null,"variants":[]}}],{METADATA}}}"#);
+        let (step, rows) = read(&source(), &asking(&["42", "43"]), answer(200, body)).unwrap();
+        insta::assert_snapshot!(rows_told(&rows), @r#"
+        1: market of 42
+        1: skipped: no price
+        1: skipped: another language than English
+        1: refused: a price without its moment
+        1: refused: unknown tcgplayer condition "Pristine"
+        6: skipped: a card without a TCGplayer number
+        "#);
+        let seen = observations(&rows)[0];
+        assert_eq!(seen.price.unwrap().to_string(), "16.625");
+        assert_eq!(seen.observed_at.timestamp(), 1_773_099_181);
+        assert_eq!(seen.condition.unwrap().to_string(), "NM (tcgplayer)");
+        assert_eq!(step.asked, ["42", "43"], "also what the vendor does not know was asked for");
+    }
+
+    #[test]
+    fn the_three_kinds_of_429_are_told_apart_and_a_renamed_price_is_no_answer() {
+        let refused = |code: &str| {
+            let answer = Answer { retry_after: Some(TimeDelta::seconds(7)), ..answer(429, format!(r#"{{"error":"x","code":"{code}"}}"#)) };
+            match read(&source(), &asking(&["1"]), answer) {
+                Err(Fault::Quota { period, retry_after, .. }) => (period, retry_after),
+                other => panic!("{other:?}"),
+            }
+        };
+        let wait = Some(TimeDelta::seconds(7));
+        assert_eq!(refused("RATE_LIMIT_EXCEEDED"), (Period::Minute, wait));
+        assert_eq!(refused("DAILY_LIMIT_EXCEEDED"), (Period::Day, wait));
+        assert_eq!(refused("REQUEST_LIMIT_EXCEEDED"), (Period::Month, wait));
+        let renamed = format!(r#"{{"data":[{}],{METADATA}}}"#, CARD.replace("\"price\"", "\"amount\""));
+        let fault = read(&source(), &asking(&["42"]), answer(200, renamed)).unwrap_err();
+        assert!(fault.to_string().contains("none of its"), "{fault}");
+        assert!(matches!(read(&source(), &asking(&["1"]), answer(401, "{}")), Err(Fault::Key { .. })));
+        assert!(matches!(read(&source(), &asking(&["1"]), answer(403, "{}")), Err(Fault::Refused { status: 403, .. })));
+    }
+
+    #[test]
+    fn the_real_answers_are_read() {
+        let Some(path) = real_data("4-justtcg/captured/cards_batch_post.json") else { return };
+        let (_, rows) = read(&source(), &asking(&["219042"]), answer(200, std::fs::read(path).unwrap())).unwrap();
+        insta::assert_snapshot!(rows_told(&rows), @r"
+        3: market of 219042
+        71: skipped: another game than Pokémon
+        ");
+        let Some(path) = real_data("4-justtcg/captured/games.json") else { return };
+        let (step, _) = read(&source(), &run(serde_json::Value::Null, &[]), answer(200, std::fs::read(path).unwrap())).unwrap();
+        assert_eq!((step.more, step.told.day_left), (true, Some(100)));
+    }
 }

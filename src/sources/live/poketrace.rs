@@ -189,3 +189,58 @@ fn prices(card: &VendorCard<'_>) -> Result<Vec<Outcome>, String> {
     };
     Ok(grades.iter().map(|(name, grade)| each(name, grade).unwrap_or_else(Outcome::Refused)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::{super::testing::*, *};
+    use crate::sources::testing::{observations, told as rows_told};
+
+    fn source() -> PokeTrace {
+        let (base, key, cadence) = parts(&configured().poketrace);
+        PokeTrace::new(base, key, cadence)
+    }
+
+    const US: &str = r#"{"data":[{"id":"x","variant":"Holofoil","refs":{"tcgplayerId":"42"},"currency":"USD","lastUpdated":"2026-11-22T06:00:00Z",
+        "prices":{"tcgplayer":{"NEAR_MINT":{"avg":2.5,"saleCount":"17"}},"ebay":{"PSA_10":{"avg":99,"saleCount":3}}}},
+        {"id":"y","variant":"Normal","refs":{"tcgplayerId":"43"},"currency":"USD","lastUpdated":"2026-11-22T06:00:00Z","prices":{}}]}"#;
+    const EU: &str = r#"{"data":[{"id":"x","variant":"Holofoil","refs":{"tcgplayerId":"42"},"currency":"EUR","lastUpdated":"2026-11-22T06:00:00Z",
+        "prices":{"cardmarket":{"NEAR_MINT":{"avg":1.75,"low":1.2},"PSA_10":{"avg":99}}}}]}"#;
+
+    #[test]
+    fn sales_are_counted_and_then_europe_is_asked_for_the_same_products() {
+        let source = source();
+        let first = run(serde_json::Value::Null, &["42", "43"]);
+        assert_eq!(asked(&source, &first).unwrap().0, "https://api.poketrace.com/v1/cards?tcgplayer_ids=42%2C43&market=US&limit=20");
+        let (step, rows) = read(&source, &first, answer(200, US)).unwrap();
+        insta::assert_snapshot!(rows_told(&rows), @r#"
+        1: Some(17) sales of Product { market: Tcgplayer, id: "42" }
+        3: skipped: no count of sales
+        "#);
+        assert!(step.asked.is_empty(), "half of it is still to be asked");
+        let second = run(step.state, &["44"]);
+        assert!(asked(&source, &second).unwrap().0.contains("ids=42%2C43&market=EU"));
+        let (step, rows) = read(&source, &second, answer(200, EU)).unwrap();
+        assert_eq!(rows_told(&rows), "1: page of 42\n1: skipped: a graded card\n");
+        assert_eq!(observations(&rows)[0].price.unwrap().to_string(), "1.75");
+        assert_eq!(step.asked, ["42", "43"]);
+    }
+
+    #[test]
+    fn a_plan_without_europe_is_asked_for_it_once() {
+        let source = source();
+        let (step, _) = read(&source, &run(serde_json::Value::Null, &["42"]), answer(200, US)).unwrap();
+        let (step, _) = read(&source, &run(step.state, &["43"]), answer(403, "{}")).unwrap();
+        assert_eq!(step.asked, ["42"]);
+        let (step, _) = read(&source, &run(step.state, &["43"]), answer(200, US)).unwrap();
+        assert_eq!(step.asked, ["43"]);
+        assert!(matches!(read(&source, &run(step.state, &["43"]), answer(403, "{}")), Err(Fault::Key { .. })));
+    }
+
+    #[test]
+    fn prices_of_cardmarket_in_dollars_are_refused() {
+        let state = serde_json::to_value(State { europe: vec!["42".into()], america_only: false }).unwrap();
+        let fault = read(&source(), &run(state, &[]), answer(200, EU.replace("EUR", "USD"))).unwrap_err();
+        assert!(fault.to_string().contains("in USD, not in EUR"), "{fault}");
+    }
+}

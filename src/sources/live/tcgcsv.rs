@@ -61,7 +61,7 @@ impl Source for Tcgcsv {
 
     fn next(&self, run: &Run) -> Option<Request> {
         let address = Address::of(&self.base).path(&format!("archive/tcgplayer/prices-{}.ppmd.7z", self.day(run)?));
-        Some(Request { timeout: Duration::from_secs(300), largest: LARGEST, ..Request::get(address) })
+        Some(Request { timeout: Duration::from_mins(5), largest: LARGEST, ..Request::get(address) })
     }
 
     fn read(&self, run: &Run, answer: Answer, emit: &mut Emit<'_>) -> Result<Step, Fault> {
@@ -79,5 +79,49 @@ impl Source for Tcgcsv {
         }
         let more = clocks(day + Days::new(1)).0 <= run.now;
         Step::to(&State { last: Some(day) }, more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::{super::testing::*, *};
+
+    fn source() -> Tcgcsv {
+        let feed = configured().tcgcsv;
+        Tcgcsv::new(feed.base, feed.cadence, 3)
+    }
+
+    fn at(state: &State, moment: &str) -> Run {
+        Run { now: moment.parse().unwrap(), ..run(serde_json::to_value(state).unwrap(), &[]) }
+    }
+
+    fn day(text: &str) -> State {
+        State { last: Some(text.parse().unwrap()) }
+    }
+
+    #[test]
+    fn days_are_fetched_one_by_one_and_none_before_it_is_published() {
+        let first = asked(&source(), &run(serde_json::Value::Null, &[])).unwrap().0;
+        assert_eq!(first, "https://tcgcsv.com/archive/tcgplayer/prices-2026-11-18.ppmd.7z", "three days before yesterday");
+        assert_eq!(asked(&source(), &at(&day("2026-11-21"), "2026-11-22T19:59:59Z")), None);
+        assert!(asked(&source(), &at(&day("2026-11-21"), "2026-11-22T20:00:00Z")).is_some());
+    }
+
+    #[test]
+    fn a_late_day_is_waited_for_and_a_lost_one_is_left_out() {
+        let late = at(&day("2026-11-20"), "2026-11-22T12:00:00Z");
+        let (step, _) = read(&source(), &late, answer(404, "")).unwrap();
+        assert_eq!((step.more, step.resume_at, step.state), (true, Some(late.now + TimeDelta::hours(1)), late.state));
+        let lost = at(&day("2026-11-18"), "2026-11-22T12:00:00Z");
+        let (step, _) = read(&source(), &lost, answer(403, "")).unwrap();
+        assert_eq!((step.more, step.state), (true, serde_json::json!({ "last": "2026-11-19" })));
+    }
+
+    #[test]
+    fn what_is_no_archive_is_refused_whole() {
+        let fault = read(&source(), &run(serde_json::Value::Null, &[]), answer(200, "<html>")).unwrap_err();
+        assert!(fault.to_string().contains("sent no TCGCSV daily archive"), "{fault}");
+        assert!(matches!(read(&source(), &run(serde_json::Value::Null, &[]), answer(502, "")), Err(Fault::Server { .. })));
     }
 }

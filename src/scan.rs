@@ -17,9 +17,10 @@ use crate::{
     store::{Store, StoreError, scans},
 };
 
-mod columns;
+pub mod columns;
 pub mod explain;
 pub mod feeds;
+pub mod findings;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
@@ -29,7 +30,7 @@ pub mod windows;
 
 use self::{
     ground::{Ground, load_book},
-    judge::{Case, best_of_each},
+    judge::Case,
     report::{Opportunities, Report},
     windows::MissingWindow,
 };
@@ -118,13 +119,12 @@ pub async fn scan_once(
 
 fn decide(case: &Case<'_>, ground: &Ground, options: &Options, now: DateTime<Utc>, progress: Progress<'_>) -> Report {
     let (book, routes) = (case.book, case.routes);
-    let judged = case.judge(&|done| progress(done, routes.len()));
-    let best = best_of_each(&judged, routes, case.pack);
+    let findings = columns::judge(case, options.near_misses, &|done| progress(done, routes.len()));
     let mut ids = Opportunities::default();
-    let signals = report::signals(case, &best, &mut ids);
-    let near_misses = report::near_misses(case, &best, options.near_misses, &mut ids);
-    let reasons = report::count_reasons(case, &best);
-    let counts = report::counts(case, &best);
+    let signals = report::signals(case, &findings, &mut ids);
+    let near_misses = report::near_misses(case, &findings, &mut ids);
+    let reasons = report::count_reasons(case, &findings);
+    let counts = report::counts(case, &findings);
     let mut report = Report {
         scan: Scan {
             scan_id: Uuid::now_v7(),

@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use super::value::{Type, Value};
-use crate::domain::{condition, market, money};
+use crate::domain::{condition, market, money, profile};
 
 /// What a fact depends on, from the widest to the narrowest: a fact's stage is the latest of those it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +107,7 @@ inputs! {
         "card_id": Domain::Text, "ratio", "pokemontcg.io id", "sv1-25";
         "set_code": Domain::Text, "ratio", "pokemontcg.io set id", "sv1";
         "set_age_days": Domain::Integer { min: -36_500, max: 36_500 }, "days", "whole days since the set's release; negative before it, unknown without a date", "120";
+        "card_category": Domain::Enum(profile::Category::NAMES), "ratio", "what kind of collector's item it is; unknown where it is of no kind that tenants choose by", "vintage";
         "reprint_rumored": Domain::Bool, "ratio", "an operator has heard of a reprint of this set", "false";
         "regulation_mark": Domain::Text, "ratio", "upper-case letter; unknown on cards that carry none", "H";
         "standard_legality": Domain::Text, "ratio", "Legal or Banned as the metadata says; unknown if it says nothing", "Legal";

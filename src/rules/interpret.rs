@@ -191,7 +191,12 @@ impl<'p> Evaluation<'p> {
 
     /// Tries the gates in order.
     pub fn verdict(&mut self) -> Verdict {
-        for (gate, condition) in self.pack.gates.iter().enumerate() {
+        self.verdict_of(self.pack.gates.len())
+    }
+
+    /// Tries that many gates in order.
+    pub fn verdict_of(&mut self, gates: usize) -> Verdict {
+        for (gate, condition) in self.pack.gates.iter().enumerate().take(gates) {
             match self.slot(condition.when) {
                 Slot::Known(Value::Bool(false)) => {}
                 Slot::Known(Value::Bool(true)) => return Verdict::Rejected { gate },

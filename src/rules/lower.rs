@@ -1,310 +1,373 @@
 //! Lowering: the same rules as exact integer arithmetic over columns of rows, for all tenants at once.
 //!
 //! The interpreter is what a pack *means*; it costs about a microsecond a formula. Here the formulas of a pack become one
-//! graph of integer operations ([`dag`]): a decimal is an integer at a number of places known beforehand ([`value`]), an
-//! `if` is a choice between two computed values, an error is a condition ([`body`]), a table is a chain of choices
-//! ([`facts`]). A tenant's settings enter as constants, so what they decide folds away, and what two tenants have in
-//! common is one node. The graph is put into an order with registers ([`program`]) and run on blocks of rows
-//! ([`machine`]).
+//! graph of integer operations in which equal nodes are one node ([`dag`]):
 //!
-//! It answers verdicts only. A row that meets an error or an unknown, or holds a value outside of what the columns can
-//! carry, is left to the interpreter ([`Answer::Ask`]); so is a whole pack with a formula that cannot be lowered, and
-//! [`Refused`] says which and why. That both agree is what the differential tests hold.
+//! 1. **Lower** ([`facts`], [`body`], [`tables`]). A decimal is an integer at a number of places known beforehand
+//!    ([`value`]), an `if` is a choice between two computed values, a table a chain of choices, an error or an unknown a
+//!    condition beside the value. A tenant's settings are constants, so what they decide folds away, and what two tenants
+//!    have in common is one node.
+//! 2. **Judge** ([`gates`]). The gates become one number that says how far a row comes.
+//! 3. **Split** ([`split`]). What depends on cards and routes alone is computed once for a row; what it leaves is all that
+//!    tenants' rules read ([`Cards`]).
+//! 4. **Plan** ([`program`], [`tenants`]). Tenants who have much in common are put into one program.
+//! 5. **Run** ([`machine`]). Each instruction is a loop over a block of rows.
+//!
+//! It answers verdicts only: [`Answer`]. A formula that can't be lowered is left to the interpreter ([`Lowered::refused`]):
+//! if it depends on no tenant its values become a column like an input's, else the gates that need it are
+//! [`Answer::Open`], as is a row with a number too large for the columns. That both agree is what the differential tests
+//! hold.
 
 mod body;
-pub mod dag;
+mod dag;
 mod facts;
+mod gates;
 mod host;
 mod machine;
 mod program;
 mod refusal;
+mod rows;
+mod split;
 mod tables;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod value;
 
-use std::ops::Range;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
-
-pub use machine::LANES;
 
 use self::{
+    body::Outcome,
     dag::{NodeId, Op},
-    facts::{Builder, Column, day},
-    machine::Machine,
-    program::{Outputs, Program, plan},
+    facts::{Builder, State},
+    gates::{kind, passed},
+    program::{Program, plan},
+    split::{Split, nodes_of},
+    tenants::{Class, Tenant},
+    value::Shape,
+};
+pub use self::{
+    machine::LANES,
     refusal::Refusal,
-    texts::Texts,
-    value::{Number, Shape},
+    rows::{ALONE, Cards, Facts, Rows},
+    tenants::{Batch, Bench, Codes, Scores},
 };
 use super::{
     facts::Stage,
-    graph::{FactId, Kind},
-    pack::Pack,
+    graph::FactId,
+    interpret::Verdict,
+    pack::{DATA_INCOMPLETE, FAULT, Pack},
     value::Value,
 };
 
-/// Settings of one tenant: facts with the values that they have on every row.
-pub type Settings = Vec<(FactId, Value)>;
+/// What a tenant's fact is on every row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Setting {
+    Is(Value),
+    /// True where a fact of the row is one of these texts, else false.
+    Among(FactId, Vec<Box<str>>),
+    /// Something that it cannot be.
+    Fault,
+}
+
+/// What a tenant sets.
+pub type Settings = Vec<(FactId, Setting)>;
+
+/// How far a row came for a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It passed every gate; whether it has a score.
+    Signal {
+        scored: bool,
+    },
+    Rejected(usize),
+    /// A fact that the gate needs is unknown.
+    Unknown(usize),
+    /// A rule that the gate needs failed.
+    Failed(usize),
+    /// The interpreter has to be asked; the gates before this one let the row through.
+    Open(usize),
+}
+
+impl Answer {
+    /// What a code means in a pack with that many gates.
+    pub fn of(code: i64, gates: usize) -> Self {
+        let gate = usize::try_from(code / kind::COUNT).unwrap_or(0);
+        match (code % kind::COUNT, gate < gates) {
+            (kind::TOLD, true) => Self::Rejected(gate),
+            (kind::UNKNOWN, true) => Self::Unknown(gate),
+            (kind::FAILED, true) => Self::Failed(gate),
+            (kind::TOLD, false) => Self::Signal { scored: true },
+            (kind::UNKNOWN, false) => Self::Signal { scored: false },
+            _ => Self::Open(gate),
+        }
+    }
+
+    /// Its code in a pack with that many gates: of two, the higher came further, or tells more.
+    pub const fn code(self, gates: usize) -> i64 {
+        match self {
+            Self::Rejected(gate) => gates::code(gate, kind::TOLD),
+            Self::Unknown(gate) => gates::code(gate, kind::UNKNOWN),
+            Self::Failed(gate) => gates::code(gate, kind::FAILED),
+            Self::Open(gate) => gates::code(gate, kind::OPEN),
+            Self::Signal { scored } => gates::code(gates, if scored { kind::TOLD } else { kind::UNKNOWN }),
+        }
+    }
+
+    /// How many codes there are in a pack with that many gates.
+    pub const fn codes(gates: usize) -> usize {
+        (gates + 1) * kind::COUNT as usize
+    }
+
+    /// What is said of a verdict.
+    pub const fn of_verdict(verdict: &Verdict, scored: bool) -> Self {
+        match verdict {
+            Verdict::Signal => Self::Signal { scored },
+            Verdict::Rejected { gate } => Self::Rejected(*gate),
+            Verdict::Incomplete { gate, .. } => Self::Unknown(*gate),
+            Verdict::Failed { gate, .. } => Self::Failed(*gate),
+        }
+    }
+
+    /// The reason code; nothing for a signal.
+    pub fn reason(self, pack: &Pack) -> Option<&str> {
+        match self {
+            Self::Signal { .. } => None,
+            Self::Rejected(gate) => Some(&pack.gates[gate].reason),
+            Self::Unknown(_) => Some(DATA_INCOMPLETE),
+            Self::Failed(_) | Self::Open(_) => Some(FAULT),
+        }
+    }
+}
 
 /// A pack for a set of tenants, ready to judge rows.
 #[derive(Debug)]
 pub struct Lowered {
-    program: Program,
-    columns: Vec<Column>,
-    texts: Texts,
-    /// Position of the aggregates' columns among the inputs, by fact.
-    aggregates: Vec<(FactId, u32)>,
-    score_places: u32,
-    has_score: bool,
+    state: State,
     gates: usize,
+    aggregates: usize,
+    /// The card part: code, groups, then the cut.
+    screen: Program,
+    /// Where tenants' programs find the nodes of the card part.
+    cut: HashMap<NodeId, u32>,
+    tenants: Vec<Tenant>,
+    classes: Vec<Class>,
+    class_of: HashMap<(usize, NodeId), usize>,
+    /// For each term how many tenants have it.
+    popularity: HashMap<NodeId, u32>,
+    batches: Vec<Batch>,
 }
 
-/// Why a pack is left to the interpreter.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{fact} cannot be lowered: {because}")]
-pub struct Refused {
-    pub fact: String,
-    pub because: String,
-}
+/// A pack that the columns can't judge: routes are counted over a fact that depends on the tenant, or that is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an aggregate counts over a fact that the columns don't hold")]
+pub struct NoGroups;
 
-/// What the columns say about a row and a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// It passed every gate, with this score.
-    Signal(Option<Decimal>),
-    /// The gate of that position rejected it.
-    Rejected(usize),
-    /// The interpreter has to be asked.
-    Ask,
-}
-
-/// The code of a row that is left to the interpreter.
-const ASK: i64 = -1;
+/// A tenant's change that reaches the card part: everything has to be lowered anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tenant's rules read facts of the row that no tenant's did before")]
+pub struct Unprepared;
 
 impl Lowered {
-    /// Lowers a pack for tenants that settle every tenant fact but those that differ by row.
-    ///
-    /// `constants` hold for all; `single` binds every aggregate to 1, for rows that belong to no group.
+    /// Lowers a pack for tenants. `constants` hold for every row and tenant: the date, the regime, the operator's switches.
     ///
     /// # Errors
-    /// A fact that cannot be lowered.
-    pub fn new(pack: &Pack, date: NaiveDate, constants: &Settings, tenants: &[Settings], single: bool) -> Result<Self, Refused> {
-        let mut builder = Builder::new(pack, date, constants);
-        let mut outputs = Vec::with_capacity(tenants.len());
-        let mut score_places = 0;
-        for settings in tenants {
-            builder.bind(settings);
-            if single {
-                let one: Settings = pack.aggregates.iter().map(|aggregate| (aggregate.fact, Value::Integer(1))).collect();
-                builder.bind_more(&one);
-            }
-            let (nodes, places) = answer(&mut builder)?;
-            score_places = score_places.max(places);
-            outputs.push((nodes, places));
-        }
-        // one scale for all tenants' scores
-        let mut aligned = Vec::with_capacity(outputs.len());
-        for ((code, score), places) in outputs {
-            let score = match score {
-                Some(score) => {
-                    let number = Number { node: score, places, whole: false };
-                    Some(number.with_places(&mut builder.dag, score_places).map_err(|error| refused("the score", &error.into()))?)
-                }
-                None => None,
-            };
-            aligned.push(Outputs { nodes: std::iter::once(code).chain(score).collect() });
-        }
-        let aggregates: Vec<(FactId, u32)> = builder
-            .columns
-            .iter()
-            .filter(|column| matches!(pack.graph.fact(column.fact).kind, Kind::Aggregate))
-            .map(|column| (column.fact, column.value))
-            .collect();
-        let known_aggregates: Vec<u32> = aggregates.iter().flat_map(|(_, column)| [*column, *column + 1]).collect();
-        let program = plan(&builder.dag, &aligned, &|column| known_aggregates.contains(&column));
-        Ok(Self {
-            program,
-            columns: builder.columns,
-            texts: builder.texts,
-            aggregates,
-            score_places,
-            has_score: pack.score.is_some(),
+    /// An aggregate that only the interpreter can count.
+    pub fn new(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &[Settings]) -> Result<Self, NoGroups> {
+        let mut lowered = Self {
+            state: State::new(date, constants),
             gates: pack.gates.len(),
-        })
-    }
-
-    /// Instructions that all tenants share, and those of each tenant alone, added up.
-    pub fn size(&self) -> (usize, usize) {
-        (self.program.common.len(), self.program.own.iter().map(|part| part.instructions.len()).sum())
-    }
-
-    /// Columns for rows that are filled with [`Rows::push`].
-    pub fn rows(&mut self) -> Rows<'_> {
-        Rows { values: vec![Vec::new(); self.columns.len() * 2], ask: Vec::new(), columns: &self.columns, texts: &mut self.texts }
-    }
-
-    /// Judges a range of rows for all tenants, block by block; `answer` is told row, tenant and what was found.
-    pub fn judge(&self, rows: &Filled, range: Range<usize>, answer: impl FnMut(usize, usize, Answer)) {
-        self.judge_counted(rows, range, &|_, _, _| 1, answer);
-    }
-
-    /// As [`Lowered::judge`]; `counted` gives an aggregate's value for a row and tenant.
-    fn judge_counted(
-        &self,
-        rows: &Filled,
-        range: Range<usize>,
-        counted: &dyn Fn(FactId, usize, usize) -> i64,
-        mut answer: impl FnMut(usize, usize, Answer),
-    ) {
-        let mut machine = Machine::new(self.program.narrow, self.program.wide);
-        let mut groups: Vec<Vec<i64>> = vec![Vec::new(); self.aggregates.len()];
-        let ones = [1_i64; LANES];
-        for first in range.clone().step_by(LANES) {
-            let end = (first + LANES).min(range.end);
-            machine.run(&self.program.common, |column| &rows.values[column as usize][first..end]);
-            for (tenant, part) in self.program.own.iter().enumerate() {
-                for ((fact, _), group) in self.aggregates.iter().zip(&mut groups) {
-                    group.clear();
-                    group.extend((first..end).map(|row| counted(*fact, row, tenant)));
-                }
-                machine.run(&part.instructions, |column| match self.aggregates.iter().position(|(_, value)| *value == column) {
-                    Some(position) => &groups[position],
-                    None if self.aggregates.iter().any(|(_, value)| *value + 1 == column) => &ones[..end - first],
-                    None => &rows.values[column as usize][first..end],
-                });
-                for row in first..end {
-                    let found = if rows.ask[row] { Answer::Ask } else { self.decode(&machine, part, row - first) };
-                    answer(row, tenant, found);
-                }
-            }
-        }
-    }
-
-    fn decode(&self, machine: &Machine, part: &program::Part, lane: usize) -> Answer {
-        let Some(code) = part.outputs.first().map(|code| machine.read(*code, lane)) else { return Answer::Ask };
-        match usize::try_from(code) {
-            Ok(gate) if gate < self.gates => Answer::Rejected(gate),
-            Ok(_) if !self.has_score => Answer::Signal(None),
-            Ok(_) => {
-                let score = part.outputs.get(1).map(|score| machine.read(*score, lane));
-                score.map_or(Answer::Ask, |score| Answer::Signal(Some(Decimal::from_i128_with_scale(score, self.score_places))))
-            }
-            Err(_) => Answer::Ask,
-        }
-    }
-}
-
-fn refused(fact: &str, because: &Refusal) -> Refused {
-    Refused { fact: fact.to_owned(), because: because.to_string() }
-}
-
-type Nodes = (NodeId, Option<NodeId>);
-
-/// The nodes of a tenant's answer: a code, and the score with its places.
-fn answer(builder: &mut Builder<'_>) -> Result<(Nodes, u32), Refused> {
-    let pack = builder.pack;
-    let number = |value: usize| i128::try_from(value).unwrap_or(i128::MAX);
-    let ask = builder.dag.constant(ASK.into());
-    let mut code = builder.dag.constant(number(pack.gates.len()));
-    let mut score = None;
-    let mut places = 0;
-    if let Some(fact) = pack.score {
-        let name = &pack.graph.fact(fact).name;
-        let lowered = builder.fact(fact).map_err(|because| refused(name, &because))?;
-        if let Shape::Number(number) = lowered.value.shape {
-            (score, places) = (Some(number.node), number.places);
-        }
-        let sound = builder.dag.not(lowered.fault);
-        let told = builder.dag.and(lowered.value.known, sound);
-        code = select(builder, told, code, ask, name)?;
-    }
-    for (position, gate) in pack.gates.iter().enumerate().rev() {
-        let name = &pack.graph.fact(gate.when).name;
-        let lowered = builder.fact(gate.when).map_err(|because| refused(name, &because))?;
-        let truth = match lowered.value.shape {
-            Shape::Truth(node) => node,
-            Shape::Nothing => builder.dag.truth(false),
-            Shape::Number(_) | Shape::Quotient(..) | Shape::Text(_) | Shape::Date(_) => return Err(refused(name, &Refusal::NotBoolean)),
+            aggregates: pack.aggregates.len(),
+            screen: Program::default(),
+            cut: HashMap::new(),
+            tenants: Vec::new(),
+            classes: Vec::new(),
+            class_of: HashMap::new(),
+            popularity: HashMap::new(),
+            batches: Vec::new(),
         };
-        let rejected = builder.dag.constant(number(position));
-        let judged = select(builder, truth, rejected, code, name)?;
-        let sound = builder.dag.not(lowered.fault);
-        let told = builder.dag.and(lowered.value.known, sound);
-        code = select(builder, told, judged, ask, name)?;
-    }
-    Ok(((code, score), places))
-}
-
-fn select(builder: &mut Builder<'_>, condition: NodeId, one: NodeId, two: NodeId, fact: &str) -> Result<NodeId, Refused> {
-    builder.dag.put(Op::Select(condition, one, two)).map_err(|error| refused(fact, &error.into()))
-}
-
-/// Rows being filled.
-#[derive(Debug)]
-pub struct Rows<'l> {
-    values: Vec<Vec<i64>>,
-    ask: Vec<bool>,
-    columns: &'l [Column],
-    texts: &'l mut Texts,
-}
-
-/// Filled columns.
-#[derive(Debug)]
-pub struct Filled {
-    values: Vec<Vec<i64>>,
-    ask: Vec<bool>,
-}
-
-impl Filled {
-    pub fn count(&self) -> usize {
-        self.ask.len()
-    }
-}
-
-impl Rows<'_> {
-    /// Adds a row; `value_of` gives a fact's value. A value that its declaration does not admit leaves the row to the
-    /// interpreter.
-    pub fn push(&mut self, pack: &Pack, value_of: &dyn Fn(FactId) -> Value) {
-        let mut ask = false;
-        for (index, column) in self.columns.iter().enumerate() {
-            let fact = pack.graph.fact(column.fact);
-            let value = if fact.stage < Stage::Tenant { value_of(column.fact) } else { Value::Unknown };
-            let value = match (fact.value_type, value) {
-                (Some(super::value::Type::Decimal), Value::Integer(number)) => Value::Decimal(number.into()),
-                (_, value) => value,
-            };
-            if let Kind::Input(input) = fact.kind {
-                ask |= input.admit(&value).is_err();
+        let mut builder = Builder::new(pack, &mut lowered.state);
+        let screen = builder.screen();
+        let groups = pack.aggregates.iter().map(|aggregate| group(&mut builder, aggregate.over)).collect::<Result<Vec<_>, _>>()?;
+        // what any tenant's formula may read is there for tenants who come later, too
+        let mut read = Vec::new();
+        for id in pack.graph.ids().filter(|id| pack.graph.fact(*id).stage == Stage::Tenant) {
+            for dependency in pack.graph.fact(id).reads.iter().filter(|read| pack.graph.fact(read.fact).stage < Stage::Tenant) {
+                read.extend(builder.fact(dependency.fact).ok());
             }
-            let encoded = encode(&value, column.places, self.texts);
-            ask |= value.is_known() && encoded.is_none();
-            self.values[2 * index].push(encoded.unwrap_or(0));
-            self.values[2 * index + 1].push(i64::from(value.is_known()));
         }
-        self.ask.push(ask);
+        for settings in tenants {
+            let tenant = lowered.tenant(pack, settings);
+            lowered.tenants.push(tenant);
+        }
+        lowered.count_terms();
+        lowered.split(&screen, &groups, &read);
+        lowered.form_batches();
+        Ok(lowered)
     }
 
-    pub fn finish(self) -> Filled {
-        Filled { values: self.values, ask: self.ask }
+    /// Lowers a tenant's rules.
+    fn tenant(&mut self, pack: &Pack, settings: &Settings) -> Tenant {
+        let mut builder = Builder::new(pack, &mut self.state);
+        if builder.bind(settings).is_err() {
+            // every row is the interpreter's
+            let open = builder.state.dag.constant(gates::code(0, kind::OPEN).into());
+            let classes = (0..pack.aggregates.len()).map(|aggregate| self.class_for(aggregate, None)).collect();
+            return Tenant::new(gates::Terms { terms: vec![open], score: None }, classes);
+        }
+        let counts: Vec<Option<NodeId>> = pack.aggregates.iter().map(|aggregate| counts(&mut builder, aggregate.count_where)).collect();
+        let classes: Vec<usize> = counts.into_iter().enumerate().map(|(aggregate, counts)| self.class_for(aggregate, counts)).collect();
+        let mut builder = Builder::new(pack, &mut self.state);
+        // it went well before
+        let _ = builder.bind(settings);
+        for (aggregate, class) in pack.aggregates.iter().zip(&classes) {
+            let counted = builder.state.count_of(self.classes[*class].input);
+            builder.bind_node(aggregate.fact, counted);
+        }
+        Tenant::new(builder.terms(), classes)
+    }
+
+    fn class_for(&mut self, aggregate: usize, counts: Option<NodeId>) -> usize {
+        let next = self.classes.len();
+        let class = counts.map_or(next, |node| *self.class_of.entry((aggregate, node)).or_insert(next));
+        if class == next {
+            self.classes.push(Class { aggregate, counts, input: self.state.counted() });
+        }
+        class
+    }
+
+    fn count_terms(&mut self) {
+        self.popularity.clear();
+        for term in self.tenants.iter().flat_map(|tenant| &tenant.terms.terms) {
+            *self.popularity.entry(*term).or_default() += 1;
+        }
+    }
+
+    /// Cuts the card part off and plans it.
+    fn split(&mut self, screen: &[NodeId], groups: &[NodeId], read: &[Outcome]) {
+        let through = self.state.dag.constant(passed(self.gates).into());
+        let code = screen.iter().fold(through, |least, term| self.state.dag.put(Op::Min(least, *term)).unwrap_or(least));
+        let cut = self.cut_for(read.iter().copied().flat_map(nodes_of).chain(self.tenants.iter().flat_map(|tenant| self.asked(tenant))));
+        self.cut = cut.iter().zip(0..).map(|(node, column)| (*node, column)).collect();
+        let outputs: Vec<NodeId> = std::iter::once(code).chain(groups.iter().copied()).chain(cut).collect();
+        let positions = &self.state.positions;
+        self.screen = plan(&self.state.dag, &|node| positions.get(&node).copied(), &[outputs]);
+    }
+
+    fn cut_for(&self, nodes: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
+        let split = Split::of(&self.state.dag, self.state.shared());
+        let mut cut = BTreeSet::new();
+        split.cut(&self.state.dag, nodes, &mut cut);
+        cut
+    }
+
+    /// Every node that a tenant's programs compute in the end.
+    fn asked<'a>(&'a self, tenant: &'a Tenant) -> impl Iterator<Item = NodeId> + 'a {
+        let counts = tenant.classes.iter().filter_map(|class| self.classes[*class].counts);
+        tenant.terms.terms.iter().copied().chain(tenant.terms.score.map(|(node, _)| node)).chain(counts)
+    }
+
+    /// Gives a tenant other settings. Only its own batch is planned again.
+    ///
+    /// # Errors
+    /// Its rules read what the cards' columns don't hold: the pack has to be lowered anew.
+    pub fn set_tenant(&mut self, pack: &Pack, tenant: usize, settings: &Settings) -> Result<(), Unprepared> {
+        let columns = self.state.columns.len();
+        let changed = self.tenant(pack, settings);
+        let cut = self.cut_for(self.asked(&changed));
+        if self.state.columns.len() > columns || cut.iter().any(|node| !self.cut.contains_key(node)) {
+            return Err(Unprepared);
+        }
+        self.tenants[tenant] = changed;
+        for batch in 0..self.batches.len() {
+            if self.batches[batch].tenants.contains(&tenant) {
+                self.plan_batch(batch);
+            }
+        }
+        Ok(())
+    }
+
+    const fn passed(&self) -> i64 {
+        passed(self.gates)
+    }
+
+    /// The tenants, in batches that are planned together.
+    pub fn batches(&self) -> &[Batch] {
+        &self.batches
+    }
+
+    /// What the columns of counts stand for: the aggregate, and whether columns can count it.
+    pub fn class(&self, class: usize) -> (usize, bool) {
+        (self.classes[class].aggregate, self.classes[class].counts.is_some())
+    }
+
+    /// The classes in which a tenant counts, by aggregate.
+    pub fn classes_of(&self, tenant: usize) -> &[usize] {
+        &self.tenants[tenant].classes
+    }
+
+    /// Formulas that the columns can't compute, and why.
+    pub fn refused(&self) -> &[(FactId, Refusal)] {
+        &self.state.refused
+    }
+
+    /// Formulas that the interpreter computes for every row, to be told with its facts.
+    pub fn interpreted(&self) -> impl Iterator<Item = FactId> + '_ {
+        self.state.columns.iter().filter(|column| column.interpreted).map(|column| column.fact)
+    }
+
+    /// Rows to be filled by [`Lowered::push`].
+    pub fn rows(&self) -> Rows {
+        self.state.rows()
+    }
+
+    /// Adds a row by its facts.
+    pub fn push(&self, pack: &Pack, rows: &mut Rows, facts: &Facts) {
+        rows.push(pack, &self.state.columns, &self.state.texts, facts);
+    }
+
+    /// Runs the card part.
+    pub fn screen(&self, rows: &Rows) -> Cards {
+        rows::screen(&self.screen, rows, self.aggregates)
+    }
+
+    /// Nodes of the graph, instructions for a row, and columns that they leave for the tenants.
+    pub fn size(&self) -> (usize, usize, usize) {
+        (self.state.dag.size(), self.screen.instructions.len(), self.cut.len())
     }
 }
 
-/// A value as its column holds it.
-fn encode(value: &Value, places: u32, texts: &mut Texts) -> Option<i64> {
-    match value {
-        Value::Unknown => None,
-        Value::Decimal(number) => {
-            let number = number.normalize();
-            let factor = value::power(places.checked_sub(number.scale())?).ok()?;
-            i64::try_from(number.mantissa().checked_mul(factor)?).ok()
-        }
-        Value::Integer(number) => Some(*number),
-        Value::Bool(truth) => Some(i64::from(*truth)),
-        Value::Text(text) => Some(texts.code(text)),
-        Value::Date(date) => i64::try_from(day(*date)).ok(),
+/// Where a row counts: 1, where only the interpreter can tell: 2; nothing if that is everywhere.
+fn counts(builder: &mut Builder<'_>, fact: FactId) -> Option<NodeId> {
+    let outcome = builder.fact(fact).ok()?;
+    let dag = &mut builder.state.dag;
+    let truth = match outcome.value.shape {
+        Shape::Truth(node) => node,
+        _ => dag.truth(false),
+    };
+    let sound = dag.not(outcome.fault);
+    let told = dag.and(outcome.value.known, sound);
+    let (counts, open) = (dag.and(told, truth), dag.constant(2));
+    dag.put(Op::Select(outcome.doubt, open, counts)).ok()
+}
+
+/// The number of a row's group: that of the text that is counted over, where it is known.
+fn group(builder: &mut Builder<'_>, over: FactId) -> Result<NodeId, NoGroups> {
+    if builder.pack.graph.fact(over).stage == Stage::Tenant {
+        return Err(NoGroups);
     }
+    let outcome = builder.fact(over).map_err(|_| NoGroups)?;
+    let dag = &mut builder.state.dag;
+    let node = match outcome.value.shape {
+        Shape::Text(node) | Shape::Truth(node) | Shape::Date(node) => node,
+        Shape::Nothing => return Ok(dag.constant(ALONE.into())),
+        Shape::Number(_) | Shape::Quotient(..) => return Err(NoGroups),
+    };
+    let sound = dag.not(outcome.fault);
+    let told = dag.and(outcome.value.known, sound);
+    let alone = dag.constant(ALONE.into());
+    dag.put(Op::Select(told, node, alone)).map_err(|_| NoGroups)
 }

@@ -1,114 +1,307 @@
-//! The fast road: routes that belong to no group are judged in columns, for all tenants at once.
+//! Judges every route for every tenant in columns, as [`super::judge`] means it.
 //!
-//! What the columns leave open, and tenants who have a taste about the card, go to the interpreter, route by route.
+//! 1. Routes become rows; what depends on no tenant is computed once for each ([`Side`]). Most rows stop there.
+//! 2. The rows that are left are laid out in blocks ([`blocks`]).
+//! 3. Batch by batch, tenants count what aggregates count ([`counts`]) and judge the blocks, and of each card the best
+//!    route is kept ([`tally`]).
+//!
+//! The interpreter is asked where columns can't tell: single rows, single tenants, single formulas.
 
-use std::ops::Range;
+mod blocks;
+mod counts;
+mod tally;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use self::{blocks::Layout, counts::Groups, tally::Tally};
 use super::{
+    findings::{Findings, says_more},
     inputs::{self, Facts},
-    judge::{Case, Judged},
+    judge::Case,
 };
 use crate::{
-    domain::{market::Direction, observation::day_of},
+    domain::{
+        market::Direction,
+        observation::day_of,
+        profile::{Category, Profile},
+    },
     rules::{
-        graph::FactId,
-        interpret::Verdict,
-        lower::{Answer, Filled, LANES, Lowered, Settings},
-        value::Value,
+        facts::Stage,
+        graph::{FactId, Kind},
+        interpret::Slot,
+        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings},
+        pack::Pack,
+        value::{Type, Value},
     },
 };
 
 /// Routes that are encoded at a time: their facts are in memory together.
-const AT_ONCE: usize = 4_096;
+const AT_ONCE: usize = 2_048;
+/// Blocks that a thread judges at a time.
+const BLOCKS: usize = 32;
 
-/// Judges routes of one direction; `None` where the pack cannot be lowered.
-pub fn judge(case: &Case<'_>, direction: Direction, routes: &[usize], progress: &(dyn Fn(usize) + Sync)) -> Option<Vec<Judged>> {
-    if routes.is_empty() || case.profiles.is_empty() {
-        return Some(Vec::new());
-    }
-    let constants = resolve(case, &case.constants);
-    let date = constants.iter().find_map(|(_, value)| if let Value::Date(date) = value { Some(*date) } else { None })?;
-    let tenants: Vec<Settings> = case
-        .tenants
-        .iter()
-        .map(|facts| {
-            let mut settings = resolve(case, &facts[direction as usize]);
-            settings.extend(resolve(case, &inputs::no_taste()));
-            settings
-        })
-        .collect();
-    let mut lowered = match Lowered::new(case.pack, date, &constants, &tenants, true) {
-        Ok(lowered) => lowered,
+/// A pack made ready for the tenants of a case, by direction. It holds as long as pack, date, regime, rates and profiles
+/// do, whatever the prices.
+#[derive(Debug)]
+pub struct Prepared([Lowered; 2]);
+
+/// Judges with what is made ready for this one time.
+pub fn judge(case: &Case<'_>, keep: usize, progress: &(dyn Fn(usize) + Sync)) -> Findings {
+    match Prepared::new(case) {
+        Ok(prepared) => prepared.judge(case, keep, progress),
         Err(refused) => {
             tracing::info!(event = "interpreted", pack = %case.pack.hash, "the pack is judged by the interpreter: {refused}");
-            return None;
+            Findings::of(&case.interpret(progress), case.routes, case.pack, case.profiles.len(), keep)
+        }
+    }
+}
+
+impl Prepared {
+    /// Lowers the pack for every tenant of the case.
+    ///
+    /// # Errors
+    /// An aggregate that only the interpreter can count.
+    pub fn new(case: &Case<'_>) -> Result<Self, NoGroups> {
+        let constants: Vec<(FactId, Value)> =
+            case.constants.iter().filter_map(|(name, value)| Some((case.pack.graph.id(name)?, value.clone()))).collect();
+        let lower = |direction: Direction| {
+            let tenants: Vec<Settings> = (0..case.profiles.len()).map(|tenant| settings(case, tenant, direction)).collect();
+            Lowered::new(case.pack, day_of(case.book.as_of), &constants, &tenants)
+        };
+        let (eu_us, us_eu) = rayon::join(|| lower(Direction::EuUs), || lower(Direction::UsEu));
+        Ok(Self([eu_us?, us_eu?]))
+    }
+
+    /// Judges every route of the case for every tenant. Up to `keep` near misses are kept for each.
+    pub fn judge(&self, case: &Case<'_>, keep: usize, progress: &(dyn Fn(usize) + Sync)) -> Findings {
+        let mut findings = Findings::new(case.pack, case.profiles.len());
+        for direction in Direction::ALL {
+            Side::of(case, &self.0[*direction as usize], *direction).judge(keep, &mut findings, progress);
+        }
+        findings.settle(case.routes, keep);
+        findings
+    }
+}
+
+/// A tenant's settings as the columns take them.
+fn settings(case: &Case<'_>, tenant: usize, direction: Direction) -> Settings {
+    let given = case.tenants[tenant][direction as usize].iter();
+    let mut settings: Settings =
+        given.filter_map(|(name, value)| Some((case.pack.graph.id(name)?, admitted(case.pack, name, value)))).collect();
+    settings.extend(taste(case.pack, &case.profiles[tenant]));
+    settings
+}
+
+fn admitted(pack: &Pack, name: &str, value: &Value) -> Setting {
+    let Some(id) = pack.graph.id(name) else { return Setting::Is(Value::Unknown) };
+    let fact = pack.graph.fact(id);
+    let value = match (fact.value_type, value) {
+        (Some(Type::Decimal), Value::Integer(number)) => Value::Decimal((*number).into()),
+        (_, value) => value.clone(),
+    };
+    match fact.kind {
+        Kind::Input(input) if input.admit(&value).is_err() => Setting::Fault,
+        _ => Setting::Is(value),
+    }
+}
+
+/// What [`inputs::taste_facts`] says of any card.
+fn taste(pack: &Pack, profile: &Profile) -> Settings {
+    let excluded = profile.excluded_sets.value.iter().flatten().map(|set| set.as_str().into()).collect();
+    let wanted = profile.card_categories.value.as_deref().unwrap_or_default();
+    let wanted = match wanted {
+        [] => Some(Setting::Is(Value::Bool(true))),
+        some => {
+            let members = some.iter().map(|category: &Category| category.as_str().into()).collect();
+            pack.graph.id("card_category").map(|of| Setting::Among(of, members))
         }
     };
-    let mut judged = Vec::with_capacity(routes.len() * case.profiles.len());
-    for routes in routes.chunks(AT_ONCE) {
-        let filled = encode(case, &mut lowered, routes);
-        let blocks: Vec<Range<usize>> = (0..routes.len()).step_by(LANES).map(|first| first..(first + LANES).min(routes.len())).collect();
-        let found: Vec<Vec<Judged>> = blocks.into_par_iter().map(|rows| block(case, &lowered, &filled, routes, rows)).collect();
-        judged.extend(found.into_iter().flatten());
-        progress(routes.len());
-    }
-    Some(judged)
+    let excluded = pack.graph.id("set_code").map(|of| Setting::Among(of, excluded));
+    let named = [("set_excluded", excluded), ("category_wanted", wanted)];
+    named.into_iter().filter_map(|(name, setting)| Some((pack.graph.id(name)?, setting?))).collect()
 }
 
-fn resolve(case: &Case<'_>, facts: &Facts) -> Settings {
-    facts.iter().filter_map(|(name, value)| Some((case.pack.graph.id(name)?, value.clone()))).collect()
+/// The routes of one direction as rows.
+struct Side<'a> {
+    case: &'a Case<'a>,
+    lowered: &'a Lowered,
+    direction: Direction,
+    /// The route of each row.
+    routes: Vec<usize>,
+    cards: Cards,
 }
 
-fn encode(case: &Case<'_>, lowered: &mut Lowered, routes: &[usize]) -> Filled {
-    let facts: Vec<Settings> = routes
-        .par_iter()
-        .map(|route| {
-            let route = &case.routes[*route];
-            let mut facts = resolve(case, &inputs::route_facts(case.book, case.health, &case.activity, route));
-            if let Some(card) = case.book.card(route.card) {
-                facts.extend(resolve(case, &inputs::card_facts(card, day_of(case.book.as_of))));
+impl<'a> Side<'a> {
+    fn of(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction) -> Self {
+        let mut routes: Vec<usize> = (0..case.routes.len()).filter(|route| case.routes[*route].direction == direction).collect();
+        // a card's routes stand together; among themselves they keep their order, which settles ties
+        routes.sort_by_key(|route| case.routes[*route].card);
+        let screened: Vec<Cards> = routes.par_chunks(AT_ONCE).map(|routes| screen(case, lowered, routes)).collect();
+        let mut cards = Cards::default();
+        for mut part in screened {
+            if cards.count() == 0 {
+                cards = part;
+            } else {
+                cards.append(&mut part);
             }
-            facts
-        })
-        .collect();
+        }
+        Self { case, lowered, direction, routes, cards }
+    }
+
+    fn judge(&self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
+        let layout = Layout::of(self);
+        self.count_closed(&layout, keep, findings);
+        let open: usize = layout.blocks.iter().map(|block| block.rows.len()).sum();
+        progress(self.routes.len() - open);
+        if open == 0 || self.case.profiles.is_empty() {
+            return progress(open);
+        }
+        let groups = Groups::of(self);
+        let batches = self.lowered.batches();
+        let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), blocks: batches.len() * layout.blocks.len(), open };
+        let tallies: Vec<Tally> = batches
+            .par_iter()
+            .map(|batch| self.judge_batch(batch, &layout, &groups, keep, &|blocks| work.tell(blocks, progress)))
+            .collect();
+        for (tally, batch) in tallies.into_iter().zip(batches) {
+            tally.settle(self, batch, findings);
+        }
+    }
+
+    fn judge_batch(&self, batch: &Batch, layout: &Layout, groups: &Groups, keep: usize, done: &(dyn Fn(usize) + Sync)) -> Tally {
+        let counted = groups.count(self, batch);
+        let patches = counted.refine(self, batch, layout, groups);
+        let longest = layout.blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
+        let chunks = layout.blocks.par_chunks(BLOCKS).enumerate();
+        let tallies = chunks.map(|(chunk, blocks)| {
+            let mut bench = batch.bench(longest);
+            let mut tally = Tally::new(self, batch, keep);
+            for (block, number) in blocks.iter().zip(chunk * BLOCKS..) {
+                let columns = counted.columns(block, groups);
+                let columns: Vec<&[i64]> = block.columns.iter().chain(&columns).map(Vec::as_slice).collect();
+                let mut position = 0;
+                batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |tenant, codes, scores| {
+                    tally.take(self, (block, number), position, tenant, codes, scores, &counted, groups, &patches);
+                    position += 1;
+                });
+            }
+            done(blocks.len());
+            tally
+        });
+        tallies.reduce(|| Tally::new(self, batch, keep), Tally::merged)
+    }
+
+    /// Cards that no tenant can come further with than the gates before all tenants.
+    fn count_closed(&self, layout: &Layout, keep: usize, findings: &mut Findings) {
+        let gates = self.case.pack.gates.len();
+        let tenants = self.case.profiles.len();
+        for (code, row) in &layout.closed {
+            let (answer, route) = (Answer::of(*code, gates), self.routes[*row]);
+            for tenant in 0..tenants {
+                findings.count(tenant, self.direction, *code, 1);
+            }
+            if says_more(answer, self.case.pack) && tenants > 0 {
+                findings.stand_behind(route, *code, 0, tenants);
+            }
+        }
+        // those that got furthest, should a tenant have nothing nearer
+        let mut furthest: Vec<_> =
+            layout.closed.iter().filter(|(code, _)| matches!(Answer::of(*code, gates), Answer::Rejected(_))).collect();
+        furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
+        for (code, row) in furthest.into_iter().take(keep) {
+            for tenant in 0..tenants {
+                findings.near_misses.push(super::judge::Judged {
+                    route: self.routes[*row],
+                    tenant,
+                    answer: Answer::of(*code, gates),
+                    score: None,
+                    aggregates: Vec::new(),
+                });
+            }
+        }
+    }
+
+    /// Whether a row is counted together with others.
+    fn is_grouped(&self, row: usize) -> bool {
+        self.cards.groups.iter().any(|groups| groups[row] != ALONE)
+    }
+}
+
+/// Counts work done in steps, and tells it as routes.
+struct Work {
+    done: AtomicUsize,
+    reached: AtomicUsize,
+    blocks: usize,
+    open: usize,
+}
+
+impl Work {
+    fn tell(&self, blocks: usize, progress: &(dyn Fn(usize) + Sync)) {
+        let done = self.done.fetch_add(blocks, Ordering::Relaxed) + blocks;
+        let reached = self.open * done / self.blocks.max(1);
+        let before = self.reached.fetch_max(reached, Ordering::Relaxed);
+        if reached > before {
+            progress(reached - before);
+        }
+    }
+}
+
+/// Computes what depends on no tenant for some routes.
+fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
+    let interpreted: Vec<FactId> = lowered.interpreted().collect();
+    let mut evaluation = case.evaluation();
     let mut rows = lowered.rows();
-    let mut values = vec![Value::Unknown; case.pack.graph.facts.len()];
-    for facts in facts {
-        let ids: Vec<FactId> = facts.iter().map(|(id, _)| *id).collect();
-        for (id, value) in facts {
-            values[id.0] = value;
+    let mut facts: Vec<Option<Value>> = vec![Some(Value::Unknown); case.pack.graph.facts.len()];
+    let mut names = Names::default();
+    for route in routes {
+        let route = &case.routes[*route];
+        let mut given = inputs::route_facts(case.book, case.health, &case.activity, route);
+        if let Some(card) = case.book.card(route.card) {
+            given.extend(inputs::card_facts(card, day_of(case.book.as_of)));
         }
-        rows.push(case.pack, &|id: FactId| values[id.0].clone());
-        for id in ids {
-            values[id.0] = Value::Unknown;
+        names.fill(case.pack, given, &mut facts);
+        if !interpreted.is_empty() {
+            case.enter_route(&mut evaluation, route);
+            for id in &interpreted {
+                facts[id.0] = match evaluation.slot(*id) {
+                    Slot::Known(value) => Some(value.clone()),
+                    Slot::Unknown(_) => Some(Value::Unknown),
+                    Slot::Fault(_) | Slot::Pending => None,
+                };
+            }
+        }
+        lowered.push(case.pack, &mut rows, &facts);
+    }
+    let mut cards = lowered.screen(&rows);
+    let gates = case.pack.gates.len();
+    for (code, route) in cards.codes.iter_mut().zip(routes) {
+        if let Answer::Open(_) = Answer::of(*code, gates) {
+            case.enter_route(&mut evaluation, &case.routes[*route]);
+            let shared = |gate: usize| case.pack.graph.fact(case.pack.gates[gate].when).stage < Stage::Tenant;
+            let leading = (0..gates).take_while(|gate| shared(*gate)).count();
+            let answer = Answer::of_verdict(&evaluation.verdict_of(leading), true);
+            *code = answer.code(gates);
         }
     }
-    rows.finish()
+    cards
 }
 
-/// Answers of a block of rows, the open ones by the interpreter.
-fn block(case: &Case<'_>, lowered: &Lowered, filled: &Filled, routes: &[usize], rows: Range<usize>) -> Vec<Judged> {
-    let mut judged = Vec::with_capacity(rows.len() * case.profiles.len());
-    let mut open: Vec<(usize, usize)> = Vec::new();
-    lowered.judge(filled, rows, |row, tenant, answer| {
-        let route = routes[row];
-        let taste = case
-            .book
-            .card(case.routes[route].card)
-            .is_some_and(|card| inputs::taste_facts(&case.profiles[tenant], card) != inputs::no_taste());
-        let (verdict, score) = match answer {
-            Answer::Signal(score) if !taste => (Verdict::Signal, score),
-            Answer::Rejected(gate) if !taste => (Verdict::Rejected { gate }, None),
-            Answer::Signal(_) | Answer::Rejected(_) | Answer::Ask => {
-                open.push((route, tenant));
-                return;
+/// The facts that names stand for. Facts come in the same order for every route, so that a name is looked up once.
+#[derive(Default)]
+struct Names(Vec<(&'static str, Option<FactId>)>);
+
+impl Names {
+    fn fill(&mut self, pack: &Pack, given: Facts, facts: &mut [Option<Value>]) {
+        for (position, (name, value)) in given.into_iter().enumerate() {
+            if self.0.get(position).is_none_or(|(known, _)| *known != name) {
+                self.0.truncate(position);
+                self.0.push((name, pack.graph.id(name)));
             }
-        };
-        judged.push(Judged { route, tenant, verdict, score, aggregates: Vec::new() });
-    });
-    open.sort_unstable();
-    judged.extend(case.interpret(&open));
-    judged
+            if let Some((_, Some(id))) = self.0.get(position) {
+                facts[id.0] = Some(value);
+            }
+        }
+    }
 }

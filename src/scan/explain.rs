@@ -185,10 +185,10 @@ pub async fn card(
     let routes = routes_of(&ground.routes, &book, index, question.direction);
     let case = ground.case(pack, &book, &routes, profiles);
     let judged: Vec<Judged> =
-        case.judge(&|_| ()).into_iter().filter(|one| is_asked(&routes[one.route], index, question.direction)).collect();
+        case.interpret(&|_| ()).into_iter().filter(|one| is_asked(&routes[one.route], index, question.direction)).collect();
     let mut best = best_of_each(&judged, &routes, pack);
     best.sort_by_key(|one| (one.tenant, routes[one.route].direction));
-    let furthest = best.iter().rev().max_by_key(|one| (one.verdict.passed(pack), one.score)).copied();
+    let furthest = best.iter().rev().max_by_key(|one| one.rank(pack));
     let no_card = || ExplainError::UnknownCard { card: question.card.to_owned(), near: Vec::new() };
     let Card { card_id, name, set_name, card_number, .. } = book.card(index).ok_or_else(no_card)?.clone();
     Ok(CardReport {
@@ -266,15 +266,16 @@ fn history(one: &PriceSeries) -> Vec<DayPrice> {
 
 fn tenant_line(case: &Case<'_>, one: &Judged) -> TenantLine {
     let mut evaluation = case.replay(one.route, one.tenant, &one.aggregates);
+    let verdict = evaluation.verdict();
     let mut known = |name: &str| evaluation.known(case.pack.graph.id(name)?);
     let profile = &case.profiles[one.tenant];
     TenantLine {
         tenant: profile.tenant,
         country: profile.country.to_string(),
         direction: case.routes[one.route].direction,
-        outcome: Outcome::of(&one.verdict),
-        reason: one.verdict.reason(case.pack).map(str::to_owned),
-        gates_passed: one.verdict.passed(case.pack),
+        outcome: Outcome::of(&verdict),
+        reason: verdict.reason(case.pack).map(str::to_owned),
+        gates_passed: verdict.passed(case.pack),
         net_profit: known("net_profit").and_then(|value| value.as_decimal()),
         home_currency: known("home_currency").map(|value| value.to_string()).unwrap_or_default(),
         score: one.score,

@@ -66,6 +66,7 @@ pub fn card_facts(card: &Card, date: NaiveDate) -> Facts {
         ("card_id", text(card.card_id.as_str())),
         ("set_code", text(&card.set_code)),
         ("set_age_days", or_unknown(age, Value::Integer)),
+        ("card_category", or_unknown(Category::of(card), |category| text(category.as_str()))),
         ("regulation_mark", or_unknown(card.regulation_mark.as_deref(), text)),
         ("standard_legality", or_unknown(card.legality_standard.as_deref(), text)),
     ]
@@ -209,11 +210,6 @@ pub fn taste_facts(profile: &Profile, card: &Card) -> Facts {
         .as_ref()
         .is_none_or(|wanted| wanted.is_empty() || Category::of(card).is_some_and(|category| wanted.contains(&category)));
     vec![("set_excluded", Value::Bool(excluded)), ("category_wanted", Value::Bool(wanted))]
-}
-
-/// What [`taste_facts`] are for a tenant who takes any card.
-pub fn no_taste() -> Facts {
-    vec![("set_excluded", Value::Bool(false)), ("category_wanted", Value::Bool(true))]
 }
 
 /// The account's currency: what the tenant set, or what its country pays with.

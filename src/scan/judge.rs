@@ -1,4 +1,6 @@
-//! Judges every route for every tenant, counts what aggregates count, and keeps the best route of each card.
+//! Judges every route for every tenant as the interpreter does, and keeps the best route of each card.
+//!
+//! This is the meaning of a scan. Scans run on the columns of [`super::columns`], which have to agree with it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,7 +8,6 @@ use rayon::prelude::*;
 use rust_decimal::Decimal;
 
 use super::{
-    columns,
     feeds::Health,
     inputs::{self, ActivityIndex, Facts},
     routes::Route,
@@ -22,7 +23,8 @@ use crate::{
         facts::Stage,
         graph::FactId,
         interpret::{Evaluation, Verdict},
-        pack::Pack,
+        lower::Answer,
+        pack::{Aggregate, Pack},
         value::Value,
     },
 };
@@ -42,57 +44,42 @@ pub struct Case<'a> {
 }
 
 /// The judgement of one route for one tenant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// Positions in the case's routes and profiles.
     pub route: usize,
     pub tenant: usize,
-    pub verdict: Verdict,
+    pub answer: Answer,
     /// Of signals only.
     pub score: Option<Decimal>,
     /// What was counted for it between the passes.
     pub aggregates: Vec<(FactId, i64)>,
 }
 
-/// A tenant and the value that an aggregate counts over.
-type GroupKey = (usize, usize, String);
+/// A tenant, an aggregate, the side that is bought on, and the value that is counted over.
+type GroupKey = (usize, usize, Direction, String);
 /// Cards of a group that count.
 type Groups = BTreeMap<GroupKey, BTreeSet<CardIndex>>;
 
 impl Case<'_> {
-    /// Judges every route for every tenant.
-    pub fn judge(&self, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
+    /// Judges every route for every tenant, rule by rule: what a pack means.
+    pub fn interpret(&self, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
         let groups = self.groups();
-        let (of_groups, alone): (Vec<usize>, Vec<usize>) =
-            (0..self.routes.len()).partition(|route| self.may_be_grouped(&self.routes[*route]));
-        let mut judged = self.refine(self.pass(&groups, &of_groups, progress), &groups);
-        for direction in Direction::ALL {
-            let routes: Vec<usize> = alone.iter().copied().filter(|route| self.routes[*route].direction == *direction).collect();
-            let found = columns::judge(self, *direction, &routes, progress);
-            judged.extend(found.unwrap_or_else(|| self.pass(&groups, &routes, progress)));
-        }
-        // the order of routes and tenants, whichever road they took: ties are decided by it
-        judged.sort_by_key(|one| (one.route, one.tenant));
-        judged
+        self.refine(self.pass(&groups, progress), &groups)
     }
 
-    /// Judges routes for tenants one by one; pairs of a route should stand together.
-    pub fn interpret(&self, pairs: &[(usize, usize)]) -> Vec<Judged> {
-        let mut evaluation = self.evaluation();
-        let mut entered = None;
-        pairs
-            .iter()
-            .map(|(route, tenant)| {
-                if entered.replace(*route) != Some(*route) {
-                    self.enter_route(&mut evaluation, &self.routes[*route]);
-                }
-                self.enter_tenant(&mut evaluation, &self.routes[*route], *tenant);
-                judged(&mut evaluation, *route, *tenant, Vec::new())
-            })
-            .collect()
+    /// Judges one route for one tenant.
+    pub fn judge_one(&self, route: usize, tenant: usize, aggregates: Vec<(FactId, i64)>) -> Judged {
+        let mut evaluation = self.replay(route, tenant, &aggregates);
+        judged(&mut evaluation, route, tenant, aggregates)
     }
 
-    fn evaluation(&self) -> Evaluation<'_> {
+    /// Whether a route counts in an aggregate for a tenant.
+    pub fn counts(&self, route: usize, tenant: usize, aggregate: usize) -> bool {
+        self.replay(route, tenant, &[]).holds(self.pack.aggregates[aggregate].count_where)
+    }
+
+    pub(super) fn evaluation(&self) -> Evaluation<'_> {
         let mut evaluation = Evaluation::new(self.pack);
         self.set(&mut evaluation, &self.constants);
         evaluation
@@ -109,7 +96,7 @@ impl Case<'_> {
     }
 
     /// Sets the facts of a route; those of the tenant are forgotten.
-    fn enter_route(&self, evaluation: &mut Evaluation<'_>, route: &Route) {
+    pub(super) fn enter_route(&self, evaluation: &mut Evaluation<'_>, route: &Route) {
         evaluation.forget_from(Stage::Card);
         if let Some(card) = self.book.card(route.card) {
             self.set(evaluation, &inputs::card_facts(card, day_of(self.book.as_of)));
@@ -138,21 +125,13 @@ impl Case<'_> {
         evaluation
     }
 
-    /// Whether some aggregate may count the route together with others. Most routes have no seller: where nothing else is
-    /// counted over, they stand alone.
-    fn may_be_grouped(&self, route: &Route) -> bool {
-        let seller = self.pack.graph.id("seller_id");
-        let mut over = self.pack.aggregates.iter().map(|aggregate| Some(aggregate.over));
-        over.any(|over| over != seller || self.book.series[route.buy].seller_id.is_some())
-    }
-
     /// First pass: which cards count in which group.
     fn groups(&self) -> Groups {
-        let grouped: Vec<&Route> = self.routes.iter().filter(|route| self.may_be_grouped(route)).collect();
-        if grouped.is_empty() {
+        if self.pack.aggregates.is_empty() {
             return Groups::new();
         }
-        let found: Vec<(GroupKey, CardIndex)> = grouped
+        let found: Vec<(GroupKey, CardIndex)> = self
+            .routes
             .par_iter()
             .map_init(
                 || self.evaluation(),
@@ -161,7 +140,7 @@ impl Case<'_> {
                     let mut found = Vec::new();
                     for tenant in 0..self.profiles.len() {
                         self.enter_tenant(evaluation, route, tenant);
-                        for key in self.keys(evaluation, tenant) {
+                        for key in self.keys(evaluation, route, tenant) {
                             if evaluation.holds(self.pack.aggregates[key.1].count_where) {
                                 found.push((key, route.card));
                             }
@@ -180,30 +159,38 @@ impl Case<'_> {
     }
 
     /// The groups that the entered route belongs to for the entered tenant, at most one an aggregate.
-    fn keys(&self, evaluation: &mut Evaluation<'_>, tenant: usize) -> Vec<GroupKey> {
+    fn keys(&self, evaluation: &mut Evaluation<'_>, route: &Route, tenant: usize) -> Vec<GroupKey> {
         let aggregates = self.pack.aggregates.iter().enumerate();
-        aggregates.filter_map(|(index, aggregate)| Some((tenant, index, evaluation.known(aggregate.over)?.to_string()))).collect()
+        let key =
+            |(index, aggregate): (usize, &Aggregate)| Some((tenant, index, route.direction, evaluation.known(aggregate.over)?.to_string()));
+        aggregates.filter_map(key).collect()
     }
 
     /// The aggregates of a route for a tenant; a route alone is one of its kind.
-    fn aggregates(&self, evaluation: &mut Evaluation<'_>, tenant: usize, count: &dyn Fn(&GroupKey) -> usize) -> Vec<(FactId, i64)> {
-        let keys = self.keys(evaluation, tenant).into_iter();
+    fn aggregates(
+        &self,
+        evaluation: &mut Evaluation<'_>,
+        route: &Route,
+        tenant: usize,
+        count: &dyn Fn(&GroupKey) -> usize,
+    ) -> Vec<(FactId, i64)> {
+        let keys = self.keys(evaluation, route, tenant).into_iter();
         keys.map(|key| (self.pack.aggregates[key.1].fact, i64::try_from(count(&key)).unwrap_or(1).max(1))).collect()
     }
 
-    fn pass(&self, groups: &Groups, routes: &[usize], progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
-        routes
-            .par_iter()
+    fn pass(&self, groups: &Groups, progress: &(dyn Fn(usize) + Sync)) -> Vec<Judged> {
+        (0..self.routes.len())
+            .into_par_iter()
             .map_init(
                 || self.evaluation(),
                 |evaluation, route| {
-                    let route = *route;
                     progress(1);
                     self.enter_route(evaluation, &self.routes[route]);
                     (0..self.profiles.len())
                         .map(|tenant| {
                             self.enter_tenant(evaluation, &self.routes[route], tenant);
-                            let counts = self.aggregates(evaluation, tenant, &|key| groups.get(key).map_or(1, BTreeSet::len));
+                            let counts =
+                                self.aggregates(evaluation, &self.routes[route], tenant, &|key| groups.get(key).map_or(1, BTreeSet::len));
                             judged(evaluation, route, tenant, counts)
                         })
                         .collect::<Vec<_>>()
@@ -223,12 +210,12 @@ impl Case<'_> {
         let mut passing: HashMap<GroupKey, BTreeSet<CardIndex>> = HashMap::new();
         let mut members: Vec<(usize, GroupKey)> = Vec::new();
         let mut evaluation = self.evaluation();
-        let counted = |one: &Judged| one.verdict == Verdict::Signal && !one.aggregates.is_empty();
+        let counted = |one: &Judged| one.is_signal() && !one.aggregates.is_empty();
         for (position, one) in judged_routes.iter().enumerate().filter(|(_, one)| counted(one)) {
             let route = &self.routes[one.route];
             self.enter_route(&mut evaluation, route);
             self.enter_tenant(&mut evaluation, route, one.tenant);
-            for key in self.keys(&mut evaluation, one.tenant) {
+            for key in self.keys(&mut evaluation, route, one.tenant) {
                 passing.entry(key.clone()).or_default().insert(route.card);
                 members.push((position, key));
             }
@@ -242,7 +229,7 @@ impl Case<'_> {
             let (route, tenant) = (judged_routes[position].route, judged_routes[position].tenant);
             self.enter_route(&mut evaluation, &self.routes[route]);
             self.enter_tenant(&mut evaluation, &self.routes[route], tenant);
-            let counts = self.aggregates(&mut evaluation, tenant, &|key| passing.get(key).map_or(1, BTreeSet::len));
+            let counts = self.aggregates(&mut evaluation, &self.routes[route], tenant, &|key| passing.get(key).map_or(1, BTreeSet::len));
             judged_routes[position] = judged(&mut evaluation, route, tenant, counts);
         }
         judged_routes
@@ -257,19 +244,29 @@ fn judged(evaluation: &mut Evaluation<'_>, route: usize, tenant: usize, aggregat
     }
     let verdict = evaluation.verdict();
     let score = if verdict == Verdict::Signal { evaluation.score() } else { None };
-    Judged { route, tenant, verdict, score, aggregates }
+    Judged { route, tenant, answer: Answer::of_verdict(&verdict, score.is_some()), score, aggregates }
 }
 
-/// Per tenant, card and direction the best passing route by score, or else the one that got furthest.
-pub fn best_of_each<'j>(judged: &'j [Judged], routes: &[Route], pack: &Pack) -> Vec<&'j Judged> {
+impl Judged {
+    pub const fn is_signal(&self) -> bool {
+        matches!(self.answer, Answer::Signal { .. })
+    }
+
+    /// What is preferred among a card's routes: the one that came furthest, among signals the best score.
+    pub fn rank(&self, pack: &Pack) -> (i64, Option<Decimal>) {
+        (self.answer.code(pack.gates.len()), self.score)
+    }
+}
+
+/// Per tenant, card and direction the best route; of equals the first.
+pub fn best_of_each(judged: &[Judged], routes: &[Route], pack: &Pack) -> Vec<Judged> {
     let mut best: BTreeMap<(usize, CardIndex, Direction), &Judged> = BTreeMap::new();
     for one in judged {
         let route = &routes[one.route];
         let place = best.entry((one.tenant, route.card, route.direction)).or_insert(one);
-        let rank = |one: &Judged| (one.verdict.passed(pack), one.score);
-        if rank(one) > rank(place) {
+        if one.rank(pack) > place.rank(pack) {
             *place = one;
         }
     }
-    best.into_values().collect()
+    best.into_values().cloned().collect()
 }

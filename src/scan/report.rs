@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{
     feeds::Feed,
+    findings::{Behind, Findings},
     judge::{Case, Judged},
-    routes::Route,
 };
 use crate::{
     domain::{
@@ -23,6 +23,7 @@ use crate::{
     rules::{
         eval,
         interpret::{Evaluation, Slot, Verdict},
+        lower::Answer,
         pack::{Pack, Side},
     },
 };
@@ -80,9 +81,9 @@ impl Opportunities {
 }
 
 /// Per tenant and card the best passing route; best score first, then profit, then card.
-pub fn signals(case: &Case<'_>, best: &[&Judged], ids: &mut Opportunities) -> Vec<Found> {
+pub fn signals(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) -> Vec<Found> {
     let mut by_card: BTreeMap<(usize, CardIndex), &Judged> = BTreeMap::new();
-    for one in best.iter().filter(|one| one.verdict == Verdict::Signal) {
+    for one in &findings.signals {
         let place = by_card.entry((one.tenant, case.routes[one.route].card)).or_insert(one);
         if one.score > place.score {
             *place = one;
@@ -97,22 +98,8 @@ pub fn signals(case: &Case<'_>, best: &[&Judged], ids: &mut Opportunities) -> Ve
 }
 
 /// Per tenant the rejections that got furthest.
-pub fn near_misses(case: &Case<'_>, best: &[&Judged], keep: usize, ids: &mut Opportunities) -> Vec<Found> {
-    let mut by_tenant: HashMap<usize, Vec<&Judged>> = HashMap::new();
-    for one in best.iter().filter(|one| matches!(one.verdict, Verdict::Rejected { .. })) {
-        by_tenant.entry(one.tenant).or_default().push(one);
-    }
-    let mut tenants: Vec<_> = by_tenant.into_iter().collect();
-    tenants.sort_unstable_by_key(|(tenant, _)| *tenant);
-    tenants
-        .into_iter()
-        .flat_map(|(_, mut rejected)| {
-            rejected.sort_by_key(|one| (std::cmp::Reverse(one.verdict.passed(case.pack)), one.route));
-            rejected.truncate(keep);
-            rejected
-        })
-        .filter_map(|one| found(case, one, Outcome::NearMiss, ids))
-        .collect()
+pub fn near_misses(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) -> Vec<Found> {
+    findings.near_misses.iter().filter_map(|one| found(case, one, Outcome::NearMiss, ids)).collect()
 }
 
 /// Evaluates a judged route once more, now for every fact.
@@ -152,7 +139,7 @@ fn found(case: &Case<'_>, one: &Judged, outcome: Outcome, ids: &mut Opportunitie
         tenant: case.profiles[one.tenant].tenant,
         opportunity_id: opportunity.opportunity_id,
         outcome,
-        reason: one.verdict.reason(pack).map(str::to_owned),
+        reason: one.answer.reason(pack).map(str::to_owned),
         signal_type: if signal { evaluation.signal_type().map(|name| name.to_string()) } else { None },
         score: evaluation.score(),
         net_profit: number(&mut evaluation, "net_profit"),
@@ -181,50 +168,56 @@ fn all_facts(evaluation: &mut Evaluation<'_>, pack: &Pack) -> Json {
 }
 
 /// Counts every reason, with what is behind it.
-pub fn count_reasons(case: &Case<'_>, best: &[&Judged]) -> BTreeMap<String, ReasonLine> {
+pub fn count_reasons(case: &Case<'_>, findings: &Findings) -> BTreeMap<String, ReasonLine> {
     let mut reasons: BTreeMap<String, ReasonLine> = BTreeMap::new();
-    for one in best {
-        let Some(reason) = one.verdict.reason(case.pack) else { continue };
-        let route = &case.routes[one.route];
-        let line = reasons.entry(reason.to_owned()).or_default();
-        line.by_direction[route.direction as usize] += 1;
-        if let Some(detail) = detail(case, one, route) {
-            *line.details.entry(detail).or_default() += 1;
+    for (_, direction, answer, count) in findings.counts() {
+        if let Some(reason) = answer.reason(case.pack) {
+            let line = reasons.entry(reason.to_owned()).or_default();
+            line.by_direction[direction as usize] += count;
+        }
+    }
+    for (behind, count) in findings.behind() {
+        if let Some(reason) = behind.answer.reason(case.pack)
+            && let Some(detail) = detail(case, behind)
+            && let Some(line) = reasons.get_mut(reason)
+        {
+            *line.details.entry(detail).or_default() += count;
         }
     }
     reasons
 }
 
 /// Counts of each tenant, for the database.
-pub fn counts(case: &Case<'_>, best: &[&Judged]) -> Vec<ReasonCount> {
-    let mut counted: BTreeMap<(usize, Direction, &str), i64> = BTreeMap::new();
-    for one in best {
-        if let Some(reason) = one.verdict.reason(case.pack) {
-            *counted.entry((one.tenant, case.routes[one.route].direction, reason)).or_default() += 1;
+pub fn counts(case: &Case<'_>, findings: &Findings) -> Vec<ReasonCount> {
+    let mut counted: BTreeMap<(usize, Direction, &str), usize> = BTreeMap::new();
+    for (tenant, direction, answer, count) in findings.counts() {
+        if let Some(reason) = answer.reason(case.pack) {
+            *counted.entry((tenant, direction, reason)).or_default() += count;
         }
     }
-    let row = |((tenant, direction, reason), count): ((usize, Direction, &str), i64)| ReasonCount {
+    let row = |((tenant, direction, reason), count): ((usize, Direction, &str), usize)| ReasonCount {
         tenant: case.profiles[tenant].tenant,
         direction,
         reason: reason.to_owned(),
-        count,
+        count: i64::try_from(count).unwrap_or(i64::MAX),
     };
     counted.into_iter().map(row).collect()
 }
 
 /// What is behind a reason: the fact that is missing, the rule that failed, or the feed of the side that the gate is about.
-fn detail(case: &Case<'_>, one: &Judged, route: &Route) -> Option<String> {
-    match &one.verdict {
-        Verdict::Signal => None,
-        Verdict::Incomplete { missing, .. } => Some(format!("{} unknown", case.pack.graph.fact(*missing).name)),
+fn detail(case: &Case<'_>, behind: Behind) -> Option<String> {
+    let route = &case.routes[behind.route];
+    if let Answer::Rejected(gate) = behind.answer {
+        let index = match case.pack.gates[gate].side? {
+            Side::Buy => route.buy,
+            Side::Sell => route.sell,
+        };
+        let one = &case.book.series[index];
+        return Some(format!("{} {} ({})", one.source, one.currency, one.latest.observed_at.date_naive()));
+    }
+    match case.replay(behind.route, behind.tenant, &[]).verdict() {
+        Verdict::Incomplete { missing, .. } => Some(format!("{} unknown", case.pack.graph.fact(missing).name)),
         Verdict::Failed { fault, .. } => Some(fault.to_string()),
-        Verdict::Rejected { gate } => {
-            let index = match case.pack.gates[*gate].side? {
-                Side::Buy => route.buy,
-                Side::Sell => route.sell,
-            };
-            let one = &case.book.series[index];
-            Some(format!("{} {} ({})", one.source, one.currency, one.latest.observed_at.date_naive()))
-        }
+        Verdict::Signal | Verdict::Rejected { .. } => None,
     }
 }

@@ -135,7 +135,7 @@ impl Candidate {
     fn prepare<'a>(self, pack: &'a Pack, rows: &'a Rows) -> Box<dyn FnMut() -> usize + 'a> {
         match self {
             Self::Engine(engine) => {
-                let mut ready = engine.prepare(pack, &rows.workload);
+                let mut ready = engine.prepare(pack, &rows.workload).unwrap();
                 Box::new(move || ready.judge().signals)
             }
             Self::ByHand => Box::new(|| rows.cases().filter(|case| case.verdict() == Verdict::Signal).count()),

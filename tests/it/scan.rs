@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -16,12 +17,14 @@ use tcg_radar::{
         book::SourceShift,
         market::Direction,
         observation::end_of_day,
-        profile::{Country, Defaults, Profile, TenantId, Tier},
+        profile::{Category, Country, Defaults, Profile, TenantId, Tier},
     },
     ingest,
     rules::pack::Pack,
     scan::{
-        Options, Settings,
+        Options, Settings, columns,
+        findings::Findings,
+        ground::{self, Ground},
         report::{Found, Report},
         scan_once,
     },
@@ -121,8 +124,9 @@ async fn a_pack_may_count_over_anything_that_routes_share() {
     source.files.insert("pack.yaml".into(), text.into());
     let pack = Pack::from_source(source).unwrap();
     let report = scan(&store, &pack, simulation.as_of(), Vec::new(), true).await;
-    let mut cards: HashMap<(TenantId, String), BTreeSet<String>> = HashMap::new();
-    let group = |found: &Found| (found.decision.tenant, found.decision.facts["set_code"].as_str().unwrap().to_owned());
+    let mut cards: HashMap<(TenantId, Direction, String), BTreeSet<String>> = HashMap::new();
+    let group =
+        |found: &Found| (found.decision.tenant, found.opportunity.direction, found.decision.facts["set_code"].as_str().unwrap().to_owned());
     for found in &report.signals {
         cards.entry(group(found)).or_default().insert(found.opportunity.card_id.to_string());
     }
@@ -131,6 +135,46 @@ async fn a_pack_may_count_over_anything_that_routes_share() {
         let counted = found.decision.facts["set_density"].as_u64().unwrap();
         let signals = cards[&group(found)].len();
         assert!(counted >= u64::try_from(signals).unwrap(), "{}: {counted} counted, {signals} signal", found.opportunity.card_id);
+    }
+}
+
+/// Columns and interpreter come to the same for every card, tenant, reason and score, bundles and tastes included.
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_come_to_what_the_interpreter_means() {
+    let (store, simulation) = market(Parameters { cards: 150, ..Parameters::ending(end()) }).await;
+    let mut source = shipped().source;
+    // a second count, and a formula that columns can't compute: both roads must agree on these, too
+    let text = source.files["pack.yaml"]
+        .replace("aggregates:\n", "aggregates:\n  set_density: { over: set_code, count_where: bundle_candidate }\n")
+        .replace("  - { reason: NOISE_RATIO_MISS,", "  - { reason: COUNTED_OUT, when: counted_out }\n  - { reason: NOISE_RATIO_MISS,")
+        .replace("  - { reason: DIRECTION_EXCLUDED,", "  - { reason: ODD_AGE, when: odd_age }\n  - { reason: DIRECTION_EXCLUDED,");
+    source.files.insert("pack.yaml".into(), text.into());
+    let more = "/// A loop, which only the interpreter runs; of the tenant.\nfn counted_out(net_profit, set_density) {\n    let left = net_profit;\n    let steps = 0;\n    while left > 100.0 { left -= 100.0; steps += 1; }\n    steps > 2 && set_density > 3\n}\n\n/// A loop over the card alone.\nfn odd_age(buy_age_hours) {\n    let left = buy_age_hours;\n    while left > 7.0 { left -= 7.0; }\n    left > 6.5\n}\n";
+    source.files.insert("facts/loops.rhai".into(), more.into());
+    let shipped = shipped();
+    let odd = Pack::from_source(source).unwrap();
+    for pack in [&shipped, &odd] {
+        let mut profiles = profiles(&store).await;
+        let plain = profiles.clone();
+        for (number, profile) in profiles.iter_mut().enumerate() {
+            profile.min_profit_threshold.value = Some(Decimal::new(-500 + 250 * i64::try_from(number).unwrap(), 2));
+            profile.excluded_sets.value = Some(vec!["ohb1".to_owned()]);
+            profile.card_categories.value = Some(vec![Category::ModernCompetitive]);
+        }
+        profiles.extend(plain);
+        let (book, windows) = ground::load_book(&store, pack, simulation.as_of(), &[]).await.unwrap();
+        let ground = Ground::of(&book, &windows, pack, &settings()).unwrap();
+        let case = ground.case(pack, &book, &ground.routes, &profiles);
+        let meant = Findings::of(&case.interpret(&|_| ()), case.routes, pack, profiles.len(), 30);
+        let told = AtomicUsize::new(0);
+        let found = columns::judge(&case, 30, &|routes| {
+            told.fetch_add(routes, Ordering::Relaxed);
+        });
+        assert_eq!(told.into_inner(), ground.routes.len(), "progress tells every route once");
+        assert!(meant.signals.len() > 20 && meant.signals.iter().any(|one| !one.aggregates.is_empty() && one.aggregates[0].1 > 1));
+        assert_eq!(found.signals, meant.signals);
+        assert_eq!(found.near_misses, meant.near_misses);
+        assert_eq!(found, meant);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lowers the body of one function: every branch is computed, and conditions say which one counts.
 //!
-//! What would be an error in the interpreter becomes a condition under which the row is left to the interpreter. An
+//! What would be an error in the interpreter becomes a condition under which the fact is faulty. An
 //! expression is strict, so an error in it counts only where control would have come to it: on its `path`.
 
 use super::{
@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 12;
 /// A function being lowered.
 pub struct Body<'a> {
     pub(super) dag: &'a mut Dag,
-    texts: &'a mut Texts,
+    texts: &'a Texts,
     /// All functions of the file; helpers are found by position.
     functions: &'a [Function],
     locals: Vec<Option<Value>>,
@@ -28,23 +28,27 @@ pub struct Body<'a> {
     path: NodeId,
     /// Where an error ended the evaluation.
     fault: NodeId,
+    /// Where a number was too large for the columns, so that nothing here is to be believed.
+    doubt: NodeId,
     /// The values of `return`s, and where each was taken.
     returned: Vec<(NodeId, Value)>,
     depth: usize,
 }
 
-/// What a function came to.
-#[derive(Debug, Clone, Copy)]
+/// What a function or fact came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Outcome {
     pub value: Value,
-    /// Where it ended in an error.
+    /// Where it ended in an error, as the interpreter would.
     pub fault: NodeId,
+    /// Where only the interpreter can tell.
+    pub doubt: NodeId,
 }
 
 /// Lowers a function whose parameters have these values, where `path` holds.
 pub fn function(
     dag: &mut Dag,
-    texts: &mut Texts,
+    texts: &Texts,
     functions: &[Function],
     position: usize,
     arguments: &[Value],
@@ -59,16 +63,15 @@ pub fn function(
     for (slot, argument) in arguments.iter().enumerate() {
         locals[slot] = Some(*argument);
     }
-    let fault = dag.truth(false);
-    let mut body = Body { dag, texts, functions, locals, path, fault, returned: Vec::new(), depth };
+    let (fault, doubt) = (dag.truth(false), dag.truth(false));
+    let mut body = Body { dag, texts, functions, locals, path, fault, doubt, returned: Vec::new(), depth };
     let mut value = body.expr(&function.body)?;
     // a later return was taken only where no earlier one was
     while let Some((taken, early)) = body.returned.pop() {
         value = Value::select(body.dag, taken, early, value)?;
     }
-    let bounded = body.dag.take_bounded();
-    body.fault = body.dag.or(body.fault, bounded);
-    Ok(Outcome { value, fault: body.fault })
+    body.doubt_where_bounded();
+    Ok(Outcome { value, fault: body.fault, doubt: body.doubt })
 }
 
 impl Body<'_> {
@@ -84,9 +87,10 @@ impl Body<'_> {
     }
 
     /// Numbers too large for the columns are the interpreter's.
-    fn fail_where_bounded(&mut self) {
+    fn doubt_where_bounded(&mut self) {
         let bounded = self.dag.take_bounded();
-        self.fail_where(bounded);
+        let here = self.dag.and(self.path, bounded);
+        self.doubt = self.dag.or(self.doubt, here);
     }
 
     /// The value must be known: an operator that meets the unknown is an error.
@@ -140,13 +144,13 @@ impl Body<'_> {
             ExprKind::Binary { operator, left, right } => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
                 let value = self.binary(*operator, left, right)?;
-                self.fail_where_bounded();
+                self.doubt_where_bounded();
                 Ok(value)
             }
             ExprKind::Chain { operator, operands } => self.chain(*operator, operands),
             ExprKind::Host { function, arguments } => {
                 let value = self.host(*function, arguments)?;
-                self.fail_where_bounded();
+                self.doubt_where_bounded();
                 Ok(value)
             }
             ExprKind::Helper { function, arguments, .. } => self.helper(*function, arguments),
@@ -241,7 +245,7 @@ impl Body<'_> {
             (false, true) => one,
             _ => Value::select(self.dag, condition, one, two)?,
         };
-        self.fail_where_bounded();
+        self.doubt_where_bounded();
         if !whole {
             self.path = self.dag.or(after_one, after_two);
         }
@@ -386,6 +390,7 @@ impl Body<'_> {
         let arguments = arguments.iter().map(|argument| self.expr(argument)).collect::<Result<Vec<_>, _>>()?;
         let outcome = function(self.dag, self.texts, self.functions, position, &arguments, self.path, self.depth + 1)?;
         self.fault = self.dag.or(self.fault, outcome.fault);
+        self.doubt = self.dag.or(self.doubt, outcome.doubt);
         Ok(outcome.value)
     }
 }

@@ -96,7 +96,7 @@ pub const LARGEST: i128 = (1 << 96) - 1;
 pub struct TooLarge;
 
 /// The graph.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Dag {
     ops: Vec<Op>,
     ranges: Vec<Range>,
@@ -213,6 +213,12 @@ impl Dag {
 
     pub fn or(&mut self, one: NodeId, two: NodeId) -> NodeId {
         self.put(Op::Or(one, two)).unwrap_or(one)
+    }
+
+    /// Where a node has that value.
+    pub fn equals(&mut self, node: NodeId, value: i128) -> NodeId {
+        let wanted = self.constant(value);
+        self.put(Op::Equal(node, wanted)).unwrap_or(node)
     }
 
     pub fn not(&mut self, one: NodeId) -> NodeId {

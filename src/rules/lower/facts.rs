@@ -6,7 +6,8 @@ use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 
 use super::{
-    body,
+    Setting, Settings,
+    body::{self, Outcome},
     dag::{Dag, NodeId, Op, Range},
     refusal::Refusal,
     texts::Texts,
@@ -19,85 +20,110 @@ use crate::{
         graph::{FactId, Kind, rate_input},
         pack::Pack,
         params::Figure,
-        value::Value as Fact,
+        value::{Type, Value as Fact},
     },
 };
 
-/// A fact in the graph.
-#[derive(Debug, Clone, Copy)]
-pub struct Lowered {
-    pub value: Value,
-    /// Where the rule that computes it, or one that it reads, ends in an error.
-    pub fault: NodeId,
+/// What lowering keeps from one tenant to the next.
+#[derive(Debug)]
+pub struct State {
+    pub dag: Dag,
+    pub texts: Texts,
+    /// The row's facts that formulas ask for, in the order in which a row gives them.
+    pub columns: Vec<Column>,
+    /// Formulas that the columns can't compute, and why.
+    pub refused: Vec<(FactId, Refusal)>,
+    /// The position of an input among the columns of a row: two for each of the facts above.
+    pub positions: HashMap<NodeId, u32>,
+    date: NaiveDate,
+    /// Facts that no tenant changes.
+    shared: HashMap<FactId, Result<Outcome, Refusal>>,
+    /// What a fact comes to where the facts that it reads are these: tenants who are alike share it.
+    memo: HashMap<(FactId, Vec<Outcome>), Result<Outcome, Refusal>>,
 }
 
-/// The columns of an input: its value, and whether it is known.
+/// A fact that rows tell: two inputs of the graph, one for its value and one for what is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     pub fact: FactId,
-    pub value: u32,
-    pub known: u32,
     /// Decimal places of the value.
     pub places: u32,
+    /// The interpreter computes it, since its formula can't be lowered.
+    pub interpreted: bool,
 }
 
-/// The graph under construction, for one day and one set of constants.
-pub struct Builder<'p> {
-    pub pack: &'p Pack,
-    pub dag: Dag,
-    pub texts: Texts,
-    pub columns: Vec<Column>,
-    date: NaiveDate,
-    /// Facts that no tenant changes, once lowered.
-    shared: HashMap<FactId, Result<Lowered, Refusal>>,
-    /// Facts of the tenant at hand.
-    own: HashMap<FactId, Result<Lowered, Refusal>>,
-    inputs: u32,
+/// What a row says of a fact, beside its value.
+pub mod told {
+    pub const UNKNOWN: i64 = 0;
+    pub const KNOWN: i64 = 1;
+    /// It is something that it cannot be.
+    pub const FAULTY: i64 = 2;
+    /// Its value has no place in a column.
+    pub const UNTOLD: i64 = 3;
+}
+
+/// Lowers the facts of one tenant, or those of none.
+pub struct Builder<'b> {
+    pub pack: &'b Pack,
+    pub state: &'b mut State,
+    /// Facts of the tenant at hand, by position.
+    own: Vec<Option<Result<Outcome, Refusal>>>,
 }
 
 /// What an aggregate can count to.
-const MOST_COUNTED: Domain = Domain::Integer { min: 1, max: 1_000_000 };
+const MOST_COUNTED: Range = Range { low: 1, high: 1_000_000 };
+
+/// What an interpreted fact is taken to be: six places, below a million million.
+const INTERPRETED: Domain = Domain::Decimal { places: 6, min: -1_000_000_000_000, max: 1_000_000_000_000 };
 
 /// The number that a date is in the graph.
 pub fn day(date: NaiveDate) -> i128 {
     date.num_days_from_ce().into()
 }
 
-impl<'p> Builder<'p> {
+impl State {
     /// `constants` hold for every row and tenant: the date, the regime, the operator's switches.
-    pub fn new(pack: &'p Pack, date: NaiveDate, constants: &[(FactId, Fact)]) -> Self {
-        let mut builder = Self {
-            pack,
+    pub fn new(date: NaiveDate, constants: &[(FactId, Fact)]) -> Self {
+        let mut state = Self {
             dag: Dag::default(),
             texts: Texts::default(),
             columns: Vec::new(),
+            refused: Vec::new(),
+            positions: HashMap::new(),
             date,
             shared: HashMap::new(),
-            own: HashMap::new(),
-            inputs: 0,
+            memo: HashMap::new(),
         };
         for (fact, value) in constants {
-            let lowered = builder.bound(value);
-            builder.shared.insert(*fact, Ok(lowered));
+            let outcome = state.bound(value);
+            state.shared.insert(*fact, Ok(outcome));
         }
-        builder
+        state
     }
 
-    /// Forgets the tenant at hand and binds the settings of the next.
-    pub fn bind(&mut self, settings: &[(FactId, Fact)]) {
-        self.own.clear();
-        self.bind_more(settings);
+    /// An input that is no fact of the row: what an aggregate counted.
+    pub fn counted(&mut self) -> NodeId {
+        self.dag.input(MOST_COUNTED)
     }
 
-    /// Binds further settings of the tenant at hand.
-    pub fn bind_more(&mut self, settings: &[(FactId, Fact)]) {
-        for (fact, value) in settings {
-            let lowered = self.bound(value);
-            self.own.insert(*fact, Ok(lowered));
-        }
+    /// What such an input tells.
+    pub fn count_of(&mut self, node: NodeId) -> Outcome {
+        let value = Value::known(&mut self.dag, Shape::Number(Number { node, places: 0, whole: true }));
+        self.sound(value)
     }
 
-    pub(super) fn bound(&mut self, fact: &Fact) -> Lowered {
+    /// All that is known of cards and routes.
+    pub fn shared(&self) -> impl Iterator<Item = &Outcome> {
+        self.shared.values().filter_map(|outcome| outcome.as_ref().ok())
+    }
+
+    /// A value that comes about without an error.
+    fn sound(&mut self, value: Value) -> Outcome {
+        let never = self.dag.truth(false);
+        Outcome { value, fault: never, doubt: never }
+    }
+
+    fn bound(&mut self, fact: &Fact) -> Outcome {
         let shape = match fact {
             Fact::Unknown => None,
             Fact::Decimal(number) => Some(Shape::Number(Number::constant(&mut self.dag, *number, false))),
@@ -113,48 +139,134 @@ impl<'p> Builder<'p> {
             Some(shape) => Value::known(&mut self.dag, shape),
             None => Value::unknown(&mut self.dag),
         };
-        Lowered { value, fault: self.dag.truth(false) }
+        self.sound(value)
+    }
+}
+
+impl<'b> Builder<'b> {
+    pub fn new(pack: &'b Pack, state: &'b mut State) -> Self {
+        let own = vec![None; pack.graph.facts.len()];
+        Self { pack, state, own }
+    }
+
+    /// Binds settings of the tenant at hand.
+    ///
+    /// # Errors
+    /// A setting that rests on a fact of the row that can't be lowered.
+    pub fn bind(&mut self, settings: &Settings) -> Result<(), Refusal> {
+        for (fact, setting) in settings {
+            let outcome = match setting {
+                Setting::Is(value) => self.state.bound(value),
+                Setting::Among(of, members) => self.among(*of, members)?,
+                Setting::Fault => Outcome { fault: self.state.dag.truth(true), ..self.nothing() },
+            };
+            self.own[fact.0] = Some(Ok(outcome));
+        }
+        Ok(())
+    }
+
+    /// Gives a fact of the tenant at hand its nodes.
+    pub fn bind_node(&mut self, fact: FactId, outcome: Outcome) {
+        self.own[fact.0] = Some(Ok(outcome));
+    }
+
+    /// Whether a fact of the row is one of these texts; an unknown one is none.
+    fn among(&mut self, of: FactId, members: &[Box<str>]) -> Result<Outcome, Refusal> {
+        let found = self.fact(of)?;
+        let mut any = self.state.dag.truth(false);
+        if let Shape::Text(node) = found.value.shape {
+            for member in members {
+                let code = self.state.texts.code(member);
+                let code = self.state.dag.constant(code.into());
+                let same = self.state.dag.put(Op::Equal(node, code))?;
+                any = self.state.dag.or(any, same);
+            }
+        }
+        let shape = Shape::Truth(self.state.dag.and(any, found.value.known));
+        let value = Value::known(&mut self.state.dag, shape);
+        Ok(Outcome { value, ..found })
     }
 
     /// The fact's nodes; lowered when it is first asked for.
-    pub fn fact(&mut self, id: FactId) -> Result<Lowered, Refusal> {
-        if let Some(found) = self.own.get(&id).or_else(|| self.shared.get(&id)) {
+    pub fn fact(&mut self, id: FactId) -> Result<Outcome, Refusal> {
+        if let Some(found) = self.own[id.0].as_ref().or_else(|| self.state.shared.get(&id)) {
             return found.clone();
         }
         let fact = self.pack.graph.fact(id);
-        let lowered = match fact.kind {
-            Kind::Input(input) => Ok(self.input(id, input.domain)),
-            Kind::Aggregate => {
-                let lowered = self.input(id, MOST_COUNTED);
-                // one column for all tenants, filled anew for each
-                self.shared.insert(id, Ok(lowered));
-                Ok(lowered)
-            }
-            Kind::Parameter(parameter) => self.parameter(parameter),
-            Kind::Column { table, column } => self.column(table, column),
-            Kind::Derived { script, function } => self.derived(id, script, function),
+        let outcome = match fact.kind {
+            // what a tenant does not tell is unknown
+            Kind::Input(_) if fact.stage == Stage::Tenant => Ok(self.nothing()),
+            Kind::Input(input) => Ok(self.input(id, input.domain, false)),
+            // a route that nobody counted is one of its kind
+            Kind::Aggregate => Ok(self.state.bound(&Fact::Integer(1))),
+            Kind::Parameter(_) | Kind::Column { .. } | Kind::Derived { .. } => self.computed(id),
         };
-        let lowered = lowered.map(|lowered| {
-            let bounded = self.dag.take_bounded();
-            Lowered { fault: self.dag.or(lowered.fault, bounded), ..lowered }
-        });
-        let facts = if fact.stage < Stage::Tenant { &mut self.shared } else { &mut self.own };
-        facts.insert(id, lowered.clone());
-        lowered
+        if fact.stage == Stage::Tenant {
+            self.own[id.0] = Some(outcome.clone());
+        } else {
+            self.state.shared.insert(id, outcome.clone());
+        }
+        outcome
     }
 
-    fn input(&mut self, id: FactId, domain: Domain) -> Lowered {
+    fn computed(&mut self, id: FactId) -> Result<Outcome, Refusal> {
+        let fact = self.pack.graph.fact(id);
+        let outcome = self.memoised(id).map(|outcome| {
+            let bounded = self.state.dag.take_bounded();
+            Outcome { doubt: self.state.dag.or(outcome.doubt, bounded), ..outcome }
+        });
+        let refusal = match outcome {
+            Ok(outcome) => return Ok(outcome),
+            Err(refusal) => refusal,
+        };
+        // what stands in the graph of a formula that was given up belongs to nobody
+        self.state.dag.take_bounded();
+        if !self.state.refused.iter().any(|(refused, _)| *refused == id) {
+            self.state.refused.push((id, refusal.clone()));
+        }
+        // what depends on no tenant is asked of the interpreter once a route, and then is a column like any other
+        match fact.value_type {
+            Some(value_type) if fact.stage < Stage::Tenant => Ok(self.input(id, interpreted(value_type), true)),
+            _ => Err(refusal),
+        }
+    }
+
+    fn memoised(&mut self, id: FactId) -> Result<Outcome, Refusal> {
+        let fact = self.pack.graph.fact(id);
+        let mut reads_of = Vec::with_capacity(fact.reads.len());
+        for read in &fact.reads {
+            let name = &self.pack.graph.fact(read.fact).name;
+            reads_of.push(self.fact(read.fact).map_err(|because| reads(name, because))?);
+        }
+        let key = (id, reads_of);
+        if let Some(found) = self.state.memo.get(&key) {
+            return found.clone();
+        }
+        let outcome = match fact.kind {
+            Kind::Parameter(parameter) => self.parameter(parameter),
+            Kind::Column { table, column } => self.column(table, column),
+            Kind::Derived { script, function } => self.derived(id, script, function, &key.1),
+            Kind::Input(_) | Kind::Aggregate => Ok(self.nothing()),
+        };
+        self.state.memo.insert(key, outcome.clone());
+        outcome
+    }
+
+    fn input(&mut self, id: FactId, domain: Domain, interpreted: bool) -> Outcome {
         let scaled = |places: u32, bound: i64| i128::from(bound) * power(places).unwrap_or(1);
         let (places, range) = match domain {
             Domain::Decimal { places, min, max } => (places, Range { low: scaled(places, min), high: scaled(places, max) }),
             Domain::Integer { min, max } => (0, Range { low: min.into(), high: max.into() }),
             Domain::Bool => (0, Range::TRUTH),
-            Domain::Enum(_) | Domain::Text => (0, Range { low: -1, high: i128::from(u32::MAX) }),
+            Domain::Enum(_) | Domain::Text => (0, Range { low: 0, high: i128::from(u32::MAX) }),
             Domain::Date => (0, Range { low: 0, high: 4_000_000 }),
         };
-        let (value, known) = (self.dag.input(range), self.dag.input(Range::TRUTH));
-        self.columns.push(Column { fact: id, value: self.inputs, known: self.inputs + 1, places });
-        self.inputs += 2;
+        let state = &mut *self.state;
+        let most = if interpreted { told::UNTOLD } else { told::FAULTY };
+        let (value, told) = (state.dag.input(range), state.dag.input(Range { low: 0, high: most.into() }));
+        let position = u32::try_from(2 * state.columns.len()).unwrap_or(u32::MAX);
+        state.positions.extend([(value, position), (told, position + 1)]);
+        state.columns.push(Column { fact: id, places, interpreted });
         let shape = match domain {
             Domain::Decimal { places, .. } => Shape::Number(Number { node: value, places, whole: false }),
             Domain::Integer { .. } => Shape::Number(Number { node: value, places: 0, whole: true }),
@@ -162,108 +274,129 @@ impl<'p> Builder<'p> {
             Domain::Enum(_) | Domain::Text => Shape::Text(value),
             Domain::Date => Shape::Date(value),
         };
-        Lowered { value: Value { shape, known }, fault: self.dag.truth(false) }
+        let [known, fault, doubt] = [told::KNOWN, told::FAULTY, told::UNTOLD].map(|wanted| state.dag.equals(told, wanted.into()));
+        Outcome { value: Value { shape, known }, fault, doubt }
     }
 
-    pub(super) fn nothing(&mut self) -> Lowered {
-        Lowered { value: Value::unknown(&mut self.dag), fault: self.dag.truth(false) }
+    pub(super) fn nothing(&mut self) -> Outcome {
+        let value = Value::unknown(&mut self.state.dag);
+        self.state.sound(value)
     }
 
-    fn parameter(&mut self, index: usize) -> Result<Lowered, Refusal> {
+    fn parameter(&mut self, index: usize) -> Result<Outcome, Refusal> {
         let parameter = &self.pack.parameters[index];
-        let Some(dated) = parameter.at(self.date) else { return Ok(self.nothing()) };
+        let Some(dated) = parameter.at(self.state.date) else { return Ok(self.nothing()) };
         match (parameter.measure.figure, &dated.value) {
             (Figure::Money(currency), Fact::Decimal(amount)) => {
                 let rate = self.market_rate(currency)?;
-                self.money(*amount, rate)
+                let value = self.money(*amount, rate)?;
+                Ok(self.state.sound(value))
             }
-            (_, value) => Ok(self.bound(value)),
+            (_, value) => Ok(self.state.bound(value)),
         }
     }
 
+    /// A written value.
+    pub(super) fn written(&mut self, value: &Fact) -> Value {
+        self.state.bound(value).value
+    }
+
     /// A written amount at a rate, in cents.
-    pub(super) fn money(&mut self, amount: Decimal, rate: Value) -> Result<Lowered, Refusal> {
-        let fault = self.dag.truth(false);
-        let Shape::Number(rate_number) = rate.shape else { return Ok(self.nothing()) };
-        let amount = Number::constant(&mut self.dag, amount, false);
-        let number = Number::multiplied(&mut self.dag, amount, rate_number)?.rounded(&mut self.dag, 2)?;
-        Ok(Lowered { value: Value { shape: Shape::Number(number), known: rate.known }, fault })
+    pub(super) fn money(&mut self, amount: Decimal, rate: Value) -> Result<Value, Refusal> {
+        let dag = &mut self.state.dag;
+        let Shape::Number(rate_number) = rate.shape else { return Ok(Value::unknown(dag)) };
+        let amount = Number::constant(dag, amount, false);
+        let number = Number::multiplied(dag, amount, rate_number)?.rounded(dag, 2)?;
+        Ok(Value { shape: Shape::Number(number), known: rate.known })
     }
 
     fn named(&mut self, name: &str) -> Result<Value, Refusal> {
         match self.pack.graph.id(name) {
             Some(id) => Ok(self.fact(id)?.value),
-            None => Ok(Value::unknown(&mut self.dag)),
+            None => Ok(Value::unknown(&mut self.state.dag)),
         }
     }
 
     /// Where the tenant's account is in that currency.
     fn is_home(&mut self, currency: Currency) -> Result<NodeId, Refusal> {
         let home = self.named("home_currency")?;
-        let Shape::Text(home_node) = home.shape else { return Ok(self.dag.truth(false)) };
-        let code = self.texts.code(currency.code());
-        let code = self.dag.constant(code.into());
-        let same = self.dag.put(Op::Equal(home_node, code))?;
-        Ok(self.dag.and(home.known, same))
+        let Shape::Text(home_node) = home.shape else { return Ok(self.state.dag.truth(false)) };
+        let code = self.state.texts.code(currency.code());
+        let same = self.state.dag.equals(home_node, code.into());
+        Ok(self.state.dag.and(home.known, same))
     }
 
     fn one(&mut self) -> Value {
-        let one = Number::constant(&mut self.dag, Decimal::ONE, false);
-        Value::known(&mut self.dag, Shape::Number(one))
+        let one = Number::constant(&mut self.state.dag, Decimal::ONE, false);
+        Value::known(&mut self.state.dag, Shape::Number(one))
     }
 
     pub(super) fn market_rate(&mut self, currency: Currency) -> Result<Value, Refusal> {
         let (at_home, one) = (self.is_home(currency)?, self.one());
         let rate = self.named(rate_input(currency))?;
-        Value::select(&mut self.dag, at_home, one, rate)
+        Value::select(&mut self.state.dag, at_home, one, rate)
     }
 
     /// What one unit of a currency costs, the buffer inside.
     pub(super) fn cost_rate(&mut self, currency: Currency) -> Result<Value, Refusal> {
         let (at_home, one) = (self.is_home(currency)?, self.one());
         let (rate, buffer) = (self.named(rate_input(currency))?, self.named("forex_buffer")?);
+        let dag = &mut self.state.dag;
         let abroad = match (rate.shape, buffer.shape) {
             (Shape::Number(rate_number), Shape::Number(buffer_number)) => {
-                let whole = Number::constant(&mut self.dag, Decimal::ONE, false);
-                let factor = Number::combine(&mut self.dag, whole, buffer_number, Op::Add)?;
-                let number = Number::multiplied(&mut self.dag, rate_number, factor)?;
-                Value { shape: Shape::Number(number), known: self.dag.and(rate.known, buffer.known) }
+                let whole = Number::constant(dag, Decimal::ONE, false);
+                let factor = Number::combine(dag, whole, buffer_number, Op::Add)?;
+                let number = Number::multiplied(dag, rate_number, factor)?;
+                Value { shape: Shape::Number(number), known: dag.and(rate.known, buffer.known) }
             }
-            _ => Value::unknown(&mut self.dag),
+            _ => Value::unknown(dag),
         };
-        Value::select(&mut self.dag, at_home, one, abroad)
+        Value::select(dag, at_home, one, abroad)
     }
 
-    fn derived(&mut self, id: FactId, script: usize, function: usize) -> Result<Lowered, Refusal> {
-        let reads_of = &self.pack.graph.fact(id).reads;
-        let (mut running, mut fault) = (self.dag.truth(true), self.dag.truth(false));
-        let mut arguments = Vec::with_capacity(reads_of.len());
-        for read in reads_of {
-            let name = &self.pack.graph.fact(read.fact).name;
-            let lowered = self.fact(read.fact).map_err(|because| reads(name, because))?;
+    fn derived(&mut self, id: FactId, script: usize, function: usize, read: &[Outcome]) -> Result<Outcome, Refusal> {
+        let dag = &mut self.state.dag;
+        let never = dag.truth(false);
+        let (mut running, mut fault, mut doubt) = (dag.truth(true), never, never);
+        let mut arguments = Vec::with_capacity(read.len());
+        for (dependency, found) in self.pack.graph.fact(id).reads.iter().zip(read) {
             // the first that is faulty or unknown decides, as in the interpreter
-            let failing = self.dag.and(running, lowered.fault);
-            fault = self.dag.or(fault, failing);
-            let sound = self.dag.not(lowered.fault);
-            running = self.dag.and(running, sound);
-            let mut argument = lowered.value;
-            if !read.maybe {
-                running = self.dag.and(running, argument.known);
-                argument.known = self.dag.truth(true);
+            let (failing, doubtful) = (dag.and(running, found.fault), dag.and(running, found.doubt));
+            (fault, doubt) = (dag.or(fault, failing), dag.or(doubt, doubtful));
+            let sound = dag.not(found.fault);
+            running = dag.and(running, sound);
+            let mut argument = found.value;
+            if !dependency.maybe {
+                running = dag.and(running, argument.known);
+                argument.known = dag.truth(true);
             }
             arguments.push(argument);
         }
         let functions = &self.pack.scripts[script].functions;
-        let always = self.dag.truth(true);
-        let outcome = body::function(&mut self.dag, &mut self.texts, functions, function, &arguments, always, 0)?;
-        let value = match outcome.value.shape {
-            Shape::Quotient(..) => return Err(Refusal::Unrounded),
-            _ => outcome.value,
-        };
-        let failing = self.dag.and(running, outcome.fault);
-        let sound = self.dag.not(outcome.fault);
-        let answered = self.dag.and(running, sound);
-        Ok(Lowered { value: Value { known: self.dag.and(answered, value.known), ..value }, fault: self.dag.or(fault, failing) })
+        let always = dag.truth(true);
+        let outcome = body::function(dag, &self.state.texts, functions, function, &arguments, always, 0)?;
+        if matches!(outcome.value.shape, Shape::Quotient(..)) {
+            return Err(Refusal::Unrounded);
+        }
+        let (failing, doubtful) = (dag.and(running, outcome.fault), dag.and(running, outcome.doubt));
+        let sound = dag.not(outcome.fault);
+        let answered = dag.and(running, sound);
+        Ok(Outcome {
+            value: Value { known: dag.and(answered, outcome.value.known), ..outcome.value },
+            fault: dag.or(fault, failing),
+            doubt: dag.or(doubt, doubtful),
+        })
+    }
+}
+
+/// What the interpreter's answer is taken to be, if it can be told so.
+const fn interpreted(value_type: Type) -> Domain {
+    match value_type {
+        Type::Bool => Domain::Bool,
+        Type::Text => Domain::Text,
+        Type::Date => Domain::Date,
+        Type::Integer => Domain::Integer { min: -1_000_000_000_000, max: 1_000_000_000_000 },
+        Type::Decimal => INTERPRETED,
     }
 }
 

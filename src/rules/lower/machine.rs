@@ -1,38 +1,40 @@
 //! Runs a program on a block of rows: each instruction is one loop over a few hundred integers.
 //!
-//! Almost every value fits 64 bits and takes the narrow loops, which the compiler turns into vector instructions; the few
-//! that may not are computed with 128 bits. Ranges were proved while the graph was built, so nothing here can overflow.
+//! Almost every value fits 64 bits and takes the narrow loops, which the compiler turns into vector instructions, the
+//! widest that the processor has; the few that may not are computed with 128 bits. Ranges were proved while the graph was
+//! built, so nothing here can overflow.
 
-use super::dag::{NodeId, Op, divide_rounded};
+use pulp::Arch;
 
-/// Rows of a block.
+use super::{
+    dag::{NodeId, Op, divide_rounded},
+    program::{Answer, Program},
+};
+
+/// Rows of a block: few enough that the registers stay near the processor.
 pub const LANES: usize = 256;
 
 /// Where an operand comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
+    /// A column of the rows.
+    Input(u32),
     Narrow(u32),
     Wide(u32),
     Constant(i128),
-}
-
-impl Source {
-    pub const fn constant(value: i128) -> Self {
-        Self::Constant(value)
-    }
 }
 
 /// One operation on registers.
 #[derive(Debug, Clone, Copy)]
 pub struct Instruction {
     kind: Kind,
-    target: Source,
+    pub target: Source,
     operands: [Source; 3],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Input(u32),
+    Copy,
     Add,
     Subtract,
     Multiply,
@@ -51,14 +53,13 @@ enum Kind {
 }
 
 impl Instruction {
-    /// `of` tells where operands stand.
-    pub fn new(op: Op, target: Source, of: impl Fn(NodeId) -> Source) -> Self {
+    /// `of` tells where operands stand; the target is set by whoever gives out registers.
+    pub fn new(op: Op, of: impl Fn(NodeId) -> Source) -> Self {
         let none = Source::Constant(0);
         let two = |kind, one, two| (kind, [of(one), of(two), none]);
         let (kind, operands) = match op {
-            // a constant never gets a register
-            Op::Constant(value) => (Kind::Add, [Source::Constant(value), none, none]),
-            Op::Input(column) => (Kind::Input(column), [none; 3]),
+            Op::Constant(value) => (Kind::Copy, [Source::Constant(value), none, none]),
+            Op::Input(column) => (Kind::Copy, [Source::Input(column), none, none]),
             Op::Add(one, other) => two(Kind::Add, one, other),
             Op::Subtract(one, other) => two(Kind::Subtract, one, other),
             Op::Multiply(one, other) => two(Kind::Multiply, one, other),
@@ -75,15 +76,19 @@ impl Instruction {
             Op::Not(one) => (Kind::Not, [of(one), none, none]),
             Op::Select(condition, one, other) => (Kind::Select, [of(condition), of(one), of(other)]),
         };
-        Self { kind, target, operands }
+        Self { kind, target: none, operands }
     }
 }
 
 /// The registers of one block.
 #[derive(Debug)]
 pub struct Machine {
+    arch: Arch,
     narrow: Vec<Vec<i64>>,
     wide: Vec<Vec<i128>>,
+    /// A result is computed here and then changes places with its register.
+    narrow_aside: Vec<i64>,
+    wide_aside: Vec<i128>,
 }
 
 /// An operand's lanes in the narrow loops.
@@ -94,62 +99,89 @@ enum Lanes<'a> {
 }
 
 impl Machine {
-    pub fn new(narrow: usize, wide: usize) -> Self {
-        Self { narrow: vec![vec![0; LANES]; narrow], wide: vec![vec![0; LANES]; wide] }
+    /// Registers for a program, of blocks up to that many rows.
+    pub fn new(program: &Program, lanes: usize) -> Self {
+        Self {
+            arch: Arch::new(),
+            narrow: vec![vec![0; lanes]; program.narrow],
+            wide: vec![vec![0; lanes]; program.wide],
+            narrow_aside: vec![0; lanes],
+            wide_aside: vec![0; lanes],
+        }
     }
 
-    /// Runs instructions in order. `input` gives a column's rows of this block; missing rows count as 0.
-    pub fn run<'i>(&mut self, instructions: &[Instruction], input: impl Fn(u32) -> &'i [i64]) {
-        for instruction in instructions {
-            match (instruction.kind, instruction.target) {
-                (Kind::Input(column), Source::Narrow(target)) => {
-                    let rows = input(column);
-                    self.narrow[target as usize][..rows.len()].copy_from_slice(rows);
-                }
-                (_, Source::Narrow(target)) => {
-                    let mut lanes = std::mem::take(&mut self.narrow[target as usize]);
-                    if instruction.operands.iter().all(|operand| is_narrow(*operand)) {
-                        self.narrow_loop(instruction, &mut lanes);
-                    } else {
-                        for (lane, result) in lanes.iter_mut().enumerate() {
-                            *result = i64::try_from(self.wide_lane(instruction, lane)).unwrap_or(0);
-                        }
-                    }
-                    self.narrow[target as usize] = lanes;
-                }
-                (_, Source::Wide(target)) => {
-                    let mut lanes = std::mem::take(&mut self.wide[target as usize]);
-                    for (lane, result) in lanes.iter_mut().enumerate() {
-                        *result = self.wide_lane(instruction, lane);
-                    }
-                    self.wide[target as usize] = lanes;
-                }
-                (_, Source::Constant(_)) => {}
+    /// Runs a program on columns of that many rows; `answered` is told each answer's position once it stands.
+    pub fn run(&mut self, program: &Program, inputs: &[&[i64]], lanes: usize, mut answered: impl FnMut(usize, &Answer, &Self)) {
+        let mut start = 0;
+        for (position, answer) in program.answers.iter().enumerate() {
+            let instructions = &program.instructions[start..answer.end];
+            if !instructions.is_empty() {
+                let arch = self.arch;
+                arch.dispatch(Run { machine: self, instructions, inputs, lanes });
             }
+            start = answer.end;
+            answered(position, answer, self);
         }
     }
 
     /// A result's value in one lane.
-    pub fn read(&self, source: Source, lane: usize) -> i128 {
+    pub fn read(&self, source: Source, inputs: &[&[i64]], lane: usize) -> i128 {
         match source {
+            Source::Input(column) => inputs[column as usize][lane].into(),
             Source::Narrow(register) => self.narrow[register as usize][lane].into(),
             Source::Wide(register) => self.wide[register as usize][lane],
             Source::Constant(value) => value,
         }
     }
 
-    fn operand(&self, source: Source) -> Lanes<'_> {
+    /// The lanes of a narrow result; `None` where it is a constant or wide.
+    pub fn column<'a>(&'a self, source: Source, inputs: &[&'a [i64]]) -> Option<&'a [i64]> {
         match source {
-            Source::Narrow(register) => Lanes::Column(&self.narrow[register as usize]),
+            Source::Input(column) => Some(inputs[column as usize]),
+            Source::Narrow(register) => Some(&self.narrow[register as usize]),
+            Source::Wide(_) | Source::Constant(_) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn operand<'a>(&'a self, source: Source, inputs: &[&'a [i64]], lanes: usize) -> Lanes<'a> {
+        match source {
+            Source::Input(column) => Lanes::Column(&inputs[column as usize][..lanes]),
+            Source::Narrow(register) => Lanes::Column(&self.narrow[register as usize][..lanes]),
             Source::Constant(value) => Lanes::Splat(i64::try_from(value).unwrap_or(0)),
             Source::Wide(_) => Lanes::Splat(0),
         }
     }
 
-    fn wide_lane(&self, instruction: &Instruction, lane: usize) -> i128 {
-        let [one, two, three] = instruction.operands.map(|operand| self.read(operand, lane));
+    #[inline(always)]
+    fn step(&mut self, instruction: &Instruction, inputs: &[&[i64]], lanes: usize) {
+        match instruction.target {
+            Source::Narrow(target) => {
+                let mut aside = std::mem::take(&mut self.narrow_aside);
+                if instruction.operands.iter().all(|operand| is_narrow(*operand)) {
+                    self.narrow_loop(instruction, inputs, &mut aside[..lanes]);
+                } else {
+                    for (lane, result) in aside[..lanes].iter_mut().enumerate() {
+                        *result = i64::try_from(self.wide_lane(instruction, inputs, lane)).unwrap_or(0);
+                    }
+                }
+                self.narrow_aside = std::mem::replace(&mut self.narrow[target as usize], aside);
+            }
+            Source::Wide(target) => {
+                let mut aside = std::mem::take(&mut self.wide_aside);
+                for (lane, result) in aside[..lanes].iter_mut().enumerate() {
+                    *result = self.wide_lane(instruction, inputs, lane);
+                }
+                self.wide_aside = std::mem::replace(&mut self.wide[target as usize], aside);
+            }
+            Source::Constant(_) | Source::Input(_) => {}
+        }
+    }
+
+    fn wide_lane(&self, instruction: &Instruction, inputs: &[&[i64]], lane: usize) -> i128 {
+        let [one, two, three] = instruction.operands.map(|operand| self.read(operand, inputs, lane));
         match instruction.kind {
-            Kind::Input(_) => 0,
+            Kind::Copy => one,
             Kind::Add => one + two,
             Kind::Subtract => one - two,
             Kind::Multiply => one * two,
@@ -186,10 +218,12 @@ impl Machine {
         }
     }
 
-    fn narrow_loop(&self, instruction: &Instruction, target: &mut [i64]) {
-        let [one, two, three] = instruction.operands.map(|operand| self.operand(operand));
+    #[inline(always)]
+    fn narrow_loop(&self, instruction: &Instruction, inputs: &[&[i64]], target: &mut [i64]) {
+        let lanes = target.len();
+        let [one, two, three] = instruction.operands.map(|operand| self.operand(operand, inputs, lanes));
         match instruction.kind {
-            Kind::Input(_) => {}
+            Kind::Copy => each(target, one, one, |one, _| one),
             Kind::Add => each(target, one, two, |one, two| one + two),
             Kind::Subtract => each(target, one, two, |one, two| one - two),
             Kind::Multiply => each(target, one, two, |one, two| one * two),
@@ -215,15 +249,35 @@ impl Machine {
     }
 }
 
+/// A run of instructions, compiled once for each width of vectors.
+struct Run<'a> {
+    machine: &'a mut Machine,
+    instructions: &'a [Instruction],
+    inputs: &'a [&'a [i64]],
+    lanes: usize,
+}
+
+impl pulp::NullaryFnOnce for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for instruction in self.instructions {
+            self.machine.step(instruction, self.inputs, self.lanes);
+        }
+    }
+}
+
 const fn is_narrow(source: Source) -> bool {
     match source {
-        Source::Narrow(_) => true,
+        Source::Narrow(_) | Source::Input(_) => true,
         Source::Wide(_) => false,
         Source::Constant(value) => value >= -(1 << 62) && value <= 1 << 62,
     }
 }
 
 /// One loop for each way in which operands stand, so that each is as plain as can be.
+#[inline(always)]
 fn each(target: &mut [i64], one: Lanes<'_>, two: Lanes<'_>, apply: impl Fn(i64, i64) -> i64) {
     match (one, two) {
         (Lanes::Column(one), Lanes::Column(two)) => {
@@ -245,26 +299,28 @@ fn each(target: &mut [i64], one: Lanes<'_>, two: Lanes<'_>, apply: impl Fn(i64, 
     }
 }
 
+#[inline(always)]
 fn select(target: &mut [i64], condition: Lanes<'_>, one: Lanes<'_>, two: Lanes<'_>) {
     let Lanes::Column(condition) = condition else { return };
-    let lane = |lanes: Lanes<'_>, index: usize| match lanes {
-        Lanes::Column(column) => column[index],
-        Lanes::Splat(value) => value,
-    };
     match (one, two) {
         (Lanes::Column(one), Lanes::Column(two)) => {
             for (((target, condition), one), two) in target.iter_mut().zip(condition).zip(one).zip(two) {
                 *target = if *condition == 0 { *two } else { *one };
             }
         }
+        (Lanes::Column(one), Lanes::Splat(two)) => {
+            for ((target, condition), one) in target.iter_mut().zip(condition).zip(one) {
+                *target = if *condition == 0 { two } else { *one };
+            }
+        }
+        (Lanes::Splat(one), Lanes::Column(two)) => {
+            for ((target, condition), two) in target.iter_mut().zip(condition).zip(two) {
+                *target = if *condition == 0 { *two } else { one };
+            }
+        }
         (Lanes::Splat(one), Lanes::Splat(two)) => {
             for (target, condition) in target.iter_mut().zip(condition) {
                 *target = if *condition == 0 { two } else { one };
-            }
-        }
-        _ => {
-            for (index, (target, condition)) in target.iter_mut().zip(condition).enumerate() {
-                *target = if *condition == 0 { lane(two, index) } else { lane(one, index) };
             }
         }
     }

@@ -1,197 +1,154 @@
-//! Puts the nodes that outputs need into an order and gives each a register.
+//! Puts the nodes that answers need into an order and gives each a register.
 //!
-//! What two tenants need is computed once for a block of rows; what one tenant needs alone is computed in registers that
-//! the next tenant uses again.
+//! A program answers several questions in a row, such as "what becomes of this route for that tenant?". What two of them
+//! need is computed when the first one asks, and its register is free again once the last one has read it. So questions
+//! that have much in common should stand next to each other.
+
+use std::collections::HashMap;
 
 use super::{
-    dag::{Dag, NodeId, Op},
+    dag::{Dag, NodeId},
     machine::{Instruction, Source},
 };
 
-/// Nodes that a tenant's answer consists of.
-#[derive(Debug, Clone, Default)]
-pub struct Outputs {
-    pub nodes: Vec<NodeId>,
-}
-
-/// A sequence of instructions for all rows of a block, in two parts.
-#[derive(Debug, Default)]
+/// Instructions for all rows of a block, and where the answers are.
+#[derive(Debug, Default, Clone)]
 pub struct Program {
-    pub common: Vec<Instruction>,
-    /// Of each tenant.
-    pub own: Vec<Part>,
+    pub instructions: Vec<Instruction>,
+    pub answers: Vec<Answer>,
     /// Registers of each width that a block needs.
     pub narrow: usize,
     pub wide: usize,
 }
 
-/// One tenant's instructions and where its answer stands then.
-#[derive(Debug, Default, Clone)]
-pub struct Part {
-    pub instructions: Vec<Instruction>,
+/// Where an answer stands once the instructions before `end` have run, and until the next one runs.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub end: usize,
     pub outputs: Vec<Source>,
 }
 
-const COMMON: u32 = u32::MAX;
-const NOBODY: u32 = u32::MAX - 1;
-
-/// Builds the program. `per_tenant` tells input columns whose values differ by tenant.
-pub fn plan(dag: &Dag, outputs: &[Outputs], per_tenant: &dyn Fn(u32) -> bool) -> Program {
-    let varies = varying(dag, per_tenant);
-    let owners = owners(dag, outputs, &varies);
+/// Plans a program. `given` tells the column of a node that somebody else computes.
+pub fn plan(dag: &Dag, given: &dyn Fn(NodeId) -> Option<u32>, questions: &[Vec<NodeId>]) -> Program {
+    let outside = |node: NodeId| dag.constant_of(node).map(Source::Constant).or_else(|| given(node).map(Source::Input));
+    let mut order = Order::of(dag, &|node| outside(node).is_some(), questions);
     let mut registers = Registers::default();
-    let mut sources: Vec<Option<Source>> = vec![None; dag.size()];
     let mut program = Program::default();
-    let last_use = last_uses(dag, outputs, &owners, &varies);
-    for index in 0..dag.size() {
-        if owners[index] == COMMON && !varies[index] {
-            place(dag, node(index), &mut sources, &mut registers, &mut program.common);
-            for operand in dag.op(node(index)).operands() {
-                if last_use[operand.0 as usize] == Some(index) {
-                    registers.free(sources[operand.0 as usize]);
-                }
+    for (question, end) in questions.iter().zip(order.ends.clone()) {
+        for position in program.instructions.len()..end {
+            let node = order.nodes[position];
+            let op = dag.op(node);
+            let mut instruction = Instruction::new(op, |operand| outside(operand).unwrap_or_else(|| order.source(operand)));
+            for operand in op.operands() {
+                order.release(operand, read_by(position), &mut registers);
             }
+            // a result is computed aside and then put in place, so it may take the register of an operand
+            instruction.target = registers.take(dag.range(node).is_narrow());
+            order.place(node, instruction.target);
+            program.instructions.push(instruction);
+        }
+        let outputs = question.iter().map(|node| outside(*node).unwrap_or_else(|| order.source(*node))).collect();
+        program.answers.push(Answer { end, outputs });
+        for node in question {
+            order.release(*node, answered_at(end), &mut registers);
         }
     }
-    let mut pending: Vec<bool> = vec![false; dag.size()];
-    let base = registers.clone();
-    for (tenant, wanted) in outputs.iter().enumerate() {
-        let mut own = Vec::new();
-        let mut open: Vec<NodeId> = wanted.nodes.clone();
-        while let Some(next) = open.pop() {
-            let index = next.0 as usize;
-            let mine = owners[index] == u32::try_from(tenant).unwrap_or(NOBODY) || varies[index];
-            if mine && !std::mem::replace(&mut pending[index], true) {
-                own.push(index);
-                open.extend(dag.op(next).operands());
-            }
-        }
-        own.sort_unstable();
-        let mut part = Part::default();
-        let mut registers_of_tenant = base.clone();
-        let ends = ends_of(dag, &own, &wanted.nodes);
-        for (position, index) in own.iter().enumerate() {
-            place(dag, node(*index), &mut sources, &mut registers_of_tenant, &mut part.instructions);
-            for operand in dag.op(node(*index)).operands() {
-                if ends.get(&operand) == Some(&position) {
-                    registers_of_tenant.free(sources[operand.0 as usize]);
-                }
-            }
-        }
-        part.outputs = wanted.nodes.iter().filter_map(|output| sources[output.0 as usize]).collect();
-        program.narrow = program.narrow.max(registers_of_tenant.narrow.peak);
-        program.wide = program.wide.max(registers_of_tenant.wide.peak);
-        for index in own {
-            pending[index] = false;
-        }
-        program.own.push(part);
-    }
-    program.narrow = program.narrow.max(registers.narrow.peak);
-    program.wide = program.wide.max(registers.wide.peak);
+    (program.narrow, program.wide) = (registers.narrow.peak, registers.wide.peak);
     program
 }
 
-fn node(index: usize) -> NodeId {
-    NodeId(u32::try_from(index).unwrap_or(u32::MAX))
+/// The moment at which an instruction reads its operands.
+const fn read_by(position: usize) -> usize {
+    2 * position
 }
 
-/// Nodes that depend on a column which differs by tenant.
-fn varying(dag: &Dag, per_tenant: &dyn Fn(u32) -> bool) -> Vec<bool> {
-    let mut varies = vec![false; dag.size()];
-    for index in 0..dag.size() {
-        varies[index] = match dag.op(node(index)) {
-            Op::Input(column) => per_tenant(column),
-            op => op.operands().any(|operand| varies[operand.0 as usize]),
-        };
-    }
-    varies
+/// The moment at which an answer is read: after the instruction before `end`.
+const fn answered_at(end: usize) -> usize {
+    (2 * end).saturating_sub(1)
 }
 
-/// The only tenant that needs a node, or that several do.
-fn owners(dag: &Dag, outputs: &[Outputs], varies: &[bool]) -> Vec<u32> {
-    let mut owners = vec![NOBODY; dag.size()];
-    for (tenant, wanted) in outputs.iter().enumerate() {
-        let tenant = u32::try_from(tenant).unwrap_or(NOBODY);
-        let mut open: Vec<NodeId> = wanted.nodes.clone();
-        while let Some(next) = open.pop() {
-            let owner = &mut owners[next.0 as usize];
-            if *owner == tenant || *owner == COMMON {
-                continue;
+/// A node that is computed.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// When it is read for the last time.
+    last: usize,
+    /// Where it stands, from when it is computed until it was read for the last time.
+    source: Option<Source>,
+}
+
+/// The nodes to be computed, each after those that it reads.
+#[derive(Debug, Default)]
+struct Order {
+    nodes: Vec<NodeId>,
+    /// For each question, how many nodes are computed before it is answered.
+    ends: Vec<usize>,
+    steps: HashMap<NodeId, Step>,
+}
+
+impl Order {
+    fn of(dag: &Dag, is_outside: &dyn Fn(NodeId) -> bool, questions: &[Vec<NodeId>]) -> Self {
+        let mut order = Self::default();
+        let (mut open, mut fresh) = (Vec::new(), Vec::new());
+        for question in questions {
+            open.extend(question.iter().copied());
+            while let Some(node) = open.pop() {
+                if !is_outside(node) && !order.steps.contains_key(&node) {
+                    order.steps.insert(node, Step { last: 0, source: None });
+                    fresh.push(node);
+                    open.extend(dag.op(node).operands());
+                }
             }
-            *owner = if *owner == NOBODY { tenant } else { COMMON };
-            open.extend(dag.op(next).operands());
+            // operands have lower numbers than their readers
+            fresh.sort_unstable();
+            for node in fresh.drain(..) {
+                for operand in dag.op(node).operands() {
+                    order.read(operand, read_by(order.nodes.len()));
+                }
+                order.nodes.push(node);
+            }
+            for node in question {
+                order.read(*node, answered_at(order.nodes.len()));
+            }
+            order.ends.push(order.nodes.len());
+        }
+        order
+    }
+
+    fn read(&mut self, node: NodeId, moment: usize) {
+        if let Some(step) = self.steps.get_mut(&node) {
+            step.last = moment;
         }
     }
-    // what a varying node reads must be there for every tenant that computes it
-    for index in (0..dag.size()).rev() {
-        if owners[index] == COMMON && varies[index] {
-            for operand in dag.op(node(index)).operands() {
-                owners[operand.0 as usize] = COMMON;
-            }
+
+    fn place(&mut self, node: NodeId, source: Source) {
+        if let Some(step) = self.steps.get_mut(&node) {
+            step.source = Some(source);
         }
     }
-    owners
-}
 
-/// For each common node the common node that reads it last; `None` where a tenant's part reads it.
-fn last_uses(dag: &Dag, outputs: &[Outputs], owners: &[u32], varies: &[bool]) -> Vec<Option<usize>> {
-    let mut last: Vec<Option<usize>> = vec![None; dag.size()];
-    let mut kept = vec![false; dag.size()];
-    for index in 0..dag.size() {
-        let common = owners[index] == COMMON && !varies[index];
-        for operand in dag.op(node(index)).operands() {
-            if common {
-                last[operand.0 as usize] = Some(index);
-            } else if owners[index] != NOBODY {
-                kept[operand.0 as usize] = true;
-            }
+    fn source(&self, node: NodeId) -> Source {
+        self.steps.get(&node).and_then(|step| step.source).unwrap_or(Source::Constant(0))
+    }
+
+    /// Frees the node's register if this is the last time that it is read.
+    fn release(&mut self, node: NodeId, moment: usize, registers: &mut Registers) {
+        if let Some(step) = self.steps.get_mut(&node)
+            && step.last == moment
+            && let Some(source) = step.source.take()
+        {
+            registers.free(source);
         }
     }
-    for output in outputs.iter().flat_map(|wanted| &wanted.nodes) {
-        kept[output.0 as usize] = true;
-    }
-    last.into_iter().zip(kept).map(|(last, kept)| if kept { None } else { last }).collect()
-}
-
-/// Positions in a tenant's part where its own nodes are read for the last time; outputs stay to the end.
-fn ends_of(dag: &Dag, own: &[usize], outputs: &[NodeId]) -> std::collections::HashMap<NodeId, usize> {
-    let mut ends = std::collections::HashMap::new();
-    for (position, index) in own.iter().enumerate() {
-        for operand in dag.op(node(*index)).operands() {
-            if own.binary_search(&(operand.0 as usize)).is_ok() && !outputs.contains(&operand) {
-                ends.insert(operand, position);
-            }
-        }
-    }
-    ends
-}
-
-/// Gives a node its source: a constant needs no instruction, anything else a register.
-fn place(dag: &Dag, node: NodeId, sources: &mut [Option<Source>], registers: &mut Registers, into: &mut Vec<Instruction>) {
-    let op = dag.op(node);
-    let index = node.0 as usize;
-    if let Some(value) = dag.constant_of(node) {
-        sources[index] = Some(Source::constant(value));
-        return;
-    }
-    let narrow = dag.range(node).is_narrow();
-    let target = registers.take(narrow);
-    let of = |node: NodeId| match dag.constant_of(node) {
-        Some(value) => Source::constant(value),
-        None => sources[node.0 as usize].unwrap_or(Source::Narrow(0)),
-    };
-    into.push(Instruction::new(op, target, of));
-    sources[index] = Some(target);
 }
 
 /// Registers in use, of both widths.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Registers {
     narrow: File,
     wide: File,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct File {
     free: Vec<u32>,
     peak: usize,
@@ -211,11 +168,58 @@ impl Registers {
         if narrow { Source::Narrow(self.narrow.take()) } else { Source::Wide(self.wide.take()) }
     }
 
-    fn free(&mut self, source: Option<Source>) {
+    fn free(&mut self, source: Source) {
         match source {
-            Some(Source::Narrow(register)) => self.narrow.free.push(register),
-            Some(Source::Wide(register)) => self.wide.free.push(register),
-            Some(Source::Constant(_)) | None => {}
+            Source::Narrow(register) => self.narrow.free.push(register),
+            Source::Wide(register) => self.wide.free.push(register),
+            Source::Constant(_) | Source::Input(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::{
+        super::{
+            dag::{Op, Range},
+            machine::Machine,
+        },
+        *,
+    };
+
+    /// Many questions that share much, planned together, and each alone: the answers are the same.
+    #[test]
+    fn a_register_is_not_taken_before_it_was_read_for_the_last_time() {
+        let mut dag = Dag::default();
+        let inputs: Vec<NodeId> = (0..3).map(|_| dag.input(Range { low: 0, high: 1_000 })).collect();
+        let mut nodes = inputs.clone();
+        // each node reads earlier ones in a fixed pattern, so that lifetimes are short, long and shared
+        for step in 0..200_usize {
+            let (one, two) = (nodes[step * 7 % nodes.len()], nodes[step * 3 % nodes.len()]);
+            let op = match step % 4 {
+                0 => Op::Min(one, two),
+                1 => Op::Max(one, two),
+                2 => Op::Less(one, two),
+                _ => Op::Select(nodes[step % nodes.len()], one, two),
+            };
+            nodes.push(dag.put(op).unwrap());
+        }
+        let questions: Vec<Vec<NodeId>> = (0..40).map(|question| vec![nodes[question * 5 % nodes.len()], nodes[200 - question]]).collect();
+        let columns: [&[i64]; 3] = [&[1, 500, 3, 0], &[7, 2, 1_000, 0], &[0, 4, 4, 1]];
+        let given = |node: NodeId| inputs.iter().position(|input| *input == node).map(|column| u32::try_from(column).unwrap());
+        let answers = |questions: &[Vec<NodeId>]| -> Vec<Vec<i128>> {
+            let program = plan(&dag, &given, questions);
+            let mut machine = Machine::new(&program, 4);
+            let mut found = Vec::new();
+            machine.run(&program, &columns, 4, |_, answer, machine| {
+                found.extend(answer.outputs.iter().map(|output| (0..4).map(|lane| machine.read(*output, &columns, lane)).collect()));
+            });
+            found
+        };
+        let together = answers(&questions);
+        let alone: Vec<Vec<i128>> = questions.iter().flat_map(|question| answers(std::slice::from_ref(question))).collect();
+        assert_eq!(together, alone);
+        assert!(plan(&dag, &given, &questions).narrow < 60, "registers are used again");
     }
 }

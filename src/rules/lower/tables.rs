@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 
 use super::{
+    body::Outcome,
     dag::{NodeId, Op},
-    facts::{Builder, Lowered, day, reads},
+    facts::{Builder, day, reads},
     refusal::Refusal,
     value::{Number, Shape, Value},
 };
@@ -24,11 +25,12 @@ struct Choice {
     missing_rate: NodeId,
     unknown_key: NodeId,
     fault: NodeId,
+    doubt: NodeId,
 }
 
 impl Builder<'_> {
     /// A column of the table's chosen row.
-    pub(super) fn column(&mut self, table: usize, column: usize) -> Result<Lowered, Refusal> {
+    pub(super) fn column(&mut self, table: usize, column: usize) -> Result<Outcome, Refusal> {
         let choice = self.choose(table)?;
         let definition = &self.pack.tables[table];
         let figure = match definition.columns[column].measure.figure {
@@ -43,31 +45,31 @@ impl Builder<'_> {
             Some(entry) => {
                 let found = self.entry(&entry.value, entry.currency.or(figure))?;
                 // nothing matched because a key is unknown: then nobody knows
-                let unknown = Value::unknown(&mut self.dag);
-                Value::select(&mut self.dag, choice.unknown_key, unknown, found)?
+                let unknown = Value::unknown(&mut self.state.dag);
+                Value::select(&mut self.state.dag, choice.unknown_key, unknown, found)?
             }
-            None => Value::unknown(&mut self.dag),
+            None => Value::unknown(&mut self.state.dag),
         };
         for (row, matched) in definition.rows.iter().zip(&choice.matched).rev() {
-            if self.dag.constant_of(*matched) == Some(0) {
+            if self.state.dag.constant_of(*matched) == Some(0) {
                 continue;
             }
             let entry = &row.values[column];
             let found = self.entry(&entry.value, entry.currency.or(figure))?;
-            value = Value::select(&mut self.dag, *matched, found, value)?;
+            value = Value::select(&mut self.state.dag, *matched, found, value)?;
         }
-        let unknown = Value::unknown(&mut self.dag);
-        let value = Value::select(&mut self.dag, choice.missing_rate, unknown, value)?;
-        Ok(Lowered { value, fault: choice.fault })
+        let unknown = Value::unknown(&mut self.state.dag);
+        let value = Value::select(&mut self.state.dag, choice.missing_rate, unknown, value)?;
+        Ok(Outcome { value, fault: choice.fault, doubt: choice.doubt })
     }
 
     fn entry(&mut self, value: &Fact, currency: Option<Currency>) -> Result<Value, Refusal> {
         match (value, currency) {
             (Fact::Decimal(amount), Some(currency)) => {
                 let rate = self.cost_rate(currency)?;
-                Ok(self.money(*amount, rate)?.value)
+                self.money(*amount, rate)
             }
-            (value, _) => Ok(self.bound(value).value),
+            (value, _) => Ok(self.written(value)),
         }
     }
 
@@ -76,9 +78,10 @@ impl Builder<'_> {
         let definition = &self.pack.tables[table];
         let mut choice = Choice {
             matched: Vec::new(),
-            missing_rate: self.dag.truth(false),
-            unknown_key: self.dag.truth(false),
-            fault: self.dag.truth(false),
+            missing_rate: self.state.dag.truth(false),
+            unknown_key: self.state.dag.truth(false),
+            fault: self.state.dag.truth(false),
+            doubt: self.state.dag.truth(false),
         };
         let mut key = Vec::with_capacity(definition.key.len());
         for fact in &definition.key {
@@ -86,41 +89,42 @@ impl Builder<'_> {
                 Some(id) => self.fact(id).map_err(|because| reads(&fact.name, because))?,
                 None => self.nothing(),
             };
-            let unknown = self.dag.not(lowered.value.known);
-            choice.unknown_key = self.dag.or(choice.unknown_key, unknown);
-            choice.fault = self.dag.or(choice.fault, lowered.fault);
+            let unknown = self.state.dag.not(lowered.value.known);
+            choice.unknown_key = self.state.dag.or(choice.unknown_key, unknown);
+            choice.fault = self.state.dag.or(choice.fault, lowered.fault);
+            choice.doubt = self.state.dag.or(choice.doubt, lowered.doubt);
             key.push(lowered.value);
         }
-        let mut searching = self.dag.truth(true);
+        let mut searching = self.state.dag.truth(true);
         for row in &definition.rows {
             let mut so_far = searching;
             for (cell, value) in row.cells.iter().zip(&key) {
                 let (matches, missing) = self.cell(cell, *value)?;
-                let stuck = self.dag.and(so_far, missing);
-                choice.missing_rate = self.dag.or(choice.missing_rate, stuck);
-                so_far = self.dag.and(so_far, matches);
+                let stuck = self.state.dag.and(so_far, missing);
+                choice.missing_rate = self.state.dag.or(choice.missing_rate, stuck);
+                so_far = self.state.dag.and(so_far, matches);
             }
-            let (not_found, not_stuck) = (self.dag.not(so_far), self.dag.not(choice.missing_rate));
+            let (not_found, not_stuck) = (self.state.dag.not(so_far), self.state.dag.not(choice.missing_rate));
             choice.matched.push(so_far);
-            searching = self.dag.and(searching, not_found);
-            searching = self.dag.and(searching, not_stuck);
+            searching = self.state.dag.and(searching, not_found);
+            searching = self.state.dag.and(searching, not_stuck);
         }
         Ok(choice)
     }
 
     /// Whether a key cell matches, and where that cannot be told for want of an exchange rate.
     fn cell(&mut self, cell: &Cell, value: Value) -> Result<(NodeId, NodeId), Refusal> {
-        let never = self.dag.truth(false);
+        let never = self.state.dag.truth(false);
         Ok(match cell {
-            Cell::Any => (self.dag.truth(true), never),
-            Cell::Unknown => (self.dag.not(value.known), never),
+            Cell::Any => (self.state.dag.truth(true), never),
+            Cell::Unknown => (self.state.dag.not(value.known), never),
             Cell::Members(members) => {
                 let mut any = never;
                 for member in members {
                     let same = self.member(member, value.shape)?;
-                    any = self.dag.or(any, same);
+                    any = self.state.dag.or(any, same);
                 }
-                (self.dag.and(any, value.known), never)
+                (self.state.dag.and(any, value.known), never)
             }
             Cell::Band(band) => {
                 let number = match value.shape {
@@ -132,11 +136,11 @@ impl Builder<'_> {
                 let rate = band.currency.map(|currency| self.market_rate(currency)).transpose()?;
                 let inside = self.inside(band, number, rate)?;
                 match rate {
-                    None => (self.dag.and(inside, value.known), never),
+                    None => (self.state.dag.and(inside, value.known), never),
                     Some(rate) => {
-                        let no_rate = self.dag.not(rate.known);
-                        let known = self.dag.and(rate.known, value.known);
-                        (self.dag.and(inside, known), self.dag.and(no_rate, value.known))
+                        let no_rate = self.state.dag.not(rate.known);
+                        let known = self.state.dag.and(rate.known, value.known);
+                        (self.state.dag.and(inside, known), self.state.dag.and(no_rate, value.known))
                     }
                 }
             }
@@ -144,19 +148,19 @@ impl Builder<'_> {
     }
 
     fn inside(&mut self, band: &Band, number: Number, rate: Option<Value>) -> Result<NodeId, Refusal> {
-        let mut inside = self.dag.truth(true);
+        let mut inside = self.state.dag.truth(true);
         for (bound, lower) in [(band.low, true), (band.high, false)] {
             let Some(bound) = bound else { continue };
-            let mut limit = Number::constant(&mut self.dag, bound.value, false);
+            let mut limit = Number::constant(&mut self.state.dag, bound.value, false);
             match rate.map(|rate| rate.shape) {
-                Some(Shape::Number(rate)) => limit = Number::multiplied(&mut self.dag, limit, rate)?,
-                Some(_) => return Ok(self.dag.truth(false)),
+                Some(Shape::Number(rate)) => limit = Number::multiplied(&mut self.state.dag, limit, rate)?,
+                Some(_) => return Ok(self.state.dag.truth(false)),
                 None => {}
             }
             let op = if bound.inclusive { Op::LessOrEqual } else { Op::Less };
             let (one, two) = if lower { (limit, number) } else { (number, limit) };
-            let holds = Number::compared(&mut self.dag, one, two, op)?;
-            inside = self.dag.and(inside, holds);
+            let holds = Number::compared(&mut self.state.dag, one, two, op)?;
+            inside = self.state.dag.and(inside, holds);
         }
         Ok(inside)
     }
@@ -164,31 +168,31 @@ impl Builder<'_> {
     fn member(&mut self, member: &Literal, shape: Shape) -> Result<NodeId, Refusal> {
         Ok(match shape {
             Shape::Text(node) => {
-                let code = self.texts.code(&member.text);
-                let code = self.dag.constant(code.into());
-                self.dag.put(Op::Equal(node, code))?
+                let code = self.state.texts.code(&member.text);
+                let code = self.state.dag.constant(code.into());
+                self.state.dag.put(Op::Equal(node, code))?
             }
             Shape::Truth(node) => match member.text.as_str() {
                 "true" => node,
-                "false" => self.dag.not(node),
-                _ => self.dag.truth(false),
+                "false" => self.state.dag.not(node),
+                _ => self.state.dag.truth(false),
             },
             Shape::Date(node) => match member.text.parse::<NaiveDate>() {
                 Ok(date) if date.to_string() == member.text => {
-                    let day = self.dag.constant(day(date));
-                    self.dag.put(Op::Equal(node, day))?
+                    let day = self.state.dag.constant(day(date));
+                    self.state.dag.put(Op::Equal(node, day))?
                 }
-                _ => self.dag.truth(false),
+                _ => self.state.dag.truth(false),
             },
             Shape::Number(number) => match member.number {
                 Some(decimal) => {
-                    let wanted = Number::constant(&mut self.dag, decimal, false);
-                    Number::compared(&mut self.dag, number, wanted, Op::Equal)?
+                    let wanted = Number::constant(&mut self.state.dag, decimal, false);
+                    Number::compared(&mut self.state.dag, number, wanted, Op::Equal)?
                 }
-                None => self.dag.truth(false),
+                None => self.state.dag.truth(false),
             },
             Shape::Quotient(..) => return Err(Refusal::Unrounded),
-            Shape::Nothing => self.dag.truth(false),
+            Shape::Nothing => self.state.dag.truth(false),
         })
     }
 }

@@ -1,19 +1,24 @@
 //! Texts as numbers: the same text has the same number, in formulas, tables and rows.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
-/// The numbers of texts.
-#[derive(Debug, Clone, Default)]
-pub struct Texts(HashMap<String, i64>);
+/// The numbers of texts. Rows are filled while others are judged, so the list may grow behind a shared reference.
+#[derive(Debug, Default)]
+pub struct Texts(Mutex<HashMap<Box<str>, i64>>);
 
 impl Texts {
     /// The text's number; a text that was never seen gets the next.
-    pub fn code(&mut self, text: &str) -> i64 {
-        if let Some(code) = self.0.get(text) {
+    pub fn code(&self, text: &str) -> i64 {
+        // nothing is half-done if a holder panics
+        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(code) = texts.get(text) {
             return *code;
         }
-        let code = i64::try_from(self.0.len()).unwrap_or(i64::MAX);
-        self.0.insert(text.to_owned(), code);
+        let code = i64::try_from(texts.len()).unwrap_or(i64::MAX);
+        texts.insert(text.into(), code);
         code
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A number: an integer node and how many decimal places it carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Number {
     pub node: NodeId,
     pub places: u32,
@@ -17,7 +17,7 @@ pub struct Number {
 }
 
 /// A value's shape and nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     Number(Number),
     /// A quotient that nobody has rounded yet.
@@ -31,7 +31,7 @@ pub enum Shape {
 }
 
 /// A value and when it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value {
     pub shape: Shape,
     pub known: NodeId,

@@ -1,0 +1,162 @@
+//! Rows as columns: what the card part reads, and what it leaves for the tenants.
+
+use super::{
+    facts::{Column, State, day, told},
+    machine::{LANES, Machine},
+    program::Program,
+    texts::Texts,
+    value::power,
+};
+use crate::rules::{graph::Kind, pack::Pack, value::Value};
+
+/// Facts of a row by position; nothing where a fact is something that it cannot be.
+pub type Facts = [Option<Value>];
+
+/// Rows as their sources tell them: two columns for each fact that formulas read.
+#[derive(Debug)]
+pub struct Rows {
+    /// Value and what is known of it, in turns.
+    columns: Vec<Vec<i64>>,
+    count: usize,
+}
+
+impl Rows {
+    pub(super) fn new(columns: &[Column]) -> Self {
+        Self { columns: vec![Vec::new(); columns.len() * 2], count: 0 }
+    }
+
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn push(&mut self, pack: &Pack, columns: &[Column], texts: &Texts, facts: &Facts) {
+        for (column, pair) in columns.iter().zip(self.columns.chunks_exact_mut(2)) {
+            let (value, told) = encode(pack, *column, texts, facts[column.fact.0].as_ref());
+            pair[0].push(value);
+            pair[1].push(told);
+        }
+        self.count += 1;
+    }
+}
+
+/// A fact as its columns hold it.
+fn encode(pack: &Pack, column: Column, texts: &Texts, value: Option<&Value>) -> (i64, i64) {
+    let fact = pack.graph.fact(column.fact);
+    let value = match value {
+        None => return (0, told::FAULTY),
+        Some(Value::Unknown) => return (0, told::UNKNOWN),
+        Some(value) => value,
+    };
+    let widened;
+    let value = match (fact.value_type, value) {
+        (Some(super::super::value::Type::Decimal), Value::Integer(number)) if !column.interpreted => {
+            widened = Value::Decimal((*number).into());
+            &widened
+        }
+        _ => value,
+    };
+    if let Kind::Input(input) = fact.kind
+        && input.admit(value).is_err()
+    {
+        return (0, told::FAULTY);
+    }
+    let fits = value.value_type() == fact.value_type;
+    match number(value, column.places, texts).filter(|_| fits) {
+        Some(number) => (number, told::KNOWN),
+        None => (0, told::UNTOLD),
+    }
+}
+
+fn number(value: &Value, places: u32, texts: &Texts) -> Option<i64> {
+    match value {
+        Value::Unknown => None,
+        Value::Decimal(number) => {
+            let number = number.normalize();
+            let factor = power(places.checked_sub(number.scale())?).ok()?;
+            i64::try_from(number.mantissa().checked_mul(factor)?).ok().filter(|number| number.abs() <= LARGEST)
+        }
+        Value::Integer(number) => Some(*number).filter(|number| number.abs() <= LARGEST || *number == i64::MIN),
+        Value::Bool(truth) => Some(i64::from(*truth)),
+        Value::Text(text) => Some(texts.code(text)),
+        Value::Date(date) => i64::try_from(day(*date)).ok(),
+    }
+}
+
+/// What an interpreted fact may be; declared facts are narrower.
+const LARGEST: i64 = 1_000_000_000_000_000_000;
+
+/// What is known of rows before any tenant: how far each comes, and the columns that tenants' rules read.
+#[derive(Debug, Clone, Default)]
+pub struct Cards {
+    /// The row's code, after the gates that depend on no tenant.
+    pub codes: Vec<i64>,
+    /// For each aggregate the number of the row's group, or [`ALONE`].
+    pub groups: Vec<Vec<i64>>,
+    pub columns: Vec<Vec<i64>>,
+}
+
+/// The group of a row that is counted with no other.
+pub const ALONE: i64 = -1;
+
+impl Cards {
+    pub(super) fn new(aggregates: usize, columns: usize) -> Self {
+        Self { codes: Vec::new(), groups: vec![Vec::new(); aggregates], columns: vec![Vec::new(); columns] }
+    }
+
+    pub fn count(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Adds other rows behind these.
+    pub fn append(&mut self, other: &mut Self) {
+        self.codes.append(&mut other.codes);
+        for (all, more) in self.groups.iter_mut().zip(&mut other.groups) {
+            all.append(more);
+        }
+        for (all, more) in self.columns.iter_mut().zip(&mut other.columns) {
+            all.append(more);
+        }
+    }
+
+    /// Gives a row what another set of rows says at a position.
+    pub fn replace(&mut self, row: usize, from: &Self, at: usize) {
+        self.codes[row] = from.codes[at];
+        for (all, new) in self.groups.iter_mut().zip(&from.groups) {
+            all[row] = new[at];
+        }
+        for (all, new) in self.columns.iter_mut().zip(&from.columns) {
+            all[row] = new[at];
+        }
+    }
+}
+
+/// Runs the card part. Its outputs are the code, a group for each aggregate, then the columns.
+pub(super) fn screen(program: &Program, rows: &Rows, aggregates: usize) -> Cards {
+    let outputs = program.answers.first().map_or(&[][..], |answer| &answer.outputs);
+    let mut cards = Cards::new(aggregates, outputs.len().saturating_sub(1 + aggregates));
+    let mut machine = Machine::new(program, LANES.min(rows.count));
+    let mut inputs: Vec<&[i64]> = Vec::with_capacity(rows.columns.len());
+    for first in (0..rows.count).step_by(LANES) {
+        let end = (first + LANES).min(rows.count);
+        inputs.clear();
+        inputs.extend(rows.columns.iter().map(|column| &column[first..end]));
+        machine.run(program, &inputs, end - first, |_, _, machine| {
+            let mut targets = std::iter::once(&mut cards.codes).chain(&mut cards.groups).chain(&mut cards.columns);
+            for output in outputs {
+                let Some(target) = targets.next() else { break };
+                match machine.column(*output, &inputs) {
+                    Some(column) => target.extend_from_slice(&column[..end - first]),
+                    None => target.extend((0..end - first).map(|lane| i64::try_from(machine.read(*output, &inputs, lane)).unwrap_or(0))),
+                }
+            }
+        });
+    }
+    cards
+}
+
+impl State {
+    /// Rows to be filled.
+    pub fn rows(&self) -> Rows {
+        Rows::new(&self.columns)
+    }
+}

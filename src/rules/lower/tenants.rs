@@ -1,0 +1,218 @@
+//! Tenants in batches: those who have much in common are planned together.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rust_decimal::Decimal;
+
+use super::{
+    Lowered,
+    dag::{Dag, NodeId, Op},
+    gates::Terms,
+    machine::{Machine, Source},
+    program::{Answer, Program, plan},
+};
+
+/// Tenants of a batch: few enough that a changed one is planned again at once.
+const TOGETHER: usize = 256;
+
+/// How rows of a group are counted: tenants who count the same rows share the count.
+#[derive(Debug, Clone)]
+pub struct Class {
+    pub aggregate: usize,
+    /// 1 where a row counts, 2 where only the interpreter can tell; nothing if it has to be asked for every row.
+    pub counts: Option<NodeId>,
+    /// The graph's input that holds the count.
+    pub input: NodeId,
+}
+
+/// A tenant in the graph.
+#[derive(Debug, Clone, Default)]
+pub struct Tenant {
+    pub terms: Terms,
+    /// The class of each aggregate.
+    pub classes: Vec<usize>,
+    /// The nodes of its answer: the least of its terms, and the score.
+    question: Vec<NodeId>,
+}
+
+impl Tenant {
+    pub const fn new(terms: Terms, classes: Vec<usize>) -> Self {
+        Self { terms, classes, question: Vec::new() }
+    }
+}
+
+/// Tenants that are planned together.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    pub tenants: Vec<usize>,
+    /// The classes that its tenants count in; each is a column behind those of the cards.
+    pub classes: Vec<usize>,
+    /// An answer for each class: whether a row counts.
+    counts: Program,
+    /// An answer for each tenant: code and score.
+    judges: Program,
+}
+
+/// What a tenant makes of a block of rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Codes<'a> {
+    /// The same of each.
+    Same(i64),
+    Each(&'a [i64]),
+}
+
+impl Codes<'_> {
+    pub fn of(&self, lane: usize) -> i64 {
+        match self {
+            Self::Same(code) => *code,
+            Self::Each(codes) => codes[lane],
+        }
+    }
+}
+
+/// Where the scores of a block stand.
+#[derive(Clone, Copy)]
+pub struct Scores<'a> {
+    machine: &'a Machine,
+    inputs: &'a [&'a [i64]],
+    source: Option<Source>,
+    places: u32,
+}
+
+impl Scores<'_> {
+    /// The score of a row that passed.
+    pub fn of(&self, lane: usize) -> Option<Decimal> {
+        self.source.map(|source| Decimal::from_i128_with_scale(self.machine.read(source, self.inputs, lane), self.places))
+    }
+}
+
+/// Registers for the programs of a batch.
+#[derive(Debug)]
+pub struct Bench {
+    counts: Machine,
+    judges: Machine,
+}
+
+impl Batch {
+    /// Registers for blocks of up to that many rows.
+    pub fn bench(&self, lanes: usize) -> Bench {
+        Bench { counts: Machine::new(&self.counts, lanes), judges: Machine::new(&self.judges, lanes) }
+    }
+
+    /// Tells for each class of the batch, by its place in [`Batch::classes`], which rows count: 1 for those that do, 2 for
+    /// those that the interpreter has to be asked about.
+    pub fn count(&self, bench: &mut Bench, cards: &[&[i64]], lanes: usize, mut counted: impl FnMut(usize, Codes<'_>)) {
+        bench.counts.run(&self.counts, cards, lanes, |position, answer, machine| {
+            if let Some(output) = answer.outputs.first() {
+                counted(position, codes(machine, *output, cards));
+            }
+        });
+    }
+
+    /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, what was counted
+    /// for each class.
+    pub fn judge(
+        &self,
+        lowered: &Lowered,
+        bench: &mut Bench,
+        columns: &[&[i64]],
+        lanes: usize,
+        mut judged: impl FnMut(usize, Codes<'_>, Scores<'_>),
+    ) {
+        bench.judges.run(&self.judges, columns, lanes, |position, answer, machine| {
+            let tenant = self.tenants[position];
+            let (codes, scores) = lowered.read(tenant, answer, machine, columns);
+            judged(tenant, codes, scores);
+        });
+    }
+
+    /// Instructions for the tenants of the batch.
+    pub fn size(&self) -> usize {
+        self.judges.instructions.len()
+    }
+}
+
+fn codes<'a>(machine: &'a Machine, source: Source, inputs: &[&'a [i64]]) -> Codes<'a> {
+    match machine.column(source, inputs) {
+        Some(column) => Codes::Each(column),
+        None => Codes::Same(i64::try_from(machine.read(source, inputs, 0)).unwrap_or(0)),
+    }
+}
+
+impl Lowered {
+    fn read<'a>(&self, tenant: usize, answer: &Answer, machine: &'a Machine, inputs: &'a [&'a [i64]]) -> (Codes<'a>, Scores<'a>) {
+        let code = answer.outputs.first().map_or(Codes::Same(0), |source| codes(machine, *source, inputs));
+        let places = self.tenants[tenant].terms.score.map_or(0, |(_, places)| places);
+        (code, Scores { machine, inputs, source: answer.outputs.get(1).copied(), places })
+    }
+
+    /// Judges rows for one tenant alone, with other counts than the rest of its batch.
+    ///
+    /// `columns` are as for [`Batch::judge`], with a column for each aggregate in place of the classes'.
+    pub fn judge_alone(&self, tenant: usize, columns: &[&[i64]], lanes: usize, judged: impl FnOnce(Codes<'_>, Scores<'_>)) {
+        let question = self.tenants[tenant].question.clone();
+        let local = self.tenants[tenant].classes.iter().map(|class| self.classes[*class].input);
+        let given = self.given(local.collect());
+        let program = plan(&self.state.dag, &|node| given(node), &[question]);
+        let mut judged = Some(judged);
+        Machine::new(&program, lanes).run(&program, columns, lanes, |_, answer, machine| {
+            let (codes, scores) = self.read(tenant, answer, machine, columns);
+            if let Some(judged) = judged.take() {
+                judged(codes, scores);
+            }
+        });
+    }
+
+    /// The columns that tenants' programs find: the cards', then one for each of these inputs.
+    fn given(&self, inputs: Vec<NodeId>) -> impl Fn(NodeId) -> Option<u32> {
+        let first = self.cut.len();
+        let counted: HashMap<NodeId, u32> =
+            inputs.into_iter().enumerate().map(|(local, node)| (node, u32::try_from(first + local).unwrap_or(u32::MAX))).collect();
+        move |node| self.cut.get(&node).or_else(|| counted.get(&node)).copied()
+    }
+
+    /// Puts tenants that have much in common into one batch.
+    pub(super) fn form_batches(&mut self) {
+        let mut order: Vec<usize> = (0..self.tenants.len()).collect();
+        let ranked: Vec<Vec<NodeId>> = self.tenants.iter().map(|tenant| ranked(&self.popularity, &tenant.terms.terms)).collect();
+        order.sort_by(|one, two| ranked[*one].cmp(&ranked[*two]));
+        self.batches = order.chunks(TOGETHER).map(|tenants| Batch { tenants: tenants.to_vec(), ..Batch::default() }).collect();
+        for batch in 0..self.batches.len() {
+            self.plan_batch(batch);
+        }
+    }
+
+    /// Plans a batch again, after one of its tenants has changed.
+    pub(super) fn plan_batch(&mut self, batch: usize) {
+        let tenants = std::mem::take(&mut self.batches[batch].tenants);
+        let classes: BTreeSet<usize> = tenants.iter().flat_map(|tenant| self.tenants[*tenant].classes.iter().copied()).collect();
+        let classes: Vec<usize> = classes.into_iter().collect();
+        let passed = self.passed();
+        for tenant in &tenants {
+            let question = question(&mut self.state.dag, &self.popularity, &self.tenants[*tenant], passed);
+            self.tenants[*tenant].question = question;
+        }
+        let questions: Vec<Vec<NodeId>> = tenants.iter().map(|tenant| self.tenants[*tenant].question.clone()).collect();
+        let never = self.state.dag.truth(false);
+        let counts: Vec<Vec<NodeId>> = classes.iter().map(|class| vec![self.classes[*class].counts.unwrap_or(never)]).collect();
+        let given = self.given(classes.iter().map(|class| self.classes[*class].input).collect());
+        let (counts, judges) =
+            (plan(&self.state.dag, &|node| given(node), &counts), plan(&self.state.dag, &|node| given(node), &questions));
+        drop(given);
+        self.batches[batch] = Batch { tenants, classes, counts, judges };
+    }
+}
+
+/// Terms that many tenants share before those that few do.
+fn ranked(popularity: &HashMap<NodeId, u32>, terms: &[NodeId]) -> Vec<NodeId> {
+    let mut terms = terms.to_vec();
+    terms.sort_by_key(|term| (std::cmp::Reverse(popularity.get(term).copied().unwrap_or(0)), *term));
+    terms
+}
+
+fn question(dag: &mut Dag, popularity: &HashMap<NodeId, u32>, tenant: &Tenant, passed: i64) -> Vec<NodeId> {
+    let through = dag.constant(passed.into());
+    let terms = ranked(popularity, &tenant.terms.terms);
+    let code = terms.into_iter().fold(through, |least, term| dag.put(Op::Min(least, term)).unwrap_or(least));
+    std::iter::once(code).chain(tenant.terms.score.map(|(node, _)| node)).collect()
+}

@@ -1,0 +1,139 @@
+//! What judging comes to: the best route of each card and tenant, reduced to signals, near misses and counts.
+
+use std::collections::BTreeMap;
+
+use super::{
+    judge::{Judged, best_of_each},
+    routes::Route,
+};
+use crate::{
+    domain::market::Direction,
+    rules::{lower::Answer, pack::Pack},
+};
+
+/// How many cards stopped where, for one tenant and direction, by [`Answer::code`].
+pub type Stops = Vec<usize>;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Findings {
+    gates: usize,
+    /// Best routes that are signals, by tenant, card and direction.
+    pub signals: Vec<Judged>,
+    /// Of each tenant the best routes that a gate rejected latest.
+    pub near_misses: Vec<Judged>,
+    /// By tenant and direction.
+    stops: Vec<[Stops; 2]>,
+    /// How many cards stand behind a stop that a report says more about: see [`says_more`].
+    behind: BTreeMap<(usize, i64), (usize, usize)>,
+}
+
+/// A route that stopped many tenants alike, and one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    pub route: usize,
+    pub answer: Answer,
+    pub tenant: usize,
+}
+
+/// Whether it is told which feed, missing fact or failing rule is behind a stop.
+pub fn says_more(answer: Answer, pack: &Pack) -> bool {
+    match answer {
+        Answer::Signal { .. } => false,
+        Answer::Rejected(gate) => pack.gates[gate].side.is_some(),
+        Answer::Unknown(_) | Answer::Failed(_) | Answer::Open(_) => true,
+    }
+}
+
+impl Findings {
+    pub fn new(pack: &Pack, tenants: usize) -> Self {
+        let gates = pack.gates.len();
+        let none = || vec![0; Answer::codes(gates)];
+        Self {
+            gates,
+            signals: Vec::new(),
+            near_misses: Vec::new(),
+            stops: (0..tenants).map(|_| [none(), none()]).collect(),
+            behind: BTreeMap::new(),
+        }
+    }
+
+    /// What the interpreter's judgements come to. Up to `keep` near misses are kept for each tenant.
+    pub fn of(judged: &[Judged], routes: &[Route], pack: &Pack, tenants: usize, keep: usize) -> Self {
+        let mut findings = Self::new(pack, tenants);
+        for one in best_of_each(judged, routes, pack) {
+            let code = one.answer.code(findings.gates);
+            findings.count(one.tenant, routes[one.route].direction, code, 1);
+            if says_more(one.answer, pack) {
+                findings.stand_behind(one.route, code, one.tenant, 1);
+            }
+            match one.answer {
+                Answer::Signal { .. } => findings.signals.push(one),
+                Answer::Rejected(_) => findings.near_misses.push(one),
+                Answer::Unknown(_) | Answer::Failed(_) | Answer::Open(_) => {}
+            }
+        }
+        findings.settle(routes, keep);
+        findings
+    }
+
+    pub fn count(&mut self, tenant: usize, direction: Direction, code: i64, cards: usize) {
+        if let Some(stop) = usize::try_from(code).ok().and_then(|code| self.stops[tenant][direction as usize].get_mut(code)) {
+            *stop += cards;
+        }
+    }
+
+    /// Tells that a route is what stopped a tenant, and that many others.
+    pub fn stand_behind(&mut self, route: usize, code: i64, tenant: usize, cards: usize) {
+        let (count, least) = self.behind.entry((route, code)).or_insert((0, tenant));
+        *count += cards;
+        *least = tenant.min(*least);
+    }
+
+    /// Puts everything into its order and keeps the near misses that got furthest.
+    pub fn settle(&mut self, routes: &[Route], keep: usize) {
+        let gates = self.gates;
+        self.signals.sort_by_key(|one| (one.tenant, routes[one.route].card, routes[one.route].direction));
+        self.near_misses.sort_by_key(|one| (one.tenant, std::cmp::Reverse(one.answer.code(gates)), one.route));
+        let (mut tenant, mut kept) = (usize::MAX, 0);
+        self.near_misses.retain(|one| {
+            if one.tenant != tenant {
+                (tenant, kept) = (one.tenant, 0);
+            }
+            kept += 1;
+            kept <= keep
+        });
+    }
+
+    /// Adds what was found for other tenants or in the other direction.
+    pub fn merge(&mut self, other: Self) {
+        self.signals.extend(other.signals);
+        self.near_misses.extend(other.near_misses);
+        for (mine, more) in self.stops.iter_mut().flatten().zip(other.stops.iter().flatten()) {
+            for (mine, more) in mine.iter_mut().zip(more) {
+                *mine += more;
+            }
+        }
+        for ((route, code), (count, tenant)) in other.behind {
+            self.stand_behind(route, code, tenant, count);
+        }
+    }
+
+    /// How many cards stopped where, for each tenant and direction.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, Direction, Answer, usize)> + '_ {
+        self.stops.iter().enumerate().flat_map(move |(tenant, both)| {
+            Direction::ALL.iter().flat_map(move |direction| {
+                let stops = both[*direction as usize].iter().zip(0..);
+                let some = stops.filter(|(count, _)| **count > 0);
+                some.map(move |(count, code)| (tenant, *direction, Answer::of(code, self.gates), *count))
+            })
+        })
+    }
+
+    /// Routes that stopped tenants at a place that a report says more about, and how often.
+    pub fn behind(&self) -> impl Iterator<Item = (Behind, usize)> + '_ {
+        self.behind.iter().map(|((route, code), (count, tenant))| {
+            (Behind { route: *route, answer: Answer::of(*code, self.gates), tenant: *tenant }, *count)
+        })
+    }
+}

@@ -10,12 +10,14 @@ use crate::{config::Config, store::Store};
 
 mod bench;
 mod db;
+mod doctor;
 pub mod exit;
 mod explain;
 mod import;
 mod lines;
 mod rules;
 mod scan;
+mod stand_ins;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -41,6 +43,10 @@ enum Command {
     Import(import::Args),
     /// Tenants.
     User(user::Args),
+    /// What is on and off, how the feeds stand, and what cannot be used.
+    Doctor,
+    /// Serve stand-ins of all vendors on this machine, fed by a simulated market, until Ctrl-C.
+    StandIns(stand_ins::Args),
 }
 
 /// How results are written to standard output.
@@ -95,6 +101,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
+            Command::Doctor => doctor::run(&global).await,
+            Command::StandIns(args) => stand_ins::run(args).await,
         }
     })
 }
@@ -107,18 +115,23 @@ impl Global {
 
     /// Writes a result: the JSON value, or the text made for people.
     fn show<T: serde::Serialize>(&self, value: &T, pretty: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
-        let mut text = match self.format {
+        let text = match self.format {
             Format::Json => serde_json::to_string(value)?,
             Format::Pretty => pretty(value),
         };
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        match std::io::stdout().write_all(text.as_bytes()) {
-            // the reader of the pipe has seen enough
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            outcome => outcome.context("cannot write the result"),
-        }
+        write(text)
+    }
+}
+
+/// Writes a result that has its form already.
+fn write(mut text: String) -> anyhow::Result<()> {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // the reader of the pipe has seen enough
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.context("cannot write the result"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Settings of the live sources: where each vendor is asked, how often, and with which key.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
@@ -37,6 +39,8 @@ pub struct Sources {
     /// `QUARANTINE_JUMP`: a new price that is so many times the last one, or as small a part of it, waits for a second
     /// one that confirms it.
     pub quarantine_jump: Decimal,
+    /// `HTTP_TIMEOUT_SECONDS`: no answer is waited for longer, whatever the source would allow it.
+    pub longest_answer: Duration,
     /// `HISTORY_RAW_DAYS`: older history keeps one price a day; `None` keeps everything.
     pub raw_days: Option<u32>,
 }
@@ -92,6 +96,9 @@ impl Sources {
             )?,
             off: off(vars.text("SOURCES_OFF"))?,
             backfill_days: vars.whole("TCGCSV_BACKFILL_DAYS", "whole days from 0 to 365", 0..=365)?.unwrap_or(7).into(),
+            longest_answer: Duration::from_secs(
+                vars.whole("HTTP_TIMEOUT_SECONDS", "whole seconds from 1 to 600", 1..=600)?.unwrap_or(300).into(),
+            ),
             quarantine_jump: vars
                 .decimal("QUARANTINE_JUMP", "a factor from 2 to 1000", Decimal::TWO, Decimal::ONE_THOUSAND)?
                 .unwrap_or(Decimal::TEN),

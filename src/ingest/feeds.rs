@@ -18,13 +18,14 @@ use super::{
     rows::{self, Live},
 };
 use crate::{
+    config::sources::Sources,
     domain::{
         card::CardId,
         feed::{Feed, Period},
     },
     sources::{
-        http::{Answer, Client, Request},
-        live::{Fault, Run, Source},
+        http::{Answer, Client, HttpError, Request},
+        live::{self, Fault, Run, Source},
     },
     store::{Store, StoreError, feeds, prices},
 };
@@ -69,6 +70,15 @@ impl Feeds {
     /// `jump`: how many times the last price a price may be before it waits for a second one.
     pub fn new(store: Store, client: Client, sources: Vec<Arc<dyn Source>>, jump: Decimal, clock: Clock) -> Self {
         Self { store, sources, clock, client, live: Live { jump }, changed: broadcast::Sender::new(EVENTS) }
+    }
+
+    /// Every source that the configuration has switched on.
+    ///
+    /// # Errors
+    /// The system lacks what TLS needs.
+    pub fn configured(store: Store, config: &Sources, clock: Clock) -> Result<Self, HttpError> {
+        let client = Client::new(config.longest_answer)?;
+        Ok(Self::new(store, client, live::all(config), config.quarantine_jump, clock))
     }
 
     pub fn sources(&self) -> &[Arc<dyn Source>] {

@@ -120,12 +120,15 @@ struct Inner {
     /// With the moment that each was fetched.
     remembered: Cache<String, (Answer, DateTime<Utc>)>,
     breakers: Breakers,
+    longest_answer: Duration,
 }
 
 impl Client {
+    /// No answer is waited for longer than `longest_answer`, whatever its request allows.
+    ///
     /// # Errors
     /// The system lacks what TLS needs.
-    pub fn new() -> Result<Self, HttpError> {
+    pub fn new(longest_answer: Duration) -> Result<Self, HttpError> {
         let builder = || {
             let policy = redirect::Policy::custom(|attempt| {
                 let first = attempt.previous().first();
@@ -147,6 +150,7 @@ impl Client {
             local: builder().no_proxy().build().map_err(set_up)?,
             remembered,
             breakers: Breakers::default(),
+            longest_answer,
         })))
     }
 
@@ -198,7 +202,7 @@ impl Client {
         let url = request.address.url();
         let client = if is_loopback(url) { &self.0.local } else { &self.0.remote };
         let method = if request.body.is_some() { Method::POST } else { Method::GET };
-        let mut builder = client.request(method, url.clone()).timeout(request.timeout).header(ACCEPT, "application/json, */*;q=0.5");
+        let mut builder = client.request(method, url.clone()).timeout(request.timeout.min(self.0.longest_answer)).header(ACCEPT, "application/json, */*;q=0.5");
         if let Some((name, key)) = &request.key {
             let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| HttpError::BadKey { from: from.clone() })?;
             value.set_sensitive(true);

@@ -66,6 +66,11 @@ const DATA: &[&str] = &[
     "INSERT INTO market_products (market, product_id, name, category, last_updated) VALUES ('cardmarket', '7', 'Magnezone', 'singles', now());
      UPDATE card_sets SET vendor_updated_at = now();
      SELECT rekey_product_series(ARRAY['tcgcsv']);",
+    "INSERT INTO feeds (source, state, day, month, day_used) VALUES ('justtcg', '{\"stage\": \"Games\"}', '2026-11-22', '2026-11-01', 7);
+     INSERT INTO feed_asked VALUES ('justtcg', '42', now());
+     INSERT INTO price_quarantine (series_id, observed_at, price, expected, known_at, recorded_at)
+        SELECT min(series_id), now(), 100, 1, now(), now() FROM price_series;
+     SELECT fold_price_history('1996-01-01', '1996-02-01');",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

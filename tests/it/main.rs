@@ -9,6 +9,7 @@ mod db_embedded;
 mod db_security;
 mod editor;
 mod explain;
+mod feeds;
 mod fuzz_corpus;
 mod hostile;
 mod import;

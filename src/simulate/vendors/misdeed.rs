@@ -10,7 +10,13 @@ use super::Reply;
 #[serde(rename_all = "snake_case")]
 pub enum Misdeed {
     /// A refusal with this status; the body may name the vendor's own code.
-    Status { status: u16, retry_after: Option<String>, body: Option<Json> },
+    Status {
+        status: u16,
+        #[serde(default)]
+        retry_after: Option<String>,
+        #[serde(default)]
+        body: Option<Json>,
+    },
     /// A good answer, too late.
     Hang { seconds: u64 },
     /// The first half of a good answer.

@@ -35,8 +35,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let simulation = Simulation::new(parameters).map_err(|error| WrongUsage(error.to_string()))?;
     let plan = if args.paid { Plan::Paid } else { Plan::Free };
     let stock = Stock::of(&simulation);
-    let stand_ins =
-        StandIns::start(stock, plan, Arc::new(Utc::now), args.port).await.with_context(|| format!("cannot listen on port {}", args.port))?;
+    let stand_ins = StandIns::start(stock, plan, Arc::new(Utc::now), args.port)
+        .await
+        .with_context(|| format!("cannot listen on port {}", args.port))?;
     let mut lines = String::new();
     for (name, value) in stand_ins.variables() {
         // Writing into a String cannot fail.

@@ -204,8 +204,8 @@ impl Vendors {
         let changing = &mut *self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (vendor, below) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
         below.clone_into(&mut asked.path);
-        let misdeed =
-            changing.misdeeds.iter_mut().find(|(start, _)| path.starts_with(start.as_str())).and_then(|(_, deeds)| deeds.pop_front());
+        let waiting = changing.misdeeds.iter_mut().find(|(start, deeds)| path.starts_with(start.as_str()) && !deeds.is_empty());
+        let (start, mut misdeed) = waiting.map_or((String::new(), None), |(start, deeds)| (start.clone(), deeds.pop_front()));
         let reply = match (&misdeed, vendor) {
             // a refusal costs the vendor's quota nothing
             (Some(Misdeed::Status { status, retry_after, body }), _) => {
@@ -230,6 +230,10 @@ impl Vendors {
             _ => Reply::not_found(),
         };
         changing.log.push((now, uri.to_owned(), reply.status));
+        if reply.status == 304 {
+            // nothing is sent, so nothing can be spoiled: the next answer is
+            changing.misdeeds.entry(start).or_default().extend(misdeed.take());
+        }
         (reply, misdeed)
     }
 }

@@ -202,7 +202,10 @@ impl Client {
         let url = request.address.url();
         let client = if is_loopback(url) { &self.0.local } else { &self.0.remote };
         let method = if request.body.is_some() { Method::POST } else { Method::GET };
-        let mut builder = client.request(method, url.clone()).timeout(request.timeout.min(self.0.longest_answer)).header(ACCEPT, "application/json, */*;q=0.5");
+        let mut builder = client
+            .request(method, url.clone())
+            .timeout(request.timeout.min(self.0.longest_answer))
+            .header(ACCEPT, "application/json, */*;q=0.5");
         if let Some((name, key)) = &request.key {
             let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| HttpError::BadKey { from: from.clone() })?;
             value.set_sensitive(true);

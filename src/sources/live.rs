@@ -198,6 +198,7 @@ fn understood(now: DateTime<Utc>, emit: &mut Emit<'_>, read: impl FnOnce(&mut Em
             }
         }
         let why = match &row.outcome {
+            Outcome::Values(entries) if entries.iter().all(lacks_its_price) => Some(NO_PRICE),
             Outcome::Values(_) => {
                 values += 1;
                 None
@@ -215,6 +216,11 @@ fn understood(now: DateTime<Utc>, emit: &mut Emit<'_>, read: impl FnOnce(&mut Em
         return Err(SourceError::NothingUnderstood { rows: empty, first: first.unwrap_or_default() }.into());
     }
     Ok(())
+}
+
+/// What is asked for a thing does not make up for its price.
+fn lacks_its_price(entry: &Entry) -> bool {
+    matches!(entry, Entry::Observation(seen) if seen.price.is_none())
 }
 
 /// A vendor's clock may be a little ahead of ours.

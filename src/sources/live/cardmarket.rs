@@ -114,8 +114,7 @@ mod tests {
     fn a_guide_whose_price_has_another_name_is_refused_whole() {
         let feed = configured().cardmarket;
         let source = Files::guide(feed.base, feed.cadence);
-        let guide =
-            r#"{"version":1,"createdAt":"2026-11-22T02:55:18+0100","priceGuides":[{"idProduct":1,"trend":2.5},{"idProduct":2,"trend":3}]}"#;
+        let guide = r#"{"version":1,"createdAt":"2026-11-22T02:55:18+0100","priceGuides":[{"idProduct":1,"trend":2.5,"low":1},{"idProduct":2,"trend":3}]}"#;
         let first = run(serde_json::Value::Null, &[]);
         assert_eq!(read(&source, &first, answer(200, guide)).unwrap().1.len(), 2);
         let fault = read(&source, &first, answer(200, guide.replace("trend", "trendPrice"))).unwrap_err();

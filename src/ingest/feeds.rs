@@ -37,6 +37,7 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 const BUSY: TimeDelta = TimeDelta::seconds(5);
 /// A vendor's minute is over after this, where it does not say.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
+const NOW_AND_THEN: TimeDelta = TimeDelta::minutes(30);
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 256;
 
@@ -57,7 +58,7 @@ pub struct Feeds {
     pub(super) sources: Vec<Arc<dyn Source>>,
     pub(super) clock: Clock,
     client: Client,
-    live: Live,
+    jump: Decimal,
     changed: broadcast::Sender<Arc<Changed>>,
 }
 
@@ -69,7 +70,7 @@ enum Prepared {
 impl Feeds {
     /// `jump`: how many times the last price a price may be before it waits for a second one.
     pub fn new(store: Store, client: Client, sources: Vec<Arc<dyn Source>>, jump: Decimal, clock: Clock) -> Self {
-        Self { store, sources, clock, client, live: Live { jump }, changed: broadcast::Sender::new(EVENTS) }
+        Self { store, sources, clock, client, jump, changed: broadcast::Sender::new(EVENTS) }
     }
 
     /// Every source that the configuration has switched on.
@@ -182,12 +183,13 @@ impl Feeds {
         account: &mut FileReport,
     ) -> Result<Result<Changed, Fault>, StoreError> {
         let (name, now) = (source.about().name, run.now);
+        let live = Live { jump: self.jump, is_archive: source.about().is_archive };
         let mut part = FileReport::new(name);
         let mut tx = self.store.service_bulk().await?;
         let (sender, parcels) = rows::channel();
         let reading = Arc::clone(source);
         let reader = tokio::task::spawn_blocking(move || rows::send(&sender, |emit| reading.read(&run, answer, emit)));
-        let stored = rows::store(&mut tx, parcels, now, Some(self.live), &|| {}, &mut part).await;
+        let stored = rows::store(&mut tx, parcels, now, Some(live), &|| {}, &mut part).await;
         let read = reader.await;
         let stored = stored?.unwrap_or_default();
         let step = match read {
@@ -220,14 +222,11 @@ impl Feeds {
         // any fresh hasher is random enough to keep two processes apart
         let jitter = u32::try_from(RandomState::new().hash_one(&feed.source) % 1000).unwrap_or(0);
         let period = if let Fault::Quota { period, .. } = fault { Some(*period) } else { None };
-        let least = (period == Some(Period::Minute)).then_some(MINUTE);
+        // where somebody has to change something, a try now and then finds out when it is done
+        let least = if fault.is_retryable() { (period == Some(Period::Minute)).then_some(MINUTE) } else { Some(NOW_AND_THEN) };
         feed.fail(fault.to_string(), fault.retry_after().or(least), now, jitter);
         if let Some(period @ (Period::Day | Period::Month)) = period {
             feed.exhaust(period, fault.retry_after(), now);
-        }
-        if !fault.is_retryable() {
-            // somebody has to change something; a try in each run finds out when it is done
-            feed.finish(now, None);
         }
         let again = feed.not_before.unwrap_or(now);
         warn!(event = "feed_failed", source = feed.source, failures = feed.failures, again = %again, "{fault}");

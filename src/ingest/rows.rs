@@ -14,7 +14,7 @@ use crate::{
 const PARCEL: usize = 1024;
 /// Parcels that may wait: a slow database holds the reader back, memory does not grow.
 const WAITING: usize = 8;
-/// What was published longer ago than this was there to be known before we looked.
+/// A day of an archive that was published longer ago than this was there to be known before we looked.
 const LIVE: TimeDelta = TimeDelta::days(2);
 
 /// What the reading thread sends. Without its end the content was not read to the end, and nothing is settled.
@@ -51,6 +51,8 @@ pub fn send<T, E: From<SourceError>>(sender: &mpsc::Sender<Parcel>, read: impl F
 pub struct Live {
     /// A price that is so many times the last one waits for a second one.
     pub jump: Decimal,
+    /// Whether old days are among them.
+    pub is_archive: bool,
 }
 
 /// What was stored.
@@ -71,8 +73,11 @@ pub async fn store(
     settles: &(dyn Fn() + Sync),
     report: &mut FileReport,
 ) -> Result<Option<Stored>, StoreError> {
-    // what has just been published could not be known before we asked
-    let known_at = |published: DateTime<Utc>| if live.is_some() && published > now - LIVE { now } else { published };
+    // what is fetched live was not known before; what an archive holds was there to be known
+    let known_at = |published: DateTime<Utc>| match live {
+        Some(live) if !live.is_archive || published > now - LIVE => now,
+        _ => published,
+    };
     let mut held = Batch::default();
     let mut writer: Option<PriceWriter> = None;
     loop {

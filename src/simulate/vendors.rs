@@ -75,7 +75,7 @@ impl Reply {
         Self { status: 404, headers: Vec::new(), body: b"Not Found".to_vec() }
     }
 
-    fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn with(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }

@@ -53,6 +53,8 @@ pub struct About {
     pub asks_for: Option<Market>,
     /// Ids that one request may name, until the vendor tells.
     pub batch: u32,
+    /// Whether it brings days that were there to be known long before they are fetched.
+    pub is_archive: bool,
 }
 
 /// Where a run stands.

@@ -116,7 +116,7 @@ pub async fn wanted(
         r#"WITH urgent AS (
             SELECT opportunity.card_id, min(CASE decision.verdict WHEN 'signal' THEN 0 ELSE 1 END) AS rank
             FROM decisions AS decision JOIN opportunities AS opportunity USING (opportunity_id)
-            WHERE decision.created_at > $4 AND decision.created_at <= $6
+            WHERE decision.scan_id IN (SELECT scan_id FROM scans WHERE started_at > $4 AND started_at <= $6)
             GROUP BY opportunity.card_id
         ), product AS (
             SELECT pair.external_id AS id, min(coalesce(urgent.rank, 2)) AS rank

@@ -495,6 +495,23 @@ async fn old_history_keeps_the_last_price_of_each_day() {
     );
 }
 
+#[tokio::test]
+async fn the_jobs_run_at_once_tell_what_has_changed_and_end_when_they_are_told_to() {
+    let simulation = simulation(10, 60);
+    let rig = Rig::new(&simulation, Plan::Free, "2026-11-22T09:00:00Z").await;
+    rig.catalogue(&simulation).await;
+    let off = all_but("cardmarket,ecb");
+    let feeds = Arc::new(rig.feeds(&[("SOURCES_OFF", off.as_str())]));
+    let mut heard = feeds.changes();
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn(ingest::run(Arc::clone(&feeds), Some(90), shutdown.clone()));
+    let change = heard.recv().await.unwrap();
+    assert_eq!((change.source, change.cards.len()), ("cardmarket_price_guide", 10));
+    assert_eq!(change.recorded_at, rig.time.now());
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
 /// Ages of what was asked for, in hours, by what the card is.
 async fn ages(rig: &Rig) -> Vec<String> {
     rig.lines(&format!(
@@ -685,4 +702,38 @@ async fn a_process_that_is_killed_while_it_fetches_loses_and_doubles_nothing() {
         assert_eq!(refused, 0, "what a killed process has asked for counts");
     }
     println!("{killed} kills, {finished} runs came to their end");
+}
+
+/// `cargo test --test it -- --ignored --nocapture rows_a_second`
+#[tokio::test]
+#[ignore = "a measurement: half a million rows"]
+async fn rows_a_second() {
+    let database = Database::migrated().await;
+    let store = database.store().await;
+    let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+    let simulation = simulation(12_000, 24);
+    let days: Vec<_> = simulation.batches().collect();
+    let mut total = (0_usize, Duration::ZERO);
+    for batch in days.chunks(9) {
+        let observations: Vec<_> = batch.iter().flat_map(|batch| batch.observations.iter().cloned()).collect();
+        let rows = observations.len();
+        let batch = Batch { observations, ..Batch::default() };
+        for what in ["new", "again"] {
+            let began = std::time::Instant::now();
+            let mut tx = store.service_bulk().await.unwrap();
+            let counts = ingest::write_batch(&mut tx, &batch, now).await.unwrap();
+            tx.commit().await.unwrap();
+            let took = began.elapsed();
+            println!(
+                "{rows} rows {what}: {:?} in {} ms, {} rows/s",
+                counts.observations,
+                took.as_millis(),
+                rows as u128 * 1_000_000 / took.as_micros()
+            );
+            if what == "new" {
+                total = (total.0 + rows, total.1 + took);
+            }
+        }
+    }
+    println!("{} new rows, {} rows/s", total.0, total.0 as u128 * 1_000_000 / total.1.as_micros());
 }

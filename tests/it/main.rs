@@ -12,6 +12,7 @@ mod explain;
 mod feeds;
 mod fuzz_corpus;
 mod hostile;
+mod http_client;
 mod import;
 mod planted_mistakes;
 mod rules_bench;

@@ -22,7 +22,7 @@ pub fn answer(stock: &Stock, plan: Plan, asked: &Asked, quota: &mut Quota, now: 
         Plan::Paid => Limits { minute: 120, day: 10_000, month: 0 },
     };
     if quota.take(limits, now).is_err() {
-        return error(429, "rate limit exceeded").with("x-ratelimit-daily-remaining", limits.day - quota.used_today);
+        return error(429, "rate limit exceeded").with("x-ratelimit-daily-remaining", &(limits.day - quota.used_today));
     }
     let europe = asked.query.get("market").is_some_and(|market| market == "EU");
     if europe && plan == Plan::Free {
@@ -39,7 +39,7 @@ pub fn answer(stock: &Stock, plan: Plan, asked: &Asked, quota: &mut Quota, now: 
     let row = if europe { in_europe } else { in_america };
     let data: Vec<Json> = ids.iter().filter_map(|id| row(stock, id, now)).collect();
     let body = json!({ "data": data, "pagination": { "hasMore": false, "count": data.len() } });
-    Reply::json(200, &body).with("x-ratelimit-daily-remaining", limits.day - quota.used_today)
+    Reply::json(200, &body).with("x-ratelimit-daily-remaining", &(limits.day - quota.used_today))
 }
 
 fn in_america(stock: &Stock, id: &str, now: DateTime<Utc>) -> Option<Json> {

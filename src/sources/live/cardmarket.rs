@@ -49,7 +49,7 @@ impl Files {
 }
 
 fn about(name: &'static str, cadence: TimeDelta) -> About {
-    About { name, cadence, budget: Budget::default(), asks_for: None, batch: 0 }
+    About { name, cadence, budget: Budget::default(), asks_for: None, batch: 0, is_archive: false }
 }
 
 impl Source for Files {

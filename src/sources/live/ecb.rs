@@ -24,7 +24,7 @@ pub struct Ecb {
 
 impl Ecb {
     pub fn new(base: BaseUrl, cadence: TimeDelta) -> Self {
-        Self { about: About { name: ecb::SOURCE, cadence, budget: Budget::default(), asks_for: None, batch: 0 }, base }
+        Self { about: About { name: ecb::SOURCE, cadence, budget: Budget::default(), asks_for: None, batch: 0, is_archive: true }, base }
     }
 }
 

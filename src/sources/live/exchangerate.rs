@@ -29,7 +29,7 @@ const KEY: &str = "correct EXCHANGERATE_API_KEY, or leave it empty to use the Eu
 impl ExchangeRate {
     pub fn new(base: BaseUrl, key: SecretString, cadence: TimeDelta) -> Self {
         let budget = Budget { month: Some(1_500), ..Budget::default() };
-        Self { about: About { name: SOURCE, cadence, budget, asks_for: None, batch: 0 }, base, key }
+        Self { about: About { name: SOURCE, cadence, budget, asks_for: None, batch: 0, is_archive: false }, base, key }
     }
 }
 

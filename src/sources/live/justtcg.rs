@@ -80,7 +80,7 @@ fn state(run: &Run) -> State {
 
 impl JustTcg {
     pub fn new(base: BaseUrl, key: SecretString, cadence: TimeDelta) -> Self {
-        let about = About { name: NAME, cadence, budget: FREE, asks_for: Some(Market::Tcgplayer), batch: FREE_BATCH };
+        let about = About { name: NAME, cadence, budget: FREE, asks_for: Some(Market::Tcgplayer), batch: FREE_BATCH, is_archive: false };
         Self { about, base, key }
     }
 

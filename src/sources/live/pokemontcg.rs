@@ -51,7 +51,7 @@ impl PokemonTcg {
             // 30 a minute
             Budget { spacing: TimeDelta::milliseconds(2_100), day: Some(1_000), month: None }
         };
-        Self { about: About { name: "pokemontcg", cadence, budget, asks_for: None, batch: 0 }, base, key }
+        Self { about: About { name: "pokemontcg", cadence, budget, asks_for: None, batch: 0, is_archive: false }, base, key }
     }
 }
 

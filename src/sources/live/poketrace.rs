@@ -49,7 +49,7 @@ struct State {
 impl PokeTrace {
     pub fn new(base: BaseUrl, key: SecretString, cadence: TimeDelta) -> Self {
         let budget = Budget { spacing: TimeDelta::milliseconds(2_100), day: Some(A_DAY), month: None };
-        let about = About { name: NAME, cadence, budget, asks_for: Some(Market::Tcgplayer), batch: BATCH };
+        let about = About { name: NAME, cadence, budget, asks_for: Some(Market::Tcgplayer), batch: BATCH, is_archive: false };
         Self { about, base, key }
     }
 }

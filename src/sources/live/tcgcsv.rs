@@ -42,7 +42,7 @@ impl Tcgcsv {
         let budget = Budget { spacing: SPACING, ..Budget::default() };
         // to look whether a day is over costs no request
         let cadence = cadence.min(TimeDelta::hours(1));
-        Self { about: About { name: TCGCSV, cadence, budget, asks_for: None, batch: 0 }, base, backfill_days }
+        Self { about: About { name: TCGCSV, cadence, budget, asks_for: None, batch: 0, is_archive: true }, base, backfill_days }
     }
 
     /// The day to fetch, if it can have been published.

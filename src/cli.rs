@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use self::exit::Exit;
-use crate::{config::Config, store::Store};
+use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 
 mod bench;
 mod db;
@@ -76,9 +76,19 @@ pub fn main() -> Exit {
     match run(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", causes(&error));
+            let _ = writeln!(std::io::stderr(), "{}", told(&error));
             Exit::of(&error)
         }
+    }
+}
+
+/// What ended a command. Of a pack that does not load only what keeps it from loading: warnings would bury it.
+fn told(error: &anyhow::Error) -> String {
+    let Some(found) = error.downcast_ref::<Diagnostics>() else { return format!("error: {}", causes(error)) };
+    let errors: Vec<String> = found.errors().map(ToString::to_string).collect();
+    match found.0.len() - errors.len() {
+        0 => errors.join("\n\n"),
+        warnings => format!("{}\n\n`tcg-radar rules check` shows the warnings too: {warnings}", errors.join("\n\n")),
     }
 }
 

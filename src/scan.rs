@@ -66,6 +66,8 @@ pub enum ScanError {
     Window(#[from] MissingWindow),
     #[error(transparent)]
     Regime(#[from] UnknownRegime),
+    #[error("the source \"{0}\" is moved in time twice: give it one shift")]
+    ShiftedTwice(String),
     #[error("no price comes from a source called \"{name}\": {}", one_of(known))]
     UnknownSource { name: String, known: Vec<String> },
     #[error(

@@ -129,10 +129,7 @@ pub const FORMATS: &[Format] = &[
 /// # Errors
 /// A content that no format recognises.
 pub fn recognise(head: &Head) -> Result<&'static Format, SourceError> {
-    FORMATS.iter().find(|format| (format.recognises)(head)).ok_or_else(|| SourceError::NotRecognised {
-        shows: head.shows(),
-        known: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
-    })
+    FORMATS.iter().find(|format| (format.recognises)(head)).ok_or_else(|| SourceError::NotRecognised { shows: head.shows() })
 }
 
 /// A date far enough away to be a typing error.
@@ -143,8 +140,8 @@ pub(crate) fn latest_plausible(now: DateTime<Utc>) -> DateTime<Utc> {
 /// Why a file is refused whole.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    #[error("not a file that can be imported ({shows}): use one of {known}")]
-    NotRecognised { shows: String, known: String },
+    #[error("not a file that can be imported ({shows})")]
+    NotRecognised { shows: String },
     #[error("the file is cut off: fetch it again ({0})")]
     Truncated(String),
     #[error("line {line}: {reason}")]

@@ -1,10 +1,10 @@
 //! The exit codes: what a script may rely on.
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 use crate::{
     config::ConfigError, domain::profile::PresetError, ingest::ImportError, rules::diagnostic::Diagnostics, scan::ScanError,
-    store::StoreError,
+    simulate::WriteError, store::StoreError,
 };
 
 /// How a command ended.
@@ -37,12 +37,7 @@ impl Exit {
     /// The code of an error that ended a command.
     pub fn of(error: &anyhow::Error) -> Self {
         for cause in error.chain() {
-            // a transparent error hides its cause from the chain
-            let in_scan = cause.downcast_ref::<ScanError>().and_then(|error| match error {
-                ScanError::Store(store) => Some(store),
-                _ => None,
-            });
-            if let Some(store) = cause.downcast_ref::<StoreError>().or(in_scan) {
+            if let Some(store) = of_store(cause) {
                 return match store {
                     StoreError::DuplicateChat(_) | StoreError::NoSuchMigration(_) | StoreError::BadAddress => Self::Usage,
                     _ if store.is_unreachable() => Self::NoDatabase,
@@ -50,7 +45,7 @@ impl Exit {
                 };
             }
             match cause.downcast_ref::<ScanError>() {
-                Some(ScanError::UnknownSource { .. } | ScanError::Regime(_)) => return Self::Usage,
+                Some(ScanError::UnknownSource { .. } | ScanError::ShiftedTwice(_) | ScanError::Regime(_)) => return Self::Usage,
                 Some(ScanError::Window(_) | ScanError::NoBuffer) => return Self::BadRules,
                 Some(ScanError::Store(_)) | None => {}
             }
@@ -66,6 +61,20 @@ impl Exit {
         }
         Self::Internal
     }
+}
+
+/// The database's error, also where a transparent one hides it from the chain.
+fn of_store<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a StoreError> {
+    if let Some(ScanError::Store(store)) = cause.downcast_ref() {
+        return Some(store);
+    }
+    if let Some(ImportError::Store(store)) = cause.downcast_ref() {
+        return Some(store);
+    }
+    if let Some(WriteError::Store(store)) = cause.downcast_ref() {
+        return Some(store);
+    }
+    cause.downcast_ref()
 }
 
 impl From<Exit> for ExitCode {
@@ -89,8 +98,10 @@ mod tests {
     fn the_cause_decides_however_deep_it_lies() {
         let unreachable: anyhow::Error = StoreError::from(sqlx::Error::PoolTimedOut).into();
         assert_eq!(Exit::of(&unreachable.context("while scanning")), Exit::NoDatabase);
-        let while_scanning: anyhow::Error = ScanError::from(StoreError::from(sqlx::Error::PoolTimedOut)).into();
-        assert_eq!(Exit::of(&while_scanning), Exit::NoDatabase);
+        let gone = || StoreError::from(sqlx::Error::PoolTimedOut);
+        let hidden: [anyhow::Error; 3] =
+            [ScanError::from(gone()).into(), ImportError::from(gone()).into(), WriteError::from(gone()).into()];
+        assert_eq!(hidden.map(|error| Exit::of(&error)), [Exit::NoDatabase; 3]);
         let usage: anyhow::Result<()> = Err(WrongUsage("no such thing".into())).context("outer");
         assert_eq!(usage.map_err(|error| Exit::of(&error)), Err(Exit::Usage));
         assert_eq!(Exit::of(&anyhow::anyhow!("who knows")), Exit::Internal);

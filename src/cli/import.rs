@@ -16,7 +16,10 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Exit, Global, table, tell};
-use crate::ingest::{self, FileReport, Progress};
+use crate::{
+    ingest::{self, FileReport, Progress},
+    sources::FORMATS,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -164,6 +167,10 @@ fn pretty(reports: &[FileReport]) -> String {
         let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = write!(text, "\n{named}{and_more}: refused whole, nothing of it is stored: {reason}");
     }
+    if reports.iter().any(|report| report.kind.is_none()) {
+        let known: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+        let _ = write!(text, "\nwhat can be imported: {}", known.join(", "));
+    }
     text
 }
 
@@ -190,7 +197,10 @@ mod tests {
             ..FileReport::default()
         };
         let bad = FileReport { file: "page.html".into(), refused_whole: Some("it is a web page".into()), ..FileReport::default() };
-        insta::assert_snapshot!(pretty(&[good, bad]), @r#"
+        let text = pretty(&[good, bad]);
+        let (told, known) = text.rsplit_once('\n').unwrap_or_default();
+        assert!(known.starts_with("what can be imported: pokemontcg.io sets JSON, "), "{known}");
+        insta::assert_snapshot!(told, @r#"
          file        kind            read  stored  changed  unchanged  skipped  refused  time
          prices.csv  long price CSV  12    7       1        1          2        1        1.2 s
          page.html   ?               0     0       0        0          0        whole    0.0 s
@@ -219,6 +229,6 @@ mod tests {
         let text = pretty(&reports);
         assert!(text.contains("9 files  cards  45    45"), "{text}");
         assert!(text.contains("deck1, deck2, deck3 and 6 more: refused whole, nothing of it is stored: a deck"), "{text}");
-        assert_eq!(text.lines().count(), 5, "{text}");
+        assert_eq!(text.lines().count(), 6, "{text}");
     }
 }

@@ -157,7 +157,7 @@ fn describe(pack: &Pack, id: FactId, line: &FactLine<'_>) -> String {
     match pack.graph.fact(id).kind {
         Kind::Parameter(parameter) => {
             for dated in &pack.parameters[parameter].values {
-                let mark = if dated.verified { "" } else { "  (unverified)" };
+                let mark = if dated.unverified.is_none() { "" } else { "  (unverified)" };
                 let _ = writeln!(text, "  from {}: {}  {}{mark}", dated.from, dated.value, dated.source.as_deref().unwrap_or_default());
             }
         }

@@ -22,7 +22,7 @@ enum Command {
     /// Add a tenant and print its id.
     Add {
         /// The chat that gets the signals; @userinfobot tells it. A group's is negative.
-        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = chat_id)]
         telegram_chat_id: i64,
         /// ISO 3166 code of two letters; UK is taken for GB.
         #[arg(long, value_name = "CC")]
@@ -30,7 +30,7 @@ enum Command {
         /// The plan: free, trader, pro or shop.
         #[arg(long, default_value_t = Tier::Free)]
         tier: Tier,
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
         discord_channel_id: Option<i64>,
         /// A preset of profiles/ that the tenant starts from.
         #[arg(long, value_name = "PRESET")]
@@ -38,6 +38,11 @@ enum Command {
     },
     /// Show the active tenants.
     List,
+}
+
+fn chat_id(text: &str) -> Result<i64, String> {
+    let id = text.parse().ok().filter(|id| *id != 0);
+    id.ok_or_else(|| "a chat is a whole number other than 0, such as 123456789, or -1001234567890 for a group".to_owned())
 }
 
 #[derive(Serialize)]

@@ -78,7 +78,8 @@ fn parse(engine: &Engine, text: &str, sink: &Sink, at: &dyn Fn(Position, usize) 
         let place = at(error.1, 1);
         let line = place.span.line;
         let unknown_name = matches!(*error.0, ParseErrorType::VariableUndefined(_));
-        sink.report(faults::syntax(&error.0.to_string(), place, &header::params_before(text, line)));
+        let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        sink.report(faults::syntax(&error.0.to_string(), place, written, &header::params_before(text, line)));
         rest = header::without_function(&rest, line).filter(|_| unknown_name)?;
     }
     None
@@ -274,10 +275,34 @@ mod tests {
 
     #[test]
     fn every_function_with_an_unknown_name_is_told_and_the_others_are_read() {
-        let (script, faults) = compiled("/// A.\nfn a(x) {\n    y\n}\n\n/// B.\nfn b(x) { cent(x) }\nfn c(x) { z }\nfn d(x) { x }\n");
+        let (script, faults) = compiled(
+            "/// A.\nfn a(x) {\n    y\n}\n\n/// B.\nfn b(x) { cent(x) }\nfn c(x) { z }\nfn d(x) { x }\n/// E.\n/// At length.\nfn e(x) { v }\n",
+        );
         let told: Vec<_> = faults.iter().map(|fault| (fault.code, fault.place.span.line)).collect();
-        assert_eq!(told, [(Code::UnknownFact, 3), (Code::UnknownFunction, 7), (Code::UnknownFact, 8)]);
+        assert_eq!(told, [(Code::UnknownFact, 3), (Code::UnknownFunction, 7), (Code::UnknownFact, 8), (Code::UnknownFact, 12)]);
         assert_eq!(script.unwrap().functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>(), ["b", "d"]);
+    }
+
+    #[test]
+    fn what_is_right_in_another_notation_is_told_how_it_is_written_here() {
+        for (body, help) in [
+            ("x and y", "\"and\" is written `&&`"),
+            ("x or y", "\"or\" is written `||`"),
+            ("not x && y", "\"not\" is written `!`"),
+            ("not(x) && y", "\"not\" is written `!`"),
+            ("x =< y", "\"at most\" is written `<=`"),
+            ("x * 0,5", "a decimal is written with a dot, such as 0.5"),
+            ("x == 'abc'", "a text stands in double quotes"),
+            ("if x { True } else { y }", "write `true`"),
+            ("profit.share", "`profit_share`"),
+            ("total = x; y", "write `let total = …;`"),
+            ("x == nm", "a text stands in double quotes"),
+            ("spread() * y", "take it as a parameter"),
+        ] {
+            let (_, faults) = compiled(&format!("/// A.\nfn a(x, y) {{ {body} }}\n"));
+            assert_eq!(faults.len(), 1, "{body}: {faults:?}");
+            assert!(faults[0].help.as_deref().unwrap().contains(help), "{body}: {faults:?}");
+        }
     }
 
     #[test]

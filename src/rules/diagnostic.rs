@@ -2,7 +2,12 @@
 
 mod code;
 
-use std::{cell::RefCell, collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -53,15 +58,18 @@ pub struct Diagnostic {
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The faulty line's text, for display.
+    /// The faulty line's text, for display; of a long line, what stands around the fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippet: Option<String>,
+    /// Letters that the snippet leaves out before it begins.
+    #[serde(skip)]
+    pub cut: usize,
 }
 
 impl Diagnostic {
     /// A finding of the code's own severity.
     pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, severity: code.severity(), place, message: message.into(), help: None, snippet: None }
+        Self { code, severity: code.severity(), place, message: message.into(), help: None, snippet: None, cut: 0 }
     }
 
     pub fn error(code: Code, place: Place, message: impl Into<String>) -> Self {
@@ -85,9 +93,10 @@ impl fmt::Display for Diagnostic {
         let margin = self.place.span.line.to_string().len();
         write!(f, "{:margin$}--> {}", "", self.place)?;
         if let Some(snippet) = &self.snippet {
-            let column = self.place.span.column.max(1);
+            let dots = usize::from(self.cut > 0);
+            let before = self.place.span.column.saturating_sub(1 + self.cut) + dots;
             // a tab before the caret stays a tab, so that both lines indent alike
-            let indent: String = snippet.chars().take(column - 1).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+            let indent: String = snippet.chars().take(before).map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
             write!(
                 f,
                 "\n{:margin$} |\n{} | {snippet}\n{:margin$} | {indent}{}",
@@ -119,16 +128,40 @@ impl Diagnostics {
     }
 
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors().next().is_some()
+    }
+
+    /// What keeps the pack from loading.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 }
 
+/// Warnings of one kind beyond which each is told on one line, and once what to do: a page of them would bury the rest.
+const MOST_ALIKE: usize = 3;
+
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for diagnostic in &self.0 {
+        let mut alike: BTreeMap<Code, Vec<&Diagnostic>> = BTreeMap::new();
+        for warning in self.0.iter().filter(|found| found.severity == Severity::Warning) {
+            alike.entry(warning.code).or_default().push(warning);
+        }
+        alike.retain(|_, warnings| warnings.len() > MOST_ALIKE);
+        for (code, warnings) in &alike {
+            writeln!(f, "warning[{}]: in {} places, {}", code.as_str(), warnings.len(), code.description())?;
+            for warning in warnings {
+                writeln!(f, " --> {}: {}", warning.place, warning.message)?;
+            }
+            if let Some(help) = warnings.iter().find_map(|warning| warning.help.as_ref()) {
+                writeln!(f, "  = help: {help}")?;
+            }
+            writeln!(f)?;
+        }
+        let told = |found: &&Diagnostic| found.severity == Severity::Warning && alike.contains_key(&found.code);
+        for diagnostic in self.0.iter().filter(|found| !told(found)) {
             writeln!(f, "{diagnostic}\n")?;
         }
-        let errors = self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let errors = self.errors().count();
         let plural = |count: usize, what: &str| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
         write!(f, "{}, {}", plural(errors, "error"), plural(self.0.len() - errors, "warning"))
     }
@@ -140,6 +173,9 @@ impl std::error::Error for Diagnostics {}
 const MAX_FINDINGS: usize = 500;
 /// Letters of a message; names and values come from files and may be of any length.
 const MAX_LETTERS: usize = 400;
+
+/// Letters of a line that are shown; rows of tables are long.
+const MAX_SNIPPET: usize = 160;
 
 /// Collects findings while a pack is read, so that one fault does not hide the next.
 #[derive(Debug, Default)]
@@ -181,7 +217,7 @@ impl Sink {
     }
 
     /// The findings by file and line, each once, with the text of its line.
-    pub fn finish(self, line_of: impl Fn(&str, usize) -> Option<String>) -> Diagnostics {
+    pub fn finish<'s>(self, line_of: impl Fn(&str, usize) -> Option<&'s str>) -> Diagnostics {
         let full = self.is_full();
         let mut found = self.0.into_inner();
         found.sort_by(order);
@@ -192,8 +228,15 @@ impl Sink {
         }
         for diagnostic in &mut found {
             if diagnostic.place.span.line > 0 {
-                let line = line_of(&diagnostic.place.file, diagnostic.place.span.line);
-                diagnostic.snippet = line.map(|line| shown(&line, MAX_LETTERS));
+                let Some(line) = line_of(&diagnostic.place.file, diagnostic.place.span.line) else { continue };
+                let Span { column, length, .. } = diagnostic.place.span;
+                // a caret beyond the text that is shown would point at nothing
+                if column.saturating_add(length) > MAX_SNIPPET {
+                    diagnostic.cut = column.saturating_sub(MAX_SNIPPET / 2);
+                }
+                let rest = line.char_indices().nth(diagnostic.cut).map_or("", |(start, _)| &line[start..]);
+                let dots = if diagnostic.cut > 0 { "…" } else { "" };
+                diagnostic.snippet = Some(format!("{dots}{}", shown(rest, MAX_SNIPPET)));
             }
         }
         for diagnostic in found.iter_mut().filter(|diagnostic| diagnostic.help.is_none()) {
@@ -261,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_line_the_part_around_the_fault_is_shown() {
+        let sink = Sink::default();
+        let line = format!("{} valu: \"1\" }}", "é".repeat(300));
+        sink.error(Code::UnknownKey, &Place { file: "a.yaml".into(), span: Span { line: 1, column: 302, length: 4 } }, "x");
+        let text = sink.finish(|_, _| Some(&line)).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let caret = lines[4].chars().position(|letter| letter == '^').unwrap_or_default();
+        let under: String = lines[3].chars().skip(caret).take(4).collect();
+        assert_eq!((under.as_str(), lines[3].chars().nth(4)), ("valu", Some('…')));
+    }
+
+    #[test]
     fn a_flood_of_findings_ends_and_no_text_steers_the_terminal() {
         let sink = Sink::default();
         for line in 1..10_000 {
@@ -268,12 +323,30 @@ mod tests {
             sink.error(Code::UnknownFact, &place, format!("{}\u{1b}[2J\u{202e}{}", line, "x".repeat(10_000)));
         }
         assert!(sink.is_full());
-        let found = sink.finish(|_, _| Some("\u{7}".repeat(3))).0;
+        let found = sink.finish(|_, _| Some("\u{7}\u{7}\u{7}")).0;
         assert_eq!(found.len(), MAX_FINDINGS + 1);
         assert_eq!(found.last().map(|last| last.code), Some(Code::TooLarge));
         let letters = found.iter().flat_map(|fault| fault.message.chars().chain(fault.snippet.iter().flat_map(|text| text.chars())));
         assert!(letters.clone().all(|letter| !letter.is_control() && letter != '\u{202e}'));
         assert!(found.iter().all(|fault| fault.message.chars().count() <= MAX_LETTERS + 1));
+    }
+
+    #[test]
+    fn many_warnings_of_one_kind_are_told_in_short_and_before_what_else_is_wrong() {
+        let sink = Sink::default();
+        let place = |line: usize| Place { file: "a.yaml".into(), span: Span { line, column: 1, length: 1 } };
+        sink.error(Code::UnknownFact, &place(1), "no fact is called \"x\"");
+        for line in 2..6 {
+            sink.report(Diagnostic::new(Code::UnreadFact, place(line), format!("nobody reads \"y{line}\"")).with_help("delete it"));
+        }
+        let text = sink.finish(|_, _| Some("line")).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "warning[unread-fact]: in 4 places, nobody reads a fact, and pack.yaml does not name it");
+        assert_eq!(
+            (lines[1], lines[5], lines[7]),
+            (" --> a.yaml:2:1: nobody reads \"y2\"", "  = help: delete it", "error[unknown-fact]: no fact is called \"x\"")
+        );
+        assert_eq!(lines.last(), Some(&"1 error, 4 warnings"));
     }
 
     #[test]

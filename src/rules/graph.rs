@@ -123,13 +123,20 @@ impl Graph {
         if found.is_none() && !self.broken.may_define(name) {
             let fault = Diagnostic::error(Code::UnknownFact, place.clone(), format!("no fact is called \"{name}\""));
             // the search goes through every name
-            let near = if sink.is_full() { None } else { nearest(name, self.names.keys().map(String::as_str)) };
+            let near = if sink.is_full() { None } else { self.nearest(name) };
             sink.report(match near {
                 Some(near) => fault.with_help(format!("did you mean `{near}`?")),
                 None => fault.with_help("`tcg-radar rules facts` lists every fact"),
             });
         }
         found
+    }
+
+    /// The fact that may be meant by a name that nobody has: one that is spelt alike, or whose file's prefix was left out.
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let names = || self.names.keys().map(String::as_str);
+        let prefixed = || names().filter(|known| known.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('_'))).min();
+        nearest(name, names()).or_else(prefixed)
     }
 
     /// Facts that read this one.
@@ -139,17 +146,22 @@ impl Graph {
 
     /// Whether `from` depends on `on`, directly or through others.
     pub fn depends(&self, from: FactId, on: FactId) -> bool {
+        self.basis(from, |id| id == on).is_some()
+    }
+
+    /// A fact of this kind that `from` depends on, directly or through others.
+    pub fn basis(&self, from: FactId, is_it: impl Fn(FactId) -> bool) -> Option<FactId> {
         let mut seen = vec![false; self.facts.len()];
         let mut open = vec![from];
         while let Some(id) = open.pop() {
-            if id == on {
-                return true;
+            if is_it(id) {
+                return Some(id);
             }
             if !std::mem::replace(&mut seen[id.0], true) {
                 open.extend(self.fact(id).reads.iter().map(|read| read.fact));
             }
         }
-        false
+        None
     }
 
     /// Everything that rests on a fact, itself left out.

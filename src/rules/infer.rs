@@ -151,11 +151,21 @@ impl Inference<'_> {
         let mut shape = self.shape(operand);
         if let Some(found) = shape.types.outside(Types::NUMBER) {
             let message = format!("`{operator}` needs numbers, but {} is a {found}", Quoted(operand));
-            self.report(Code::TypeMismatch, span, message, type_remedy(found));
+            let chained = matches!(&operand.kind, ExprKind::Binary { operator, .. } if operator.compares());
+            let help = if chained && found == Type::Bool { "compare twice: `low < x && x < high`" } else { type_remedy(found) };
+            self.report(Code::TypeMismatch, span, message, help);
             return Shape::untold();
         }
+        self.never_unknown(operand, operator, span);
         shape.possible = None;
         shape
+    }
+
+    /// Reports a written `()` among the operands: on every card the operation would fail.
+    fn never_unknown(&self, operand: &Expr, operator: &str, span: Span) {
+        if operand.kind == ExprKind::Literal(Literal::Unknown) {
+            self.report(Code::TypeMismatch, span, format!("`{operator}` can't take `()`"), "ask `known(maybe_fact)`");
+        }
     }
 
     fn binary(&mut self, span: Span, operator: Binary, left: &Expr, right: &Expr) -> Shape {
@@ -208,6 +218,8 @@ impl Inference<'_> {
     }
 
     fn equality(&self, span: Span, sign: &str, (left, one): (&Expr, &Shape), (right, other): (&Expr, &Shape)) {
+        self.never_unknown(left, sign, span);
+        self.never_unknown(right, sign, span);
         if let Some((first, second)) = one.types.conflict(other.types) {
             let message = format!("{} is a {first} and {} a {second}: `{sign}` can't compare them", Quoted(left), Quoted(right));
             self.report(Code::TypeMismatch, span, message, "compare values of the same type");

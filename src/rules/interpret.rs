@@ -167,11 +167,7 @@ impl<'p> Evaluation<'p> {
     /// The fact's slot, computed if it was pending.
     pub fn slot(&mut self, id: FactId) -> &Slot {
         if matches!(self.slots[id.0], Slot::Pending) {
-            let slot = self.compute(id);
-            // a table fills all its columns, this one among them
-            if matches!(self.slots[id.0], Slot::Pending) {
-                self.slots[id.0] = slot;
-            }
+            self.slots[id.0] = self.compute(id);
         }
         &self.slots[id.0]
     }
@@ -317,12 +313,11 @@ impl<'p> Evaluation<'p> {
             }
             rate
         });
+        // not the row of another route that was judged before
+        self.chosen[index] = found.as_ref().ok().copied().flatten();
         let entry: &Entry = match (found, &table.otherwise) {
             (Err(MissingRate), _) => return missing.map_or(Slot::Unknown(id), |currency| self.missing_rate(currency, id)),
-            (Ok(Some(row)), _) => {
-                self.chosen[index] = Some(row);
-                &table.rows[row].values[column]
-            }
+            (Ok(Some(row)), _) => &table.rows[row].values[column],
             (Ok(None), _) if first_unknown.is_some() => return Slot::Unknown(first_unknown.unwrap_or(id)),
             (Ok(None), Some(Otherwise::Values(values))) => &values[column],
             (Ok(None), Some(Otherwise::Unknown) | None) => return Slot::Unknown(id),

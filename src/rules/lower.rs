@@ -23,6 +23,7 @@ mod dag;
 mod facts;
 mod gates;
 mod host;
+mod loops;
 mod machine;
 mod program;
 mod refusal;
@@ -95,8 +96,8 @@ pub enum Answer {
 impl Answer {
     /// What a code means in a pack with that many gates.
     pub fn of(code: i64, gates: usize) -> Self {
-        let gate = usize::try_from(code / kind::COUNT).unwrap_or(0);
-        match (code % kind::COUNT, gate < gates) {
+        let (gate, kind) = (usize::try_from(code / i64::from(kind::COUNT)).unwrap_or(0), code % i64::from(kind::COUNT));
+        match (kind, gate < gates) {
             (kind::TOLD, true) => Self::Rejected(gate),
             (kind::UNKNOWN, true) => Self::Unknown(gate),
             (kind::FAILED, true) => Self::Failed(gate),
@@ -107,7 +108,7 @@ impl Answer {
     }
 
     /// Its code in a pack with that many gates: of two, the higher came further, or tells more.
-    pub const fn code(self, gates: usize) -> i64 {
+    pub fn code(self, gates: usize) -> i64 {
         match self {
             Self::Rejected(gate) => gates::code(gate, kind::TOLD),
             Self::Unknown(gate) => gates::code(gate, kind::UNKNOWN),
@@ -118,8 +119,8 @@ impl Answer {
     }
 
     /// How many codes there are in a pack with that many gates.
-    pub const fn codes(gates: usize) -> usize {
-        (gates + 1) * kind::COUNT as usize
+    pub fn codes(gates: usize) -> usize {
+        (gates + 1) * usize::from(kind::COUNT)
     }
 
     /// What is said of a verdict.
@@ -290,7 +291,7 @@ impl Lowered {
         Ok(())
     }
 
-    const fn passed(&self) -> i64 {
+    fn passed(&self) -> i64 {
         passed(self.gates)
     }
 

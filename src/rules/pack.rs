@@ -137,9 +137,12 @@ impl Pack {
         let document = if let Some((file, text)) = source.files.get_key_value("pack.yaml") {
             yaml::parse(file, text, sink)
         } else {
-            let place = Place { file: "pack.yaml".into(), span: Span::default() };
-            let fault = Diagnostic::error(Code::MissingFile, place, "the pack has no pack.yaml");
-            sink.report(fault.with_help("write one: rules/README.md shows it; is this the folder of a rule pack at all?"));
+            // what can't be read is told already, and may be it
+            if !sink.has(Code::UnreadableFile) {
+                let place = Place { file: "pack.yaml".into(), span: Span::default() };
+                let fault = Diagnostic::error(Code::MissingFile, place, "the pack has no pack.yaml");
+                sink.report(fault.with_help("write one: rules/README.md shows it; is this the folder of a rule pack at all?"));
+            }
             None
         };
         let fields = document.as_ref().and_then(|root| root.fields(sink, "pack.yaml"));
@@ -156,7 +159,7 @@ impl Pack {
             .flatten()
             .collect();
         let folders = read_folders(source, sink);
-        let mut read_fields = BTreeMap::new();
+        let mut taken = BTreeMap::new();
         if let Some((file, _)) = source.folder("tables", ".yaml").nth(MAX_TABLES) {
             let place = Place { file: file.clone(), span: Span::default() };
             sink.error(Code::TooLarge, &place, format!("a pack has at most {MAX_TABLES} tables"));
@@ -164,13 +167,15 @@ impl Pack {
         let tables: Vec<Table> = source
             .folder("tables", ".yaml")
             .take(MAX_TABLES)
-            .filter_map(|(file, text)| tables::read(&yaml::parse(file, text, sink)?, &folders, &mut read_fields, sink))
+            .filter_map(|(file, text)| tables::read(&yaml::parse(file, text, sink)?, &folders, &mut taken, sink))
             .collect();
         // a table with errors may have lost the column that reads a field
         let sound = !sink.faulty_files().iter().any(|file| file.starts_with("tables/"));
         for (name, folder) in folders.iter().filter(|_| sound) {
-            let read = read_fields.get(name).cloned().unwrap_or_default();
-            tables::report_unread(folder, &read, sink);
+            match taken.get(name) {
+                Some(taken) => taken.report_rest(folder, sink),
+                None => tables::report_unread_folder(name, folder, taken.keys().map(String::as_str), sink),
+            }
         }
         let customs = Customs::read(source, folders.get("customs"), sink);
         let aggregates = fields.as_ref().map(aggregate_names).unwrap_or_default();
@@ -269,7 +274,8 @@ fn limits(fields: &Fields<'_>) -> Limits {
             let node = fields.optional(name)?;
             let number = node.text(fields.sink, name)?.parse().ok().filter(|number| *number > 0);
             if number.is_none() {
-                fields.sink.error(Code::BadValue, &node.place, format!("{name} must be a whole number above 0"));
+                let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("{name} must be a whole number above 0"));
+                fields.sink.report(fault.with_help("write digits, such as `operations: 20000`"));
             }
             number
         };

@@ -116,7 +116,8 @@ impl Measure {
                 let number = self.range.admit(node.decimal(sink, what)?, plain, node, sink, what)?;
                 let whole = i64::try_from(number).ok().filter(|_| number.fract().is_zero());
                 if whole.is_none() {
-                    sink.error(Code::BadValue, &node.place, format!("{what} \"{number}\" is not a whole number"));
+                    let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("{what} \"{number}\" is not a whole number"));
+                    sink.report(fault.with_help("write a number without a fraction, or `type: decimal` in the declaration"));
                 }
                 whole.map(Value::Integer)
             }
@@ -133,10 +134,10 @@ pub struct Dated {
     pub from: NaiveDate,
     pub value: Value,
     pub source: Option<String>,
-    pub verified: bool,
-    pub place: Place,
+    /// Where it says `verified: false`.
+    pub unverified: Option<Place>,
     /// Where `from` stands.
-    begins: Place,
+    pub begins: Place,
 }
 
 /// A scalar with its history.
@@ -213,7 +214,8 @@ fn read_one(name: String, place: &Place, fields: &Fields<'_>) -> Option<Paramete
     }
     // a value with errors of its own is no missing one
     if values.is_empty() && fields.optional("values").and_then(|list| list.items(sink, "values")).is_some_and(<[Node]>::is_empty) {
-        sink.error(Code::MissingKey, place, format!("{name} has no value"));
+        let fault = Diagnostic::error(Code::MissingKey, place.clone(), format!("{name} has no value"));
+        sink.report(fault.with_help("add one: `- { from: 2020-01-01, value: \"…\" }`"));
     }
     Some(Parameter { name, doc, measure, values, place: place.clone() })
 }
@@ -224,9 +226,15 @@ fn read_dated(measure: Measure, fields: &Fields<'_>) -> Option<Dated> {
     let from = begins.and_then(|node| node.date(sink, "from"));
     let value = fields.required("value").and_then(|node| measure.read(node, sink, "value"));
     let source = fields.optional_text("source").map(str::to_owned);
-    let verified = fields.optional("verified").is_none_or(|node| node.boolean(sink, "verified").unwrap_or(true));
+    let unverified = unverified(fields);
     let begins = begins?.place.clone();
-    Some(Dated { from: from?, value: value?, source, verified, place: fields.place.clone(), begins })
+    Some(Dated { from: from?, value: value?, source, unverified, begins })
+}
+
+/// Where a figure's mapping says that nobody has confirmed it.
+pub fn unverified(fields: &Fields<'_>) -> Option<Place> {
+    let node = fields.optional("verified")?;
+    (node.boolean(fields.sink, "verified") == Some(false)).then(|| node.place.clone())
 }
 
 /// The name of a file without folder and ending.

@@ -1,9 +1,6 @@
 //! Findings about a pack that loads: gates that never reject, facts that nobody reads, figures that are doubtful or run out.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 
@@ -14,7 +11,7 @@ use super::{
     params::Parameter,
     tables::{self, Cell, Otherwise, Row, Table},
     tree::Literal,
-    value::Value,
+    value::{Type, Value},
 };
 
 /// A figure that ends within so many days is told.
@@ -54,19 +51,24 @@ pub(super) fn unread(graph: &Graph, named: &BTreeSet<FactId>, sink: &Sink) {
 
 /// Figures that nobody has confirmed, told once a file.
 pub(super) fn unverified(parameters: &[Parameter], tables: &[Table], sink: &Sink) {
-    let dated = parameters.iter().flat_map(|parameter| &parameter.values).filter(|dated| !dated.verified).map(|dated| &dated.place);
-    let rows = tables.iter().flat_map(|table| &table.rows).filter(|row| !row.verified).map(|row| &row.place);
-    let mut files: BTreeMap<Arc<str>, BTreeSet<&Place>> = BTreeMap::new();
+    let dated = parameters.iter().flat_map(|parameter| &parameter.values).filter_map(|dated| dated.unverified.as_ref());
+    let rows = tables.iter().flat_map(|table| &table.rows).filter_map(|row| row.unverified.as_ref());
+    let mut files: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
     for place in dated.chain(rows) {
-        files.entry(place.file.clone()).or_default().insert(place);
+        files.entry(&place.file).or_default().push(place);
     }
-    for places in files.values() {
-        let Some(first) = places.first() else { continue };
+    for mut places in files.into_values() {
+        places.sort();
+        let count = places.len();
+        // the head of a file may say it for all of its rows
+        places.dedup();
         let lines: Vec<String> = places.iter().map(|place| place.span.line.to_string()).collect();
-        let message = match lines.len() {
-            1 => "a figure of this file is unverified".to_owned(),
-            count => format!("{count} figures of this file are unverified, at lines {}", lines.join(", ")),
+        let message = match (count, lines.as_slice()) {
+            (1, _) => "a figure of this file is unverified".to_owned(),
+            (count, [line]) => format!("{count} figures of this file are unverified, by line {line}"),
+            (count, lines) => format!("{count} figures of this file are unverified, at lines {}", lines.join(", ")),
         };
+        let Some(first) = places.first() else { continue };
         let fault = Diagnostic::new(Code::UnverifiedFigure, (*first).clone(), message);
         sink.report(fault.with_help("look it up, name its `source:`, and delete `verified: false`"));
     }
@@ -79,18 +81,25 @@ impl Pack {
         for parameter in &self.parameters {
             if let (None, Some(first)) = (parameter.at(as_of), parameter.values.first()) {
                 let message = format!("\"{}\" has no value on {as_of}: its first holds from {}", parameter.name, first.from);
-                let fault = Diagnostic::new(Code::ExpiringTable, first.place.clone(), message);
+                let fault = Diagnostic::new(Code::ExpiringTable, first.begins.clone(), message);
                 sink.report(fault.with_help("add the value that holds until then"));
             }
         }
         for table in &self.tables {
-            expiring_rows(table, as_of, &sink);
+            let numeric = |key: &tables::KeyFact| {
+                self.graph
+                    .id(&key.name)
+                    .and_then(|id| self.graph.fact(id).value_type)
+                    .is_some_and(|kind| matches!(kind, Type::Decimal | Type::Integer))
+            };
+            let numeric: Vec<bool> = table.key.iter().map(numeric).collect();
+            expiring_rows(table, &numeric, as_of, &sink);
         }
         sink.finish(|file, line| self.source.line(file, line))
     }
 }
 
-fn expiring_rows(table: &Table, as_of: NaiveDate, sink: &Sink) {
+fn expiring_rows(table: &Table, numeric: &[bool], as_of: NaiveDate, sink: &Sink) {
     let Some(axis) = table.key.iter().position(|key| key.name == "date") else { return };
     // what the table says for all other days is its successor
     if matches!(table.otherwise, Some(Otherwise::Values(_))) {
@@ -105,8 +114,10 @@ fn expiring_rows(table: &Table, as_of: NaiveDate, sink: &Sink) {
         let Some(until) = end_of(row).filter(|until| *until <= notice) else { continue };
         let holds_then =
             |other: &Row| other.cells.get(axis).is_some_and(|cell| cell.matches(&Value::Date(until), &mut |_| None) == Some(true));
-        let same_key =
-            |other: &Row| row.cells.iter().zip(&other.cells).enumerate().all(|(key, (one, other))| key == axis || tables::meet(one, other));
+        let same_key = |other: &Row| {
+            let mut pairs = row.cells.iter().zip(&other.cells).zip(numeric).enumerate();
+            pairs.all(|(key, ((one, other), numeric))| key == axis || tables::meet(one, other, *numeric))
+        };
         if !table.rows.iter().any(|other| holds_then(other) && same_key(other)) {
             let ended = if until <= as_of { "has ended" } else { "ends soon" };
             let message = format!("this row of {} {ended}: it holds until {until}, and no row follows it", table.name);

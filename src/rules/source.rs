@@ -37,7 +37,9 @@ impl PackSource {
         let refuse = |path: &Path, message: String| report(Code::UnreadableFile, path, message);
         let too_large = |path: &Path, message: String| report(Code::TooLarge, path, message);
         let Ok(canonical) = root.canonicalize() else {
-            refuse(root, format!("there is no folder {}", root.display()));
+            let place = Place { file: relative(root, root), span: Span::default() };
+            let fault = Diagnostic::error(Code::UnreadableFile, place, format!("there is no folder {}", root.display()));
+            sink.report(fault.with_help("name the folder that holds pack.yaml, by `--pack` or TCG_RADAR_RULES"));
             return source;
         };
         let mut folders = vec![root.to_owned()];
@@ -67,7 +69,13 @@ impl PackSource {
                     Ok(kind) if kind.is_dir() && path.is_symlink() => refuse(&path, "it is a link to a folder".to_owned()),
                     Ok(kind) if kind.is_dir() => folders.push(path),
                     Ok(kind) if !kind.is_file() => refuse(&path, "it is not a regular file".to_owned()),
-                    Ok(_) if !is_rule_file(&path) => {}
+                    Ok(_) if !is_rule_file(&path) => {
+                        if is_meant_as_rule_file(&path) {
+                            let place = Place { file: relative(root, &path), span: Span::default() };
+                            let fault = Diagnostic::error(Code::StrayFile, place, "nobody reads this file");
+                            sink.report(fault.with_help("rule files end in .yaml or .rhai, in small letters"));
+                        }
+                    }
                     Ok(kind) if kind.len() > MAX_FILE_BYTES => too_large(&path, format!("it is larger than {MAX_FILE_BYTES} bytes")),
                     Ok(_) if source.files.len() >= MAX_FILES => {
                         too_large(root, format!("the folder holds more than {MAX_FILES} rule files"));
@@ -107,10 +115,8 @@ impl PackSource {
     }
 
     /// A line's text, counted from 1.
-    pub fn line(&self, file: &str, line: usize) -> Option<String> {
-        let text = self.files.get(file)?.lines().nth(line.checked_sub(1)?)?;
-        // a caret under a line of thousands of letters helps nobody
-        Some(text.chars().take(200).collect())
+    pub fn line(&self, file: &str, line: usize) -> Option<&str> {
+        self.files.get(file)?.lines().nth(line.checked_sub(1)?)
     }
 
     /// The files of one folder with one ending, in order.
@@ -134,6 +140,12 @@ fn is_hidden(path: &Path) -> bool {
 
 fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "yaml" || ending == "rhai")
+}
+
+/// Whether its author is likely to believe that the file is read.
+fn is_meant_as_rule_file(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    matches!(ending.as_deref(), Some("yaml" | "yml" | "rhai"))
 }
 
 /// Reads a file whose size may have grown since it was asked for.
@@ -166,6 +178,21 @@ mod tests {
         assert_eq!(source.files.keys().map(|path| &**path).collect::<Vec<_>>(), ["good.yaml"]);
         assert_eq!(faults.0.len(), 2);
         assert!(!faults.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_file_that_looks_like_a_rule_file_is_told_and_a_note_beside_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["profit.yml", "Profit.YAML", "notes.txt", "README.md"] {
+            fs::write(folder.path().join(name), "a: b").unwrap();
+        }
+        let sink = Sink::default();
+        PackSource::read(folder.path(), &sink);
+        let faults = sink.finish(|_, _| None).0;
+        assert_eq!(
+            faults.iter().map(|fault| (fault.code, &*fault.place.file)).collect::<Vec<_>>(),
+            [(Code::StrayFile, "Profit.YAML"), (Code::StrayFile, "profit.yml")]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tables: rows chosen by a key, whose columns are facts. A folder of files may supply the rows.
 
 mod coverage;
+mod folder;
 mod read;
 
 use chrono::NaiveDate;
@@ -15,7 +16,8 @@ use crate::domain::money::Currency;
 
 pub use coverage::{Axis, check};
 pub(super) use coverage::{meet, reachable};
-pub use read::{Folder, read, read_folder, report_unread};
+pub use folder::{Folder, Taken, read_folder, report_unread_folder};
+pub use read::read;
 
 /// A table of the pack.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct Column {
     pub name: String,
     pub doc: String,
     pub measure: Measure,
+    /// The only texts that it can hold; any, where there are none.
+    pub one_of: Vec<String>,
     pub place: Place,
 }
 
@@ -56,7 +60,8 @@ pub struct Row {
     pub cell_places: Vec<Place>,
     pub values: Vec<Entry>,
     pub source: Option<String>,
-    pub verified: bool,
+    /// Where it, or its file, says `verified: false`.
+    pub unverified: Option<Place>,
     pub place: Place,
 }
 
@@ -196,7 +201,8 @@ impl Literal {
 impl Table {
     /// The row that matches a key; the first, should there be several.
     ///
-    /// `Err(())` if an exchange rate is missing to tell.
+    /// # Errors
+    /// An exchange rate is missing to tell.
     pub fn find(&self, key: &[Value], rate_of: &mut RateOf<'_>) -> Result<Option<usize>, MissingRate> {
         for (index, row) in self.rows.iter().enumerate() {
             let mut all = true;

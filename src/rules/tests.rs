@@ -219,6 +219,7 @@ fn circles_duplicates_and_wrong_gates_are_refused() {
     let key = PACK.replace("score:", "scroe:");
     assert_eq!(codes(&[("pack.yaml", &key)]), [(Code::UnknownKey, "pack.yaml".into(), 9)]);
     assert_eq!(codes(&[("notes/facts/x.rhai", "1")]), [(Code::StrayFile, "notes/facts/x.rhai".into(), 0)]);
+    assert_eq!(codes(&[("param/x.yaml", "rows: []")]), [(Code::StrayFile, "param/x.yaml".into(), 0)]);
 }
 
 #[test]
@@ -227,18 +228,27 @@ fn gaps_and_overlaps_of_tables_are_refused() {
     assert_eq!(codes(&[("tables/staleness.yaml", &gap)]), [(Code::TableGap, "tables/staleness.yaml".into(), 6)]);
     let overlap = STALENESS.replace("above: \"4\"", "from: \"4\"");
     assert_eq!(codes(&[("tables/staleness.yaml", &overlap)]), [(Code::TableOverlap, "tables/staleness.yaml".into(), 6)]);
+    let table = "table: t\nrows_from: { folder: duties }\nkey: [origin]\ncolumns: { duty: { type: decimal } }\notherwise: unknown\n";
+    let row = "rows:\n  - { origin: EU, duty: \"1\" }\n  - { origin: US, duty: \"1\" }\n";
+    let sources = [("tables/t.yaml", table), ("duties/a.yaml", row), ("duties/b.yaml", row)];
+    // of two files that say the same, one row stands for all
+    assert_eq!(codes(&sources), [(Code::TableOverlap, "duties/b.yaml".into(), 2)]);
 }
 
 #[test]
 fn a_folder_supplies_rows_and_its_unread_fields_are_told() {
     let table = "table: fee\nrows_from: { folder: fees, where: { line: commission } }\nprefix: fee_\nkey: [sell_market, date]\ncolumns: { fee_rate: { type: decimal }, fee_cap: { type: decimal, unit: sell } }\notherwise: unknown\n";
-    let fees = "doc: TCGplayer\nsell_market: tcgplayer\nsource: here\nrows:\n  - { line: commission, from: 2024-01-01, rate: \"0.1075\", cap: \"75.00\" }\n  - { line: other, rate: \"0.5\" }\n";
+    let fees = "doc: TCGplayer\nsell_market: tcgplayer\nsource: here\nrows:\n  - { line: commission, from: 2024-01-01, rate: \"0.1075\", cap: \"75.00\" }\n";
     let pack = Pack::from_source(files(&[("tables/fee.yaml", table), ("fees/tcgplayer.yaml", fees)])).unwrap();
     let rate = |market: &str| known(&mut evaluation(&pack, &[("sell_market", market)]), &pack, "fee_rate");
     assert_eq!(rate("tcgplayer").as_deref(), Some("0.1075"));
     assert_eq!(rate("ebay"), None);
     let typo = fees.replace("cap:", "capp:");
     assert_eq!(codes(&[("tables/fee.yaml", table), ("fees/tcgplayer.yaml", &typo)]), [(Code::UnknownKey, "fees/tcgplayer.yaml".into(), 5)]);
+    let line = fees.replace("line: commission", "line: comission");
+    assert_eq!(codes(&[("tables/fee.yaml", table), ("fees/tcgplayer.yaml", &line)]), [(Code::BadValue, "fees/tcgplayer.yaml".into(), 5)]);
+    let none = fees.replace("line: commission, ", "");
+    assert_eq!(codes(&[("tables/fee.yaml", table), ("fees/tcgplayer.yaml", &none)]), [(Code::MissingKey, "fees/tcgplayer.yaml".into(), 5)]);
     let market = fees.replace("sell_market: tcgplayer", "sell_market: tcgplayr");
     assert_eq!(codes(&[("tables/fee.yaml", table), ("fees/tcgplayer.yaml", &market)])[0].0, Code::BadValue);
 }

@@ -147,6 +147,13 @@ written! {
     }
 }
 
+impl Binary {
+    /// Whether the result is true or false.
+    pub const fn compares(self) -> bool {
+        matches!(self, Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual | Self::Equal | Self::Unequal)
+    }
+}
+
 written! {
     /// Operators that leave out what no longer matters.
     Chain { And = "&&", Or = "||", Coalesce = "??" }

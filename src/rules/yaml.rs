@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::diagnostic::{Code, Diagnostic, Place, Sink, Span, nearest};
+use crate::domain::money::Currency;
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone)]
@@ -84,7 +85,7 @@ impl<'input> Events<'input> {
         let help = if error.info().contains("tab") {
             "indent with spaces: YAML takes no tabs"
         } else {
-            "look just before this place for a quote or bracket that is not closed, a missing `: `, or lines that are not indented alike"
+            "look just before this place for a quote or bracket that is not closed, a missing `,` or `: `, or lines that are not indented alike"
         };
         Diagnostic::error(Code::YamlSyntax, self.place(mark.line(), mark.col() + 1, 1), error.info()).with_help(help)
     }
@@ -237,7 +238,12 @@ impl Node {
             }
             (Err(_), _) => {
                 let fault = Diagnostic::error(Code::BadValue, self.place.clone(), format!("{what} \"{text}\" is not a decimal number"));
-                sink.report(fault.with_help("write digits with a dot, such as \"0.1075\"; a percentage of 10.75 % is \"0.1075\""));
+                let money = text.contains(['€', '$', '£']) || Currency::ALL.iter().any(|currency| text.contains(currency.code()));
+                sink.report(fault.with_help(if money {
+                    "write the digits alone, such as \"3.50\": the currency stands in `unit:`"
+                } else {
+                    "write digits with a dot, such as \"0.1075\"; a percentage of 10.75 % is \"0.1075\""
+                }));
                 None
             }
         }
@@ -259,7 +265,8 @@ impl Node {
             Data::Scalar { text, quoted: false } if text == "true" => Some(true),
             Data::Scalar { text, quoted: false } if text == "false" => Some(false),
             _ => {
-                sink.error(Code::BadValue, &self.place, format!("{what} must be true or false, without quotes"));
+                let fault = Diagnostic::error(Code::BadValue, self.place.clone(), format!("{what} must be true or false"));
+                sink.report(fault.with_help("write `true` or `false`, without quotes"));
                 None
             }
         }

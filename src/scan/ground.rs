@@ -41,8 +41,12 @@ pub struct Ground {
 /// Loads the book as it was known, with the history that the pack's windows ask for.
 ///
 /// # Errors
-/// The database is gone, the pack lacks a window, or a shift names a source that told nothing.
+/// The database is gone, the pack lacks a window, or the shifts contradict each other or name a source that told nothing.
 pub async fn load_book(store: &Store, pack: &Pack, as_of: DateTime<Utc>, shifts: &[SourceShift]) -> Result<(Book, Windows), ScanError> {
+    if let Some((_, again)) = shifts.iter().enumerate().find(|(place, one)| shifts[..*place].iter().any(|other| other.source == one.source))
+    {
+        return Err(ScanError::ShiftedTwice(again.source.clone()));
+    }
     let windows = Windows::read(pack, day_of(as_of))?;
     let history_days = u32::try_from(windows.longest()).unwrap_or(u32::MAX);
     let mut tx = store.service().await?;

@@ -143,17 +143,17 @@ fn the_schemas_have_the_keys_that_the_loaders_read_and_no_others() {
         ("table", "/definitions/band", "tables/made.yaml", table("rows: [{ sell_age_hours: { to: \"1\", zzzzzzzz: 1 } }]")),
         ("table", "/definitions/amount", "tables/made.yaml", table("rows: [{ made_up: { amount: \"1\", currency: EUR, zzzzzzzz: 1 } }]")),
         ("active", "", "customs/active.yaml", "active: env\nzzzzzzzz: 1".to_owned()),
-        (
-            "fees",
-            "/definitions/row",
-            "fees/made.yaml",
-            "sell_market: ebay\nrows: [{ line: fixed, from: 1999-01-01, until: 1999-01-02, zzzzzzzz: 1 }]".to_owned(),
-        ),
         ("customs", "/definitions/row", "customs/made.yaml", "customs_regime: made\nrows: [{ zzzzzzzz: 1 }]".to_owned()),
     ];
     for (kind, pointer, file, text) in cases {
         assert_eq!(schema_keys(kind, pointer), loader_keys(file, &text), "{kind}{pointer}");
     }
+    // each kind of fee line has fields of its own
+    let lines = ["commission", "fixed", "payout", "processing", "program"].map(|line| {
+        let row = format!("line: {line}, from: 1999-01-01, until: 1999-01-02, zzzzzzzz: 1");
+        loader_keys("fees/made.yaml", &format!("sell_market: ebay\nrows: [{{ {row} }}]"))
+    });
+    assert_eq!(schema_keys("fees", "/definitions/row"), lines.into_iter().flatten().collect());
     // the fields of a row may also stand at the head of its file
     for kind in ["fees", "customs"] {
         let (head, row) = (schema_keys(kind, ""), schema_keys(kind, "/definitions/row"));

@@ -17,6 +17,7 @@ mod import;
 mod planted_mistakes;
 mod rules_bench;
 mod rules_cli;
+mod rules_readme;
 mod scan;
 mod series;
 mod shipped_packs;

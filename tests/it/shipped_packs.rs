@@ -345,7 +345,7 @@ fn velocity_without_a_count_is_estimated_or_assumed_and_says_so() {
     let moves: &[(&str, &str)] = &[("sales_30d", ""), ("sell_points_30d", "30"), ("sell_price_changes_30d", "10")];
     assert_eq!(found(moves), ["estimated", "1.33333333"]);
     assert_eq!(found(&[("sales_30d", ""), ("sell_points_30d", "30"), ("sell_price_changes_30d", "30")]), ["estimated", "1.5"]);
-    assert_eq!(found(&[("sales_30d", ""), ("sell_points_30d", "6"), ("sell_price_changes_30d", "6")]), ["unknown", "1"]);
+    assert_eq!(found(&[("sales_30d", ""), ("sell_points_30d", "6"), ("sell_price_changes_30d", "6")]), ["assumed", "1"]);
 }
 
 #[test]

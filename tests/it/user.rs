@@ -50,6 +50,7 @@ async fn a_tenant_that_cannot_be_is_refused_with_the_reason() {
     for (arguments, reason) in [
         (&["DE"][..], "telegram chat 1 already belongs"),
         (&["XX"], "not an ISO 3166 country code"),
+        (&["US", "--discord-channel-id", "0"], "0 is not in 1.."),
         (&["US", "--tier", "gold"], "use one of free, trader, pro, shop"),
         (
             &["US", "--profile", "rich"],

@@ -37,7 +37,9 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     }
     let pack = match args.pack.load() {
         Ok(pack) => pack,
-        Err(diagnostics) => {
+        Err(mut diagnostics) => {
+            // a terminal shows the end of a long list
+            diagnostics.0.sort_by_key(|found| found.severity == Severity::Error);
             global.show(&json!({ "diagnostics": diagnostics }), |_| diagnostics.to_string())?;
             return Ok(Exit::BadRules);
         }

@@ -66,13 +66,15 @@ pub(super) fn params_before(text: &str, line: usize) -> Vec<&str> {
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
 }
 
-/// The text with the function that a line belongs to blanked out, so that all others stay where they are.
+/// The text with the function that a line belongs to blanked out, description and all, so that the others stay where they are.
 pub(super) fn without_function(text: &str, line: usize) -> Option<String> {
     let begins = |line: &str| line.starts_with("fn ") || line.starts_with("private fn ");
+    let describes = |line: &str| line.starts_with("///");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let start = (0..line.min(lines.len())).rev().find(|index| begins(lines[*index]))?;
-    let ends = |line: &&str| begins(line) || line.starts_with("///");
-    let end = lines[start + 1..].iter().position(ends).map_or(lines.len(), |length| start + 1 + length);
+    let head = (0..line.min(lines.len())).rev().find(|index| begins(lines[*index]))?;
+    let end = lines[head + 1..].iter().position(|line| begins(line) || describes(line)).map_or(lines.len(), |length| head + 1 + length);
+    // a description without a function below it is a fault of its own
+    let start = (0..head).rev().take_while(|index| describes(lines[*index])).last().unwrap_or(head);
     let blank = |(index, line): (usize, &&str)| if (start..end).contains(&index) { "\n".to_owned() } else { (*line).to_owned() };
     Some(lines.iter().enumerate().map(blank).collect())
 }

@@ -227,7 +227,7 @@ fn in_force(evaluation: &mut Evaluation<'_>, id: FactId) -> Option<InForce> {
         Figure::Money(currency) => format!("{} {currency}", dated.value),
         Figure::Unit(_) => dated.value.to_string(),
     };
-    Some(InForce { written, from: dated.from, source: dated.source.clone(), verified: dated.verified })
+    Some(InForce { written, from: dated.from, source: dated.source.clone(), verified: dated.unverified.is_none() })
 }
 
 /// The text of a formula between its braces, without the indentation that all lines share.
@@ -297,7 +297,7 @@ fn rows(evaluation: &mut Evaluation<'_>, order: &[FactId]) -> Vec<RowLine> {
                 key,
                 columns: vec![name],
                 source: row.and_then(|row| row.source.clone()),
-                verified: row.is_none_or(|row| row.verified),
+                verified: row.is_none_or(|row| row.unverified.is_none()),
             },
         ));
     }

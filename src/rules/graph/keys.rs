@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use rust_decimal::Decimal;
+
 use super::Graph;
 use crate::{
     domain::money::Currency,
@@ -78,9 +80,9 @@ impl Graph {
                             "a band with a currency compares home money; take `currency:` away, or another key".to_owned(),
                         )
                     }
-                    (cell, Axis::Number { min, max }) if !tables::reachable(cell, *min, *max, fact.value_type == Some(Type::Integer)) => {
+                    (cell, Axis::Number { min, max, whole }) if !tables::reachable(cell, *min, *max, *whole) => {
                         let message = format!("this row of {} never matches: no \"{}\" is like that", table.name, fact.name);
-                        let whole = if fact.value_type == Some(Type::Integer) { "whole number" } else { "number" };
+                        let whole = if *whole { "whole number" } else { "number" };
                         let help = match (min, max) {
                             (Some(min), Some(max)) => format!("\"{}\" is a {whole} from {min} to {max}", fact.name),
                             _ => format!("\"{}\" is a {whole}", fact.name),
@@ -103,23 +105,25 @@ impl Graph {
     fn axis(&self, table: &Table, key: usize) -> Axis {
         let fact = self.id(&table.key[key].name).map(|id| self.fact(id));
         let banded = table.rows.iter().any(|row| matches!(row.cells.get(key), Some(Cell::Band(_))));
-        match fact.map(|fact| (fact.kind, fact.value_type)) {
-            Some((Kind::Input(Input { domain: Domain::Enum(members), .. }), _)) => {
+        let value_type = fact.and_then(|fact| fact.value_type);
+        let number = |min: Option<Decimal>, max: Option<Decimal>| Axis::Number { min, max, whole: value_type == Some(Type::Integer) };
+        match (fact.map(|fact| fact.kind), value_type) {
+            (Some(Kind::Input(Input { domain: Domain::Enum(members), .. })), _) => {
                 Axis::Members(members.iter().map(|member| (*member).to_owned()).collect())
             }
-            Some((Kind::Input(Input { domain: Domain::Decimal { min, max, .. } | Domain::Integer { min, max }, .. }), _)) => {
-                Axis::Number { min: Some((*min).into()), max: Some((*max).into()) }
+            (Some(Kind::Input(Input { domain: Domain::Decimal { min, max, .. } | Domain::Integer { min, max }, .. })), _) => {
+                number(Some((*min).into()), Some((*max).into()))
             }
-            Some((Kind::Derived { .. }, Some(Type::Text))) if fact.is_some_and(|fact| fact.possible.is_some()) => {
+            (Some(_), Some(Type::Text)) if fact.is_some_and(|fact| fact.possible.is_some()) => {
                 let texts = fact.and_then(|fact| fact.possible.as_ref()).into_iter().flatten();
                 Axis::Members(
                     texts.filter_map(|value| if let Literal::Text(text) = value { Some(text.to_string()) } else { None }).collect(),
                 )
             }
-            Some((_, Some(Type::Bool))) => Axis::Members(vec!["false".into(), "true".into()]),
-            Some((_, Some(Type::Date))) => Axis::Date,
-            Some((_, Some(Type::Decimal | Type::Integer))) => Axis::Number { min: None, max: None },
-            Some((_, None)) if banded => Axis::Number { min: None, max: None },
+            (Some(_), Some(Type::Bool)) => Axis::Members(vec!["false".into(), "true".into()]),
+            (Some(_), Some(Type::Date)) => Axis::Date,
+            (Some(_), Some(Type::Decimal | Type::Integer)) => number(None, None),
+            (Some(_), None) if banded => number(None, None),
             _ => Axis::Text,
         }
     }

@@ -60,6 +60,10 @@ fn possible_of(kind: Kind, parts: &Parts<'_>) -> Option<std::collections::BTreeS
         }
         Kind::Column { table, column } => {
             let table: &Table = &parts.tables[table];
+            let one_of = &table.columns[column].one_of;
+            if !one_of.is_empty() {
+                return Some(one_of.iter().map(|text| Literal::Text(text.as_str().into())).collect());
+            }
             let rows = table.rows.iter().filter_map(|row| row.values.get(column));
             let rest = if let Some(Otherwise::Values(values)) = &table.otherwise { values.get(column) } else { None };
             (table.columns[column].measure.value_type == Type::Bool)

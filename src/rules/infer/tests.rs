@@ -117,6 +117,9 @@ fn operations_on_values_that_they_cannot_take_are_told() {
         ("fn a(home, day) { days_between(home, day) }", 19, "`days_between` needs dates, but `home` is a decimal"),
         ("fn a(home, truth) { if truth { home } else { \"x\" } }", 21, "the branches are of different types: decimal and text"),
         ("fn a(home) { switch home { 1 => 1, _ => 2 } }", 21, "`home` is a decimal, which is never the integer 1"),
+        ("fn a(home) { 0 < home < home }", 23, "`<` needs numbers, but `0 < home` is a boolean"),
+        ("fn a(maybe_home) { maybe_home == () }", 31, "`==` can't take `()`"),
+        ("fn a(home) { home + () }", 19, "`+` can't take `()`"),
     ] {
         assert_eq!(infer(text).1, [(Code::TypeMismatch, column, message.to_owned())], "{text}");
     }

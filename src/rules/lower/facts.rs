@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{
@@ -10,8 +10,9 @@ use super::{
     body::{self, Outcome},
     dag::{Dag, NodeId, Op, Range},
     refusal::Refusal,
+    rows::{Column, told},
     texts::Texts,
-    value::{Number, Shape, Value, power},
+    value::{Number, Shape, Value, day, power},
 };
 use crate::{
     domain::money::Currency,
@@ -42,26 +43,6 @@ pub struct State {
     memo: HashMap<(FactId, Vec<Outcome>), Result<Outcome, Refusal>>,
 }
 
-/// A fact that rows tell: two inputs of the graph, one for its value and one for what is known of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
-    pub fact: FactId,
-    /// Decimal places of the value.
-    pub places: u32,
-    /// The interpreter computes it, since its formula can't be lowered.
-    pub interpreted: bool,
-}
-
-/// What a row says of a fact, beside its value.
-pub mod told {
-    pub const UNKNOWN: i64 = 0;
-    pub const KNOWN: i64 = 1;
-    /// It is something that it cannot be.
-    pub const FAULTY: i64 = 2;
-    /// Its value has no place in a column.
-    pub const UNTOLD: i64 = 3;
-}
-
 /// Lowers the facts of one tenant, or those of none.
 pub struct Builder<'b> {
     pub pack: &'b Pack,
@@ -75,11 +56,6 @@ const MOST_COUNTED: Range = Range { low: 1, high: 1_000_000 };
 
 /// What an interpreted fact is taken to be: six places, below a million million.
 const INTERPRETED: Domain = Domain::Decimal { places: 6, min: -1_000_000_000_000, max: 1_000_000_000_000 };
-
-/// The number that a date is in the graph.
-pub fn day(date: NaiveDate) -> i128 {
-    date.num_days_from_ce().into()
-}
 
 impl State {
     /// `constants` hold for every row and tenant: the date, the regime, the operator's switches.

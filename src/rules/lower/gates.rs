@@ -23,16 +23,17 @@ pub mod kind {
     pub const UNKNOWN: i64 = 2;
     /// The gate rejected; of signals, there is a score.
     pub const TOLD: i64 = 3;
-    pub const COUNT: i64 = 4;
+    pub const COUNT: u8 = 4;
 }
 
 /// A code's parts.
-pub const fn code(gate: usize, kind: i64) -> i64 {
-    gate as i64 * kind::COUNT + kind
+pub fn code(gate: usize, kind: i64) -> i64 {
+    // packs have a few dozen gates
+    i64::try_from(gate).unwrap_or(i64::MAX >> 8) * i64::from(kind::COUNT) + kind
 }
 
 /// The code of a row that every gate lets through.
-pub const fn passed(gates: usize) -> i64 {
+pub fn passed(gates: usize) -> i64 {
     code(gates, kind::TOLD)
 }
 
@@ -96,7 +97,7 @@ impl Builder<'_> {
     fn gates(&mut self, range: std::ops::Range<usize>, terms: &mut Vec<NodeId>) -> bool {
         for gate in range {
             let outcome = self.fact(self.pack.gates[gate].when);
-            let term = self.term(gate, outcome);
+            let term = self.term(gate, &outcome);
             let bounds = self.state.dag.range(term);
             let passed = i128::from(passed(self.pack.gates.len()));
             if bounds.low < passed {
@@ -109,7 +110,7 @@ impl Builder<'_> {
         true
     }
 
-    fn term(&mut self, gate: usize, outcome: Result<Outcome, Refusal>) -> NodeId {
+    fn term(&mut self, gate: usize, outcome: &Result<Outcome, Refusal>) -> NodeId {
         let [open, failed, unknown, rejected] =
             [kind::OPEN, kind::FAILED, kind::UNKNOWN, kind::TOLD].map(|kind| self.constant(code(gate, kind)));
         let Ok(outcome) = outcome else { return open };

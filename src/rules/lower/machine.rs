@@ -1,13 +1,17 @@
 //! Runs a program on a block of rows: each instruction is one loop over a few hundred integers.
 //!
-//! Almost every value fits 64 bits and takes the narrow loops, which the compiler turns into vector instructions, the
-//! widest that the processor has; the few that may not are computed with 128 bits. Ranges were proved while the graph was
-//! built, so nothing here can overflow.
+//! Values are kept in 64 bits, and the compiler turns the loops into vector instructions, the widest that the processor
+//! has. Ranges were proved while the graph was built: a *narrow* register never holds more. What might hold more, a price
+//! at its greatest times a rate with many places, say, is a *wide* register: rows where it really does are kept beside it
+//! and computed one by one with 128 bits.
+
+#![expect(clippy::inline_always, reason = "loops are compiled for the processor's vectors only where they stand inside of `Run::call`")]
 
 use pulp::Arch;
 
 use super::{
     dag::{NodeId, Op, divide_rounded},
+    loops::{Lanes, Reciprocal, divide_rounded_narrow, each, select},
     program::{Answer, Program},
 };
 
@@ -85,18 +89,23 @@ impl Instruction {
 pub struct Machine {
     arch: Arch,
     narrow: Vec<Vec<i64>>,
-    wide: Vec<Vec<i128>>,
+    wide: Vec<Wide>,
     /// A result is computed here and then changes places with its register.
-    narrow_aside: Vec<i64>,
-    wide_aside: Vec<i128>,
+    aside: Vec<i64>,
+    /// Lanes of the instruction at hand that 64 bits may not do for.
+    odd: Vec<usize>,
 }
 
-/// An operand's lanes in the narrow loops.
-#[derive(Clone, Copy)]
-enum Lanes<'a> {
-    Column(&'a [i64]),
-    Splat(i64),
+/// A register whose values are mostly, but not always, within [`LIMIT`].
+#[derive(Debug, Clone)]
+struct Wide {
+    lanes: Vec<i64>,
+    /// Lanes beyond the limit, ascending.
+    odd: Vec<(usize, i128)>,
 }
+
+/// The greatest magnitude that 64-bit lanes are trusted with: the sum of two still fits.
+const LIMIT: u64 = 1 << 61;
 
 impl Machine {
     /// Registers for a program, of blocks up to that many rows.
@@ -104,9 +113,9 @@ impl Machine {
         Self {
             arch: Arch::new(),
             narrow: vec![vec![0; lanes]; program.narrow],
-            wide: vec![vec![0; lanes]; program.wide],
-            narrow_aside: vec![0; lanes],
-            wide_aside: vec![0; lanes],
+            wide: vec![Wide { lanes: vec![0; lanes], odd: Vec::new() }; program.wide],
+            aside: vec![0; lanes],
+            odd: Vec::new(),
         }
     }
 
@@ -129,7 +138,7 @@ impl Machine {
         match source {
             Source::Input(column) => inputs[column as usize][lane].into(),
             Source::Narrow(register) => self.narrow[register as usize][lane].into(),
-            Source::Wide(register) => self.wide[register as usize][lane],
+            Source::Wide(register) => self.wide[register as usize].read(lane),
             Source::Constant(value) => value,
         }
     }
@@ -148,34 +157,89 @@ impl Machine {
         match source {
             Source::Input(column) => Lanes::Column(&inputs[column as usize][..lanes]),
             Source::Narrow(register) => Lanes::Column(&self.narrow[register as usize][..lanes]),
+            Source::Wide(register) => Lanes::Column(&self.wide[register as usize].lanes[..lanes]),
             Source::Constant(value) => Lanes::Splat(i64::try_from(value).unwrap_or(0)),
-            Source::Wide(_) => Lanes::Splat(0),
         }
     }
 
     #[inline(always)]
     fn step(&mut self, instruction: &Instruction, inputs: &[&[i64]], lanes: usize) {
+        let mut aside = std::mem::take(&mut self.aside);
+        self.narrow_loop(instruction, inputs, &mut aside[..lanes]);
+        let narrow = instruction.operands.iter().all(|operand| is_narrow(*operand));
         match instruction.target {
             Source::Narrow(target) => {
-                let mut aside = std::mem::take(&mut self.narrow_aside);
-                if instruction.operands.iter().all(|operand| is_narrow(*operand)) {
-                    self.narrow_loop(instruction, inputs, &mut aside[..lanes]);
-                } else {
-                    for (lane, result) in aside[..lanes].iter_mut().enumerate() {
-                        *result = i64::try_from(self.wide_lane(instruction, inputs, lane)).unwrap_or(0);
+                if !narrow {
+                    self.find_odd(instruction, inputs, lanes);
+                    for lane in &self.odd {
+                        // a narrow result is within 64 bits, whatever it is made of
+                        aside[*lane] = i64::try_from(self.wide_lane(instruction, inputs, *lane)).unwrap_or(0);
                     }
                 }
-                self.narrow_aside = std::mem::replace(&mut self.narrow[target as usize], aside);
+                self.aside = std::mem::replace(&mut self.narrow[target as usize], aside);
             }
             Source::Wide(target) => {
-                let mut aside = std::mem::take(&mut self.wide_aside);
-                for (lane, result) in aside[..lanes].iter_mut().enumerate() {
-                    *result = self.wide_lane(instruction, inputs, lane);
+                self.find_odd(instruction, inputs, lanes);
+                let mut beyond = Vec::new();
+                for lane in &self.odd {
+                    let value = self.wide_lane(instruction, inputs, *lane);
+                    aside[*lane] = i64::try_from(value).unwrap_or(0);
+                    if value.unsigned_abs() > LIMIT.into() {
+                        beyond.push((*lane, value));
+                    }
                 }
-                self.wide_aside = std::mem::replace(&mut self.wide[target as usize], aside);
+                // what is sound as a sum may be too large for the next
+                if aside[..lanes].iter().any(|value| value.unsigned_abs() > LIMIT) {
+                    let sums = aside[..lanes]
+                        .iter()
+                        .enumerate()
+                        .filter(|(lane, value)| value.unsigned_abs() > LIMIT && self.odd.binary_search(lane).is_err());
+                    let sums: Vec<(usize, i128)> = sums.map(|(lane, value)| (lane, i128::from(*value))).collect();
+                    beyond.extend(sums);
+                    beyond.sort_unstable();
+                }
+                let register = &mut self.wide[target as usize];
+                register.odd = beyond;
+                self.aside = std::mem::replace(&mut register.lanes, aside);
             }
-            Source::Constant(_) | Source::Input(_) => {}
+            Source::Constant(_) | Source::Input(_) => self.aside = aside,
         }
+    }
+
+    /// Finds the lanes that 64 bits may not do for.
+    #[inline(always)]
+    fn find_odd(&mut self, instruction: &Instruction, inputs: &[&[i64]], lanes: usize) {
+        let mut odd = std::mem::take(&mut self.odd);
+        odd.clear();
+        for operand in instruction.operands {
+            match operand {
+                Source::Wide(register) => odd.extend(self.wide[register as usize].odd.iter().map(|(lane, _)| *lane)),
+                Source::Constant(_) if !is_narrow(operand) => odd.extend(0..lanes),
+                Source::Constant(_) | Source::Narrow(_) | Source::Input(_) => {}
+            }
+        }
+        if instruction.kind == Kind::Multiply {
+            let [one, two, _] = instruction.operands.map(|operand| self.operand(operand, inputs, lanes));
+            let (one, two, most) = match (one, two) {
+                (Lanes::Splat(most), other) | (other, Lanes::Splat(most)) => (other, None, most.unsigned_abs()),
+                (Lanes::Column(one), Lanes::Column(two)) => {
+                    (Lanes::Column(one), Some(two), two.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0))
+                }
+            };
+            if let Lanes::Column(one) = one {
+                let limit = LIMIT / most.max(1);
+                if one.iter().any(|value| value.unsigned_abs() > limit) {
+                    let too_much = |lane: usize| {
+                        let by = two.map_or(most, |two| two[lane].unsigned_abs());
+                        u128::from(one[lane].unsigned_abs()) * u128::from(by) > LIMIT.into()
+                    };
+                    odd.extend((0..lanes).filter(|lane| too_much(*lane)));
+                }
+            }
+        }
+        odd.sort_unstable();
+        odd.dedup();
+        self.odd = odd;
     }
 
     fn wide_lane(&self, instruction: &Instruction, inputs: &[&[i64]], lane: usize) -> i128 {
@@ -224,9 +288,10 @@ impl Machine {
         let [one, two, three] = instruction.operands.map(|operand| self.operand(operand, inputs, lanes));
         match instruction.kind {
             Kind::Copy => each(target, one, one, |one, _| one),
-            Kind::Add => each(target, one, two, |one, two| one + two),
-            Kind::Subtract => each(target, one, two, |one, two| one - two),
-            Kind::Multiply => each(target, one, two, |one, two| one * two),
+            // nothing is lost of narrow values; lanes of wide ones that are odd are computed again
+            Kind::Add => each(target, one, two, i64::wrapping_add),
+            Kind::Subtract => each(target, one, two, i64::wrapping_sub),
+            Kind::Multiply => each(target, one, two, i64::wrapping_mul),
             Kind::Min => each(target, one, two, i64::min),
             Kind::Max => each(target, one, two, i64::max),
             Kind::DivideRounded => match two {
@@ -234,10 +299,10 @@ impl Machine {
                     let by = Reciprocal::of(divisor.unsigned_abs());
                     each(target, one, two, move |one, _| by.rounded(one));
                 }
-                _ => each(target, one, two, |one, two| i64::try_from(divide_rounded(one.into(), two.into())).unwrap_or(0)),
+                _ => each(target, one, two, divide_rounded_narrow),
             },
-            Kind::DivideFloor => each(target, one, two, |one, two| if two == 0 { 0 } else { one.div_euclid(two) }),
-            Kind::Remainder => each(target, one, two, |one, two| if two == 0 { 0 } else { one % two }),
+            Kind::DivideFloor => each(target, one, two, |one, two| if two == 0 { 0 } else { one.wrapping_div_euclid(two) }),
+            Kind::Remainder => each(target, one, two, |one, two| if two == 0 { 0 } else { one.wrapping_rem(two) }),
             Kind::Less => each(target, one, two, |one, two| i64::from(one < two)),
             Kind::LessOrEqual => each(target, one, two, |one, two| i64::from(one <= two)),
             Kind::Equal => each(target, one, two, |one, two| i64::from(one == two)),
@@ -276,99 +341,102 @@ const fn is_narrow(source: Source) -> bool {
     }
 }
 
-/// One loop for each way in which operands stand, so that each is as plain as can be.
-#[inline(always)]
-fn each(target: &mut [i64], one: Lanes<'_>, two: Lanes<'_>, apply: impl Fn(i64, i64) -> i64) {
-    match (one, two) {
-        (Lanes::Column(one), Lanes::Column(two)) => {
-            for ((target, one), two) in target.iter_mut().zip(one).zip(two) {
-                *target = apply(*one, *two);
-            }
+impl Wide {
+    fn read(&self, lane: usize) -> i128 {
+        match self.odd.binary_search_by_key(&lane, |(odd, _)| *odd) {
+            Ok(place) => self.odd[place].1,
+            Err(_) => self.lanes[lane].into(),
         }
-        (Lanes::Column(one), Lanes::Splat(two)) => {
-            for (target, one) in target.iter_mut().zip(one) {
-                *target = apply(*one, two);
-            }
-        }
-        (Lanes::Splat(one), Lanes::Column(two)) => {
-            for (target, two) in target.iter_mut().zip(two) {
-                *target = apply(one, *two);
-            }
-        }
-        (Lanes::Splat(one), Lanes::Splat(two)) => target.fill(apply(one, two)),
-    }
-}
-
-#[inline(always)]
-fn select(target: &mut [i64], condition: Lanes<'_>, one: Lanes<'_>, two: Lanes<'_>) {
-    let Lanes::Column(condition) = condition else { return };
-    match (one, two) {
-        (Lanes::Column(one), Lanes::Column(two)) => {
-            for (((target, condition), one), two) in target.iter_mut().zip(condition).zip(one).zip(two) {
-                *target = if *condition == 0 { *two } else { *one };
-            }
-        }
-        (Lanes::Column(one), Lanes::Splat(two)) => {
-            for ((target, condition), one) in target.iter_mut().zip(condition).zip(one) {
-                *target = if *condition == 0 { two } else { *one };
-            }
-        }
-        (Lanes::Splat(one), Lanes::Column(two)) => {
-            for ((target, condition), two) in target.iter_mut().zip(condition).zip(two) {
-                *target = if *condition == 0 { *two } else { one };
-            }
-        }
-        (Lanes::Splat(one), Lanes::Splat(two)) => {
-            for (target, condition) in target.iter_mut().zip(condition) {
-                *target = if *condition == 0 { two } else { one };
-            }
-        }
-    }
-}
-
-/// Division by a constant as a multiplication, exact for dividends below 2^62.
-#[derive(Debug, Clone, Copy)]
-struct Reciprocal {
-    factor: u128,
-    shift: u32,
-    half: u64,
-}
-
-impl Reciprocal {
-    /// `divisor` is at least 1 and below 2^62.
-    fn of(divisor: u64) -> Self {
-        let bits = u64::BITS - divisor.saturating_sub(1).leading_zeros();
-        let shift = 62 + bits;
-        // rounded up: the error, at most one divisor in 2^shift, stays below what a dividend could make of it
-        let factor = (1_u128 << shift).div_ceil(divisor.into());
-        Self { factor, shift, half: divisor / 2 }
-    }
-
-    /// The quotient, halves away from zero.
-    fn rounded(self, dividend: i64) -> i64 {
-        let magnitude = u128::from(dividend.unsigned_abs() + self.half);
-        let quotient = i64::try_from((magnitude * self.factor) >> self.shift).unwrap_or(i64::MAX);
-        if dividend < 0 { -quotient } else { quotient }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may stop at once")]
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::{
+            dag::{Dag, Range},
+            program::plan,
+        },
+        *,
+    };
+
+    /// A node's value by 128-bit arithmetic alone.
+    fn meaning(dag: &Dag, node: NodeId, inputs: (NodeId, NodeId), row: (i64, i64), known: &mut HashMap<NodeId, i128>) -> i128 {
+        if node == inputs.0 {
+            return row.0.into();
+        }
+        if node == inputs.1 {
+            return row.1.into();
+        }
+        if let Some(value) = known.get(&node) {
+            return *value;
+        }
+        let mut of = |node: NodeId| meaning(dag, node, inputs, row, known);
+        let value = match dag.op(node) {
+            Op::Constant(value) => value,
+            Op::Input(_) => unreachable!("both inputs are told"),
+            Op::Add(one, two) => of(one) + of(two),
+            Op::Subtract(one, two) => of(one) - of(two),
+            Op::Multiply(one, two) => of(one) * of(two),
+            Op::Min(one, two) => of(one).min(of(two)),
+            Op::Max(one, two) => of(one).max(of(two)),
+            Op::DivideRounded(one, two) => divide_rounded(of(one), of(two)),
+            Op::DivideFloor(one, two) => of(one).div_euclid(of(two)),
+            Op::Remainder(one, two) => of(one) % of(two),
+            Op::Less(one, two) => i128::from(of(one) < of(two)),
+            Op::LessOrEqual(one, two) => i128::from(of(one) <= of(two)),
+            Op::Equal(one, two) => i128::from(of(one) == of(two)),
+            Op::And(one, two) => of(one) & of(two),
+            Op::Or(one, two) => of(one) | of(two),
+            Op::Not(one) => 1 - of(one),
+            Op::Select(condition, one, two) => {
+                if of(condition) == 0 {
+                    of(two)
+                } else {
+                    of(one)
+                }
+            }
+        };
+        known.insert(node, value);
+        value
+    }
 
     proptest! {
+        /// Lanes within and beyond 64 bits, side by side, through every operation.
         #[test]
-        fn multiplying_by_the_reciprocal_divides_exactly(dividend in -(1_i64 << 61)..(1 << 61), divisor in prop_oneof![1_i64..2_000, 1_i64..(1 << 60), Just(100), Just(1_000_000)]) {
-            let expected = divide_rounded(dividend.into(), divisor.into());
-            prop_assert_eq!(i128::from(Reciprocal::of(divisor.unsigned_abs()).rounded(dividend)), expected);
-        }
-
-        #[test]
-        fn halves_go_away_from_zero(whole in -1_000_000_i64..1_000_000) {
-            let half = whole * 100 + if whole < 0 { -50 } else { 50 };
-            prop_assert_eq!(Reciprocal::of(100).rounded(half), whole + if whole < 0 { -1 } else { 1 });
+        fn odd_lanes_are_computed_exactly(values in prop::collection::vec((any::<i64>(), 1_i64..(1 << 40)), 1..40), by in prop_oneof![1_i128..1_000, 1_i128 << 40..1 << 50]) {
+            let mut dag = Dag::default();
+            let most = i128::from(i64::MAX);
+            let (x, y) = (dag.input(Range { low: -most - 1, high: most }), dag.input(Range { low: 1, high: 1 << 40 }));
+            let factor = dag.constant(by);
+            let million = dag.constant(1_000_000);
+            let mut nodes = Vec::new();
+            for op in [
+                Op::Add(x, y), Op::Subtract(y, x), Op::Min(x, y), Op::Max(x, y), Op::DivideRounded(x, y), Op::DivideRounded(x, million),
+                Op::DivideFloor(x, y), Op::Remainder(x, y), Op::Less(x, y), Op::Equal(x, y),
+            ] {
+                nodes.push(dag.put(op).expect("in range"));
+            }
+            if let Ok(product) = dag.put(Op::Multiply(nodes[4], factor)) {
+                nodes.extend([Op::DivideRounded(product, million), Op::Subtract(product, y), Op::LessOrEqual(product, x)].map(|op| dag.put(op).expect("in range")));
+            }
+            let program = plan(&dag, &|node| if node == x { Some(0) } else if node == y { Some(1) } else { None }, std::slice::from_ref(&nodes));
+            let columns: [Vec<i64>; 2] = [values.iter().map(|pair| pair.0).collect(), values.iter().map(|pair| pair.1).collect()];
+            let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
+            let mut machine = Machine::new(&program, values.len());
+            machine.run(&program, &columns, values.len(), |_, answer, machine| {
+                for (lane, row) in values.iter().enumerate() {
+                    let mut known = std::collections::HashMap::new();
+                    for (node, output) in nodes.iter().zip(&answer.outputs) {
+                        assert_eq!(machine.read(*output, &columns, lane), meaning(&dag, *node, (x, y), *row, &mut known), "{:?}", dag.op(*node));
+                    }
+                }
+            });
         }
     }
 }

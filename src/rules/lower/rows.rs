@@ -1,13 +1,37 @@
 //! Rows as columns: what the card part reads, and what it leaves for the tenants.
 
 use super::{
-    facts::{Column, State, day, told},
+    facts::State,
     machine::{LANES, Machine},
     program::Program,
     texts::Texts,
-    value::power,
+    value::{day, power},
 };
-use crate::rules::{graph::Kind, pack::Pack, value::Value};
+use crate::rules::{
+    graph::{FactId, Kind},
+    pack::Pack,
+    value::Value,
+};
+
+/// A fact that rows tell: two inputs of the graph, one for its value and one for what is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    pub fact: FactId,
+    /// Decimal places of the value.
+    pub places: u32,
+    /// The interpreter computes it, since its formula can't be lowered.
+    pub interpreted: bool,
+}
+
+/// What a row says of a fact, beside its value.
+pub mod told {
+    pub const UNKNOWN: i64 = 0;
+    pub const KNOWN: i64 = 1;
+    /// It is something that it cannot be.
+    pub const FAULTY: i64 = 2;
+    /// Its value has no place in a column.
+    pub const UNTOLD: i64 = 3;
+}
 
 /// Facts of a row by position; nothing where a fact is something that it cannot be.
 pub type Facts = [Option<Value>];

@@ -5,9 +5,9 @@ use chrono::NaiveDate;
 use super::{
     body::Outcome,
     dag::{NodeId, Op},
-    facts::{Builder, day, reads},
+    facts::{Builder, reads},
     refusal::Refusal,
-    value::{Number, Shape, Value},
+    value::{Number, Shape, Value, day},
 };
 use crate::{
     domain::money::Currency,

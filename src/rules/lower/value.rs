@@ -1,5 +1,6 @@
 //! What a fact or expression is while a pack is lowered: a node for its value, one for "is it known".
 
+use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 
 use super::{
@@ -39,6 +40,11 @@ pub struct Value {
 
 /// The most places that the interpreter's decimals keep.
 const MOST_PLACES: u32 = 28;
+
+/// The number that a date is in the graph.
+pub fn day(date: NaiveDate) -> i128 {
+    date.num_days_from_ce().into()
+}
 
 /// Ten to that power.
 pub fn power(places: u32) -> Result<i128, TooLarge> {

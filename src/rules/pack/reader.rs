@@ -9,6 +9,9 @@ use crate::rules::{
     yaml::{Fields, Node},
 };
 
+/// The lists of `pack.yaml`, and the key that only their entries have.
+const HEADS: [(&str, &str); 3] = [("gates", "reason"), ("flags", "flag"), ("type", "type")];
+
 /// Reads what `pack.yaml` says about facts of the graph.
 pub(super) struct Reader<'a> {
     pub graph: &'a Graph,
@@ -49,6 +52,9 @@ impl<'a> Reader<'a> {
             .iter()
             .filter_map(|item| {
                 let fields = item.fields(self.sink, name)?;
+                if self.report_misplaced(name, &fields) {
+                    return None;
+                }
                 let value = read(&fields);
                 fields.finish();
                 value
@@ -56,14 +62,26 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    /// Reports an entry that belongs into another list, as its first word tells.
+    fn report_misplaced(&self, name: &str, fields: &Fields<'a>) -> bool {
+        let has = |word: &str| fields.entries().iter().find(|(key, _)| key.name == word);
+        let misplaced = HEADS.iter().filter(|(list, _)| *list != name).find_map(|(list, word)| Some((list, &has(word)?.0)));
+        let right = HEADS.iter().any(|(list, word)| *list == name && has(word).is_some());
+        let (Some((list, key)), false) = (misplaced, right) else { return false };
+        let message = format!("\"{}\" begins a line of the list `{list}:`, but this is the list `{name}:`", key.name);
+        self.sink.report(Diagnostic::error(Code::UnknownKey, key.place.clone(), message).with_help(format!("move the line to `{list}:`")));
+        true
+    }
+
     pub fn gates(&self) -> Vec<Gate> {
         self.list("gates", true, |fields| {
-            let (reason, when) = (fields.required_text("reason"), fields.required("when"));
+            let (reason, when) = (self.word(fields, "reason"), fields.required("when"));
             let side = fields.optional("side").and_then(|node| match node.text(self.sink, "side")? {
                 "buy" => Some(Side::Buy),
                 "sell" => Some(Side::Sell),
                 other => {
-                    self.sink.error(Code::BadValue, &node.place, format!("there is no side \"{other}\": use buy or sell"));
+                    let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("there is no side \"{other}\""));
+                    self.sink.report(fault.with_help("write buy or sell"));
                     None
                 }
             });
@@ -73,30 +91,55 @@ impl<'a> Reader<'a> {
 
     pub fn flags(&self) -> Vec<Flag> {
         self.list("flags", false, |fields| {
-            let (flag, when) = (fields.required_text("flag"), fields.required("when"));
+            let (flag, when) = (self.word(fields, "flag"), fields.required("when"));
             Some(Flag { flag: flag?.into(), when: self.fact(when?, Type::Bool)? })
         })
     }
 
     pub fn types(&self) -> Vec<SignalType> {
         let types = self.list("type", true, |fields| {
-            let (name, when) = (fields.required_text("type"), fields.optional("when"));
+            let (name, when) = (self.word(fields, "type"), fields.optional("when"));
             let when = when.map_or(Some(None), |node| self.fact(node, Type::Bool).map(Some));
             Some(SignalType { name: name?.into(), when: when? })
         });
-        if types.last().is_some_and(|last| last.when.is_some()) || types.iter().rev().skip(1).any(|earlier| earlier.when.is_none()) {
-            let fault =
-                Diagnostic::error(Code::MissingKey, self.fields.place.clone(), "of the types, the last and only the last has no `when`");
-            self.sink.report(fault.with_help("end the list with a type that always holds, such as `- { type: arbitrage }`"));
+        let items = self.fields.optional("type").and_then(|node| node.items(self.sink, "type")).unwrap_or_default();
+        let conditional = |node: &Node| node.entry("when").is_some();
+        if let Some((last, earlier)) = items.split_last() {
+            for always in earlier.iter().filter(|node| !conditional(node)) {
+                let fault =
+                    Diagnostic::error(Code::MissingKey, always.place.clone(), "no type after this one could ever hold: it has no `when`");
+                self.sink.report(fault.with_help("add `when:`, or move it to the end of the list"));
+            }
+            if conditional(last) {
+                let fault = Diagnostic::error(
+                    Code::MissingKey,
+                    last.place.clone(),
+                    "a signal of which no type's `when` is true would have no type",
+                );
+                self.sink.report(fault.with_help("end the list with a type that always holds, such as `- { type: arbitrage }`"));
+            }
         }
         types
+    }
+
+    /// The name of an outcome, which stands in reports and is asked for by programs: one word.
+    fn word(&self, fields: &Fields<'a>, name: &str) -> Option<&'a str> {
+        let node = fields.required(name)?;
+        let text = node.text(self.sink, name)?;
+        let is_word = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && text.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_');
+        if !is_word {
+            let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("\"{text}\" cannot be a {name}"));
+            self.sink.report(fault.with_help("write one word of plain letters, digits and `_`, such as `PRICE_TOO_HIGH`"));
+        }
+        Some(text)
     }
 
     pub fn aggregates(&self) -> Vec<Aggregate> {
         let Some(aggregates) = self.fields.optional("aggregates").and_then(|node| node.fields(self.sink, "aggregates")) else {
             return Vec::new();
         };
-        let counts: Vec<FactId> = aggregates.entries().iter().filter_map(|(key, _)| self.graph.id(&key.name)).collect();
+        let is_count = |id: FactId| matches!(self.graph.fact(id).kind, Kind::Aggregate);
         aggregates
             .entries()
             .iter()
@@ -110,8 +153,8 @@ impl<'a> Reader<'a> {
                 let fact = self.graph.id(&key.name).filter(|id| matches!(self.graph.fact(*id).kind, Kind::Aggregate))?;
                 // all counts are made at once, so none may rest on another
                 for (how, asked) in [("where", count_where), ("over", over)] {
-                    let Some(count) = counts.iter().find(|count| self.graph.depends(asked, **count)) else { continue };
-                    let (asked, count) = (&self.graph.fact(asked).name, &self.graph.fact(*count).name);
+                    let Some(count) = self.graph.basis(asked, is_count) else { continue };
+                    let (asked, count) = (&self.graph.fact(asked).name, &self.graph.fact(count).name);
                     let message = format!("{} counts {how} \"{asked}\", which itself depends on {count}", key.name);
                     let fault = Diagnostic::error(Code::AggregateCycle, key.place.clone(), message);
                     self.sink.report(fault.with_help("count by a fact that knows nothing of any count"));

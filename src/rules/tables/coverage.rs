@@ -3,6 +3,8 @@
 //! Every bound of every row cuts its axis into points and open intervals. Within one such atom all rows answer alike,
 //! so trying one representative of each atom of each axis is a complete check.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 
 use super::{Band, Bound, Cell, Literal, Place, Row, Table, day};
@@ -11,8 +13,8 @@ use crate::rules::diagnostic::{Code, Diagnostic, Sink};
 /// The values that a key fact can take, as far as its declaration says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Axis {
-    /// Inclusive range, if the declaration has one.
-    Number { min: Option<Decimal>, max: Option<Decimal> },
+    /// Inclusive range, if the declaration has one; `whole` numbers have nothing between 1 and 2.
+    Number { min: Option<Decimal>, max: Option<Decimal>, whole: bool },
     /// A closed set.
     Members(Vec<String>),
     /// Any text: the written ones, and one that nobody wrote.
@@ -35,48 +37,60 @@ pub fn check(table: &Table, axes: &[Axis], sink: &Sink) {
         sink.report(Diagnostic::error(Code::TooLarge, table.place.clone(), message).with_help("split it by a key"));
         return;
     }
-    let overlapping = report_overlaps(table, sink);
+    let overlapping = report_overlaps(table, axes, sink);
     if table.otherwise.is_none() && !overlapping {
         report_gap(table, axes, sink);
     }
 }
 
-fn report_overlaps(table: &Table, sink: &Sink) -> bool {
+/// Reports each row that an earlier one overlaps. Of two files that say the same, the first such row stands for all.
+fn report_overlaps(table: &Table, axes: &[Axis], sink: &Sink) -> bool {
+    let numeric = |key: usize| matches!(axes.get(key), Some(Axis::Number { .. }));
     let mut found = false;
+    let mut told = BTreeSet::new();
     for (index, row) in table.rows.iter().enumerate() {
-        if sink.is_full() {
-            break;
+        let meets =
+            |earlier: &&Row| row.cells.iter().zip(&earlier.cells).enumerate().all(|(key, (one, other))| meet(one, other, numeric(key)));
+        let Some(earlier) = table.rows[..index].iter().find(meets) else { continue };
+        found = true;
+        let same_file = row.place.file == earlier.place.file;
+        if sink.is_full() || (!same_file && !told.insert((&row.place.file, &earlier.place.file))) {
+            continue;
         }
-        for earlier in &table.rows[..index] {
-            if row.cells.iter().zip(&earlier.cells).all(|(left, right)| meet(left, right)) {
-                found = true;
-                // with one key there is no doubt which cell is meant
-                let place = if table.key.len() == 1 { row.cell_place(0) } else { &row.place }.clone();
-                let message =
-                    format!("this row of {} matches keys that the row at line {} matches too", table.name, earlier.place.span.line);
-                let fault = Diagnostic::error(Code::TableOverlap, place, message);
-                sink.report(
-                    fault.with_help(
-                        "let each key fall into one row: `below` excludes its bound, `to` includes it, `until` excludes its day",
-                    ),
-                );
-            }
-        }
+        // with one key there is no doubt which cell is meant
+        let place = if table.key.len() == 1 { row.cell_place(0) } else { &row.place }.clone();
+        let at = if same_file { format!("line {}", earlier.place.span.line) } else { earlier.place.to_string() };
+        let by_rate = row.cells.iter().zip(&earlier.cells).any(|(one, other)| currencies_differ(one, other));
+        let (matches, help) = if by_rate {
+            ("may match", "write the bands of both rows in one currency: which of them holds would depend on the day's rate")
+        } else {
+            ("matches", "let each key fall into one row: `below` excludes its bound, `to` includes it, `until` excludes its day")
+        };
+        let message = format!("this row of {} {matches} keys that the row at {at} matches too", table.name);
+        sink.report(Diagnostic::error(Code::TableOverlap, place, message).with_help(help));
     }
     found
 }
 
-/// Whether some value satisfies both cells. Bands in different currencies meet or not by the day's rate: not told.
-pub fn meet(left: &Cell, right: &Cell) -> bool {
+/// Whether some value satisfies both cells; `numeric` if 1 and 1.0 are the same. Bands in different currencies meet or
+/// not by the day's rate: taken to meet.
+pub fn meet(left: &Cell, right: &Cell, numeric: bool) -> bool {
     match (left, right) {
         (Cell::Any, _) | (_, Cell::Any) => true,
         (Cell::Unknown, other) | (other, Cell::Unknown) => *other == Cell::Unknown,
-        (Cell::Members(left), Cell::Members(right)) => left.iter().any(|one| right.iter().any(|other| one.text == other.text)),
+        (Cell::Members(left), Cell::Members(right)) => {
+            let same = |one: &Literal, other: &Literal| if numeric { one.number == other.number } else { one.text == other.text };
+            left.iter().any(|one| right.iter().any(|other| same(one, other)))
+        }
         (Cell::Members(members), Cell::Band(band)) | (Cell::Band(band), Cell::Members(members)) => {
             members.iter().filter_map(|member| member.number).any(|number| band.contains(number))
         }
-        (Cell::Band(left), Cell::Band(right)) => left.currency == right.currency && bands_meet(left, right),
+        (Cell::Band(one), Cell::Band(other)) => currencies_differ(left, right) || bands_meet(one, other),
     }
+}
+
+fn currencies_differ(left: &Cell, right: &Cell) -> bool {
+    matches!((left, right), (Cell::Band(one), Cell::Band(other)) if one.currency != other.currency)
 }
 
 /// Whether some number of the inclusive range satisfies the cell. Bands in a currency depend on the day's rate: taken to be.
@@ -175,8 +189,8 @@ fn atoms_of(table: &Table, index: usize, axis: &Axis) -> Vec<Atom> {
             texts.push("anything else".to_owned());
             texts.into_iter().map(Atom::Text).collect()
         }
-        Axis::Number { min, max } => numbers(cells, *min, *max, &|number| number.to_string()),
-        Axis::Date => numbers(cells, None, None, &|number| day(number).map_or_else(|| number.to_string(), |date| date.to_string())),
+        Axis::Number { min, max, whole } => numbers(cells, *min, *max, *whole, &|number| number.to_string()),
+        Axis::Date => numbers(cells, None, None, true, &|number| day(number).map_or_else(|| number.to_string(), |date| date.to_string())),
     }
 }
 
@@ -189,6 +203,7 @@ fn numbers<'a>(
     cells: impl Iterator<Item = &'a Cell>,
     min: Option<Decimal>,
     max: Option<Decimal>,
+    whole: bool,
     show: &dyn Fn(Decimal) -> String,
 ) -> Vec<Atom> {
     let mut cuts: Vec<Decimal> = cells
@@ -199,6 +214,8 @@ fn numbers<'a>(
         .chain(min)
         .chain(max)
         .filter(|cut| min.is_none_or(|min| *cut >= min) && max.is_none_or(|max| *cut <= max))
+        // a bound between two whole numbers cuts between them, as they do themselves
+        .flat_map(|cut| if whole { [cut.floor(), cut.ceil()] } else { [cut, cut] })
         .collect();
     cuts.sort();
     cuts.dedup();
@@ -212,7 +229,9 @@ fn numbers<'a>(
     for (position, cut) in cuts.iter().enumerate() {
         atoms.push(Atom::Number(*cut, format!("= {}", show(*cut))));
         if let Some(next) = cuts.get(position + 1) {
-            atoms.extend(between(*cut, *next).map(|middle| Atom::Number(middle, format!("between {} and {}", show(*cut), show(*next)))));
+            atoms.extend(
+                between(*cut, *next, whole).map(|middle| Atom::Number(middle, format!("between {} and {}", show(*cut), show(*next)))),
+            );
         }
     }
     if max.is_none() {
@@ -221,9 +240,9 @@ fn numbers<'a>(
     atoms
 }
 
-/// A number strictly between two; `None` if no decimal lies there.
-fn between(low: Decimal, high: Decimal) -> Option<Decimal> {
-    let middle = (low / Decimal::TWO).checked_add(high / Decimal::TWO)?;
+/// A number strictly between two; `None` if none lies there.
+fn between(low: Decimal, high: Decimal, whole: bool) -> Option<Decimal> {
+    let middle = if whole { low.checked_add(Decimal::ONE)? } else { (low / Decimal::TWO).checked_add(high / Decimal::TWO)? };
     (low < middle && middle < high).then_some(middle)
 }
 
@@ -263,7 +282,7 @@ mod tests {
     }
 
     fn hours() -> Axis {
-        Axis::Number { min: Some(Decimal::ZERO), max: None }
+        Axis::Number { min: Some(Decimal::ZERO), max: None, whole: false }
     }
 
     #[test]
@@ -293,5 +312,33 @@ mod tests {
         let zones = Axis::Members(vec!["EU".into(), "US".into()]);
         let rows = "  - { age: { below: \"1\" }, zone: any, m: \"1\" }\n  - { age: { from: \"1\" }, zone: EU, m: \"1\" }\n";
         assert_eq!(faults(rows, &[hours(), zones])[0].1, "no row of t covers age = 1, zone = US");
+    }
+
+    #[test]
+    fn whole_numbers_have_nothing_between_them() {
+        let whole = || Axis::Number { min: Some(Decimal::ZERO), max: Some(Decimal::from(9)), whole: true };
+        let rows = "  - { age: { to: \"2\" }, m: \"1\" }\n  - { age: { from: \"3\", below: \"4.5\" }, m: \"1\" }\n  - { age: { from: \"5\" }, m: \"1\" }\n";
+        assert_eq!(faults(rows, &[whole()]), []);
+        assert_eq!(faults(rows, &[hours()])[0].1, "no row of t covers age between 2 and 3");
+        let gap = "  - { age: { to: \"2\" }, m: \"1\" }\n  - { age: { from: \"5\" }, m: \"1\" }\n";
+        assert_eq!(faults(gap, &[whole()])[0].1, "no row of t covers age between 2 and 5");
+    }
+
+    #[test]
+    fn numbers_that_are_written_differently_are_one_key_and_texts_are_not() {
+        let rows = "  - { age: \"1\", m: \"1\" }\n  - { age: \"1.0\", m: \"1\" }\n  - { age: any, m: \"1\" }\n";
+        assert_eq!(faults(rows, &[hours()]).len(), 2);
+        assert_eq!(faults(rows, &[Axis::Text]).len(), 1);
+    }
+
+    #[test]
+    fn bands_in_different_currencies_are_not_trusted_to_keep_apart() {
+        let rows = "  - { age: { to: \"10\", currency: EUR }, m: \"1\" }\n  - { age: { above: \"10\" }, m: \"1\" }\n";
+        assert_eq!(
+            faults(rows, &[hours()]),
+            [(Code::TableOverlap, "this row of t may match keys that the row at line 5 matches too".into())]
+        );
+        let apart = "  - { age: { to: \"10\", currency: EUR }, zone: EU, m: \"1\" }\n  - { age: { above: \"10\", currency: EUR }, zone: EU, m: \"1\" }\n  - { age: { to: \"8\", currency: GBP }, zone: UK, m: \"1\" }\n  - { age: { above: \"8\", currency: GBP }, zone: UK, m: \"1\" }\n";
+        assert_eq!(faults(apart, &[hours(), Axis::Members(vec!["EU".into(), "UK".into()])]), []);
     }
 }

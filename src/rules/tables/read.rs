@@ -1,115 +1,34 @@
-//! Reads tables and the folders that supply their rows.
+//! Reads tables.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use super::{Band, Bound, Cell, Column, Entry, KeyFact, Literal, Otherwise, Row, Table, ordinal};
+use super::{
+    Band, Bound, Cell, Column, Entry, KeyFact, Literal, Otherwise, Row, Table,
+    folder::{Folder, Taken},
+    ordinal,
+};
 use crate::{
     domain::money::Currency,
     rules::{
-        diagnostic::{Code, Diagnostic, Place, Sink, nearest},
-        params::{Figure, Measure, Range, is_compound},
+        diagnostic::{Code, Diagnostic, Sink, nearest},
+        params::{Figure, Measure, Range, is_compound, unverified},
         units::Unit,
         value::{Type, Value},
         yaml::{Data, Fields, Key, Node},
     },
 };
 
-/// A row as written: its own fields, then those of its file.
-#[derive(Debug, Clone)]
-pub struct RawRow {
-    fields: Vec<(Key, Node)>,
-    place: Place,
-}
-
-/// The rows of one folder, such as `fees` or `customs`.
-#[derive(Debug, Clone, Default)]
-pub struct Folder {
-    pub rows: Vec<RawRow>,
-    /// `auto_from` and the file-level fields of each file.
-    pub files: Vec<FolderFile>,
-    /// A file of the folder has errors.
-    pub broken: bool,
-}
-
-/// What a folder's file says outside of its rows.
-#[derive(Debug, Clone)]
-pub struct FolderFile {
-    pub file: Arc<str>,
-    pub auto_from: Option<chrono::NaiveDate>,
-    /// Scalars that every row inherits.
-    pub fields: BTreeMap<String, String>,
-}
-
 /// Row fields that say something about the row itself.
 const ABOUT: [&str; 3] = ["source", "verified", "note"];
 
-/// Fields that a row of a folder may have, those of its file among them. All are copied into each row, so that without
-/// a bound a file of 1 MB could fill the memory.
-const MAX_FIELDS: usize = 64;
 /// Facts that may choose a table's row.
 const MAX_KEYS: usize = 12;
 /// Columns that a table may have: each costs room in every row.
 const MAX_COLUMNS: usize = 32;
-/// Rows that a folder may have; every table that reads the folder looks at all.
-const MAX_FOLDER_ROWS: usize = 2_000;
-
-/// Reads one file of a folder into it.
-pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
-    let Some(fields) = root.fields(sink, "the file") else { return };
-    let auto_from = fields.optional("auto_from").and_then(|node| node.date(sink, "auto_from"));
-    let rows = fields.required("rows").and_then(|node| node.items(sink, "rows")).unwrap_or_default();
-    let inherited: Vec<&(Key, Node)> =
-        fields.entries().iter().filter(|(key, _)| !matches!(key.name.as_str(), "doc" | "rows" | "auto_from")).collect();
-    let texts = inherited.iter().filter_map(|(key, node)| match &node.data {
-        Data::Scalar { text, .. } => Some((key.name.clone(), text.clone())),
-        _ => None,
-    });
-    folder.files.push(FolderFile { file: file.clone(), auto_from, fields: texts.collect() });
-    if folder.rows.len() + rows.len() > MAX_FOLDER_ROWS {
-        sink.error(Code::TooLarge, fields.place, format!("the files of this folder have more than {MAX_FOLDER_ROWS} rows"));
-        return;
-    }
-    for row in rows {
-        let Data::Mapping(own) = &row.data else {
-            sink.error(Code::WrongShape, &row.place, "a row must be a mapping");
-            continue;
-        };
-        if own.len() + inherited.len() > MAX_FIELDS {
-            sink.error(Code::TooLarge, &row.place, format!("a row has more than {MAX_FIELDS} fields, those of its file among them"));
-            return;
-        }
-        let missing = inherited.iter().filter(|(key, _)| !own.iter().any(|(name, _)| name.name == key.name));
-        let fields = own.iter().chain(missing.copied()).cloned().collect();
-        folder.rows.push(RawRow { fields, place: row.place.clone() });
-    }
-}
-
-/// Reports the row fields of a folder that no table reads.
-pub fn report_unread(folder: &Folder, read: &BTreeSet<String>, sink: &Sink) {
-    let mut seen = BTreeSet::new();
-    for (key, _) in folder.rows.iter().flat_map(|row| &row.fields) {
-        if !read.contains(&key.name) && seen.insert(&key.place) {
-            let fault = Diagnostic::error(Code::UnknownKey, key.place.clone(), format!("no table reads the field \"{}\"", key.name));
-            sink.report(match nearest(&key.name, read.iter().map(String::as_str)) {
-                Some(name) => fault.with_help(format!("did you mean \"{name}\"?")),
-                None => fault.with_help(format!("fields that are read: {}", read.iter().cloned().collect::<Vec<_>>().join(", "))),
-            });
-        }
-    }
-}
-
-/// Reads a table. `folders` supply rows; `read_fields` learns which of a folder's fields this table reads.
-pub fn read(
-    root: &Node,
-    folders: &BTreeMap<String, Folder>,
-    read_fields: &mut BTreeMap<String, BTreeSet<String>>,
-    sink: &Sink,
-) -> Option<Table> {
+/// Reads a table. `folders` supply rows; `taken` learns what this table takes of them.
+pub fn read(root: &Node, folders: &BTreeMap<String, Folder>, taken: &mut BTreeMap<String, Taken>, sink: &Sink) -> Option<Table> {
     let fields = root.fields(sink, "a table")?;
     let name = fields.required_text("table")?.to_owned();
     let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
@@ -135,9 +54,10 @@ pub fn read(
     let place = rows_node.or(rows_from).unwrap_or(root).place.clone();
     let rows = match (rows_node, rows_from) {
         (Some(node), None) => shape.own_rows(node),
-        (None, Some(node)) => shape.folder_rows(node, folders, read_fields),
+        (None, Some(node)) => shape.folder_rows(node, folders, taken),
         _ => {
-            sink.error(Code::MissingKey, fields.place, "a table needs either `rows` or `rows_from`");
+            let fault = Diagnostic::error(Code::MissingKey, fields.place.clone(), "a table needs either `rows` or `rows_from`");
+            sink.report(fault.with_help("write its rows below `rows:`, or `rows_from: { folder: … }`"));
             Vec::new()
         }
     };
@@ -180,8 +100,20 @@ fn column(key: &Key, node: &Node, sink: &Sink) -> Option<Column> {
     }
     let doc = fields.optional_text("doc").unwrap_or_default().to_owned();
     let range = Range::read(&fields);
+    let one_of = fields.optional("one_of").map(|node| one_of(node, value_type, sink)).unwrap_or_default();
     fields.finish();
-    Some(Column { name: key.name.clone(), doc, measure: Measure { value_type, figure, range }, place: key.place.clone() })
+    Some(Column { name: key.name.clone(), doc, measure: Measure { value_type, figure, range }, one_of, place: key.place.clone() })
+}
+
+/// The only texts that a column may hold.
+fn one_of(node: &Node, value_type: Type, sink: &Sink) -> Vec<String> {
+    if value_type != Type::Text {
+        let fault =
+            Diagnostic::error(Code::TypeMismatch, node.place.clone(), format!("`one_of` lists texts, but the type is {value_type}"));
+        sink.report(fault.with_help("write `type: text`; a number has `min` and `max`"));
+    }
+    let texts = node.items(sink, "one_of").unwrap_or_default().iter().filter_map(|item| item.text(sink, "a text of `one_of`"));
+    texts.map(str::to_owned).collect()
 }
 
 /// The key and columns that rows are read against.
@@ -208,7 +140,7 @@ impl Shape<'_> {
             .collect()
     }
 
-    fn folder_rows(&self, node: &Node, folders: &BTreeMap<String, Folder>, read: &mut BTreeMap<String, BTreeSet<String>>) -> Vec<Row> {
+    fn folder_rows(&self, node: &Node, folders: &BTreeMap<String, Folder>, taken: &mut BTreeMap<String, Taken>) -> Vec<Row> {
         let sink = self.sink;
         let Some(fields) = node.fields(sink, "rows_from") else { return Vec::new() };
         let name = fields.required_text("folder").unwrap_or_default();
@@ -223,26 +155,13 @@ impl Shape<'_> {
             sink.report(fault.with_help(format!("folders: {}", folders.keys().cloned().collect::<Vec<_>>().join(", "))));
             return Vec::new();
         };
-        let known = read.entry(name.to_owned()).or_default();
-        known.extend(ABOUT.iter().chain(&["from", "until"]).map(|field| (*field).to_owned()));
-        known.extend(wanted.iter().map(|(field, _)| (*field).to_owned()));
+        let fields = ABOUT.iter().chain(&["from", "until"]).map(|field| (*field).to_owned());
+        let fields = fields.chain(wanted.iter().map(|(field, _)| (*field).to_owned()));
         // a date is written as `from` and `until`
-        known.extend(self.key.iter().map(|key| key.name.clone()).filter(|name| name != "date"));
-        known.extend(self.columns.iter().map(|column| self.field_of(column).to_owned()));
-        let is = |row: &RawRow, field: &str, text: &str| {
-            row.fields
-                .iter()
-                .any(|(key, node)| key.name == field && matches!(&node.data, Data::Scalar { text: found, .. } if found == text))
-        };
-        folder
-            .rows
-            .iter()
-            .filter(|row| wanted.iter().all(|(field, text)| is(row, field, text)))
-            .filter_map(|raw| {
-                let node = Node { place: raw.place.clone(), data: Data::Mapping(raw.fields.clone()) };
-                Some(self.row(&node.fields(sink, "a row")?))
-            })
-            .collect()
+        let fields = fields.chain(self.key.iter().map(|key| key.name.clone()).filter(|name| name != "date"));
+        let fields = fields.chain(self.columns.iter().map(|column| self.field_of(column).to_owned())).collect();
+        let rows = taken.entry(name.to_owned()).or_default().take(folder, &wanted, fields);
+        rows.filter_map(|row| Some(self.row(&row.node().fields(sink, "a row")?))).collect()
     }
 
     fn field_of<'a>(&self, column: &'a Column) -> &'a str {
@@ -266,7 +185,7 @@ impl Shape<'_> {
             .map(|column| fields.optional(self.field_of(column)).map_or_else(Entry::default, |node| entry(column, node, sink)));
         let values = values.collect();
         let source = fields.optional_text("source").map(str::to_owned);
-        let verified = fields.optional("verified").is_none_or(|node| node.boolean(sink, "verified").unwrap_or(true));
+        let unverified = unverified(fields);
         for name in self.faulty.iter().map(String::as_str).chain(["note"]) {
             fields.optional(name);
         }
@@ -275,7 +194,7 @@ impl Shape<'_> {
             names.iter().find_map(|name| fields.optional(name)).map_or(fields.place, |node| &node.place).clone()
         };
         let cell_places = self.key.iter().map(place_of).collect();
-        Row { cells, cell_places, values, source, verified, place: fields.place.clone() }
+        Row { cells, cell_places, values, source, unverified, place: fields.place.clone() }
     }
 
     fn otherwise(&self, node: &Node) -> Option<Otherwise> {
@@ -314,7 +233,18 @@ fn entry(column: &Column, node: &Node, sink: &Sink) -> Entry {
         }
         return Entry { value, currency };
     }
-    Entry { value: column.measure.read(node, sink, &column.name).unwrap_or_default(), currency: None }
+    let value = column.measure.read(node, sink, &column.name).unwrap_or_default();
+    if let Value::Text(text) = &value
+        && !column.one_of.is_empty()
+        && !column.one_of.iter().any(|allowed| allowed == text.as_str())
+    {
+        let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("{} is never \"{}\"", column.name, text.as_str()));
+        sink.report(match nearest(text.as_str(), column.one_of.iter().map(String::as_str)) {
+            Some(near) => fault.with_help(format!("did you mean \"{near}\"?")),
+            None => fault.with_help(format!("it can be {}", column.one_of.join(", "))),
+        });
+    }
+    Entry { value, currency: None }
 }
 
 fn currency_of(fields: &Fields<'_>, required: bool) -> Option<Currency> {
@@ -322,7 +252,8 @@ fn currency_of(fields: &Fields<'_>, required: bool) -> Option<Currency> {
     let text = node.text(fields.sink, "currency")?;
     let currency = Currency::ALL.into_iter().find(|currency| currency.code() == text);
     if currency.is_none() {
-        fields.sink.error(Code::BadValue, &node.place, format!("unknown currency \"{text}\": use EUR, USD or GBP"));
+        let fault = Diagnostic::error(Code::BadValue, node.place.clone(), format!("unknown currency \"{text}\""));
+        fields.sink.report(fault.with_help("use EUR, USD or GBP"));
     }
     currency
 }
@@ -357,7 +288,8 @@ fn cell(node: &Node, sink: &Sink) -> Cell {
         Data::Scalar { .. } => literal(node, sink).map_or(Cell::Any, |literal| Cell::Members(vec![literal])),
         Data::Sequence(items) => {
             if let Some(compound) = items.iter().find(|item| is_compound(item)) {
-                sink.error(Code::WrongShape, &compound.place, "a list of keys holds single values");
+                let fault = Diagnostic::error(Code::WrongShape, compound.place.clone(), "a list of keys holds single values");
+                sink.report(fault.with_help("write a row for each band, and a list of values in one pair of brackets"));
             }
             Cell::Members(items.iter().filter(|item| !is_compound(item)).filter_map(|item| literal(item, sink)).collect())
         }
@@ -373,14 +305,18 @@ fn band(node: &Node, sink: &Sink) -> Option<Band> {
     };
     let [from, above, below, to] = [bound("from", true), bound("above", false), bound("below", false), bound("to", true)];
     if from.is_some() && above.is_some() || below.is_some() && to.is_some() {
-        sink.error(Code::BadValue, &node.place, "a band has one lower bound (`from` or `above`) and one upper bound (`below` or `to`)");
+        let fault = Diagnostic::error(Code::BadValue, node.place.clone(), "the band has two bounds on one side");
+        sink.report(fault.with_help("a band has one lower bound (`from` or `above`) and one upper bound (`below` or `to`)"));
     }
     let band = Band { low: from.or(above), high: below.or(to), currency: currency_of(&fields, false) };
     fields.finish();
     if let (Some(low), Some(high)) = (band.low, band.high)
         && (low.value > high.value || (low.value == high.value && !(low.inclusive && high.inclusive)))
     {
-        sink.error(Code::BadValue, &node.place, "the band is empty: its lower bound is not below its upper bound");
+        let fault =
+            Diagnostic::error(Code::BadValue, node.place.clone(), "the band is empty: its lower bound is not below its upper bound");
+        sink.report(fault.with_help("`from` (or `above`) takes the smaller figure, `below` (or `to`) the larger"));
+        return None;
     }
     Some(band)
 }

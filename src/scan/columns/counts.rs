@@ -128,8 +128,8 @@ impl Counted {
         let Some(place) = groups.places.get(&row) else { return Vec::new() };
         let classes = side.lowered.classes_of(tenant).iter().enumerate();
         let counted = classes.filter(|(aggregate, _)| groups.group_of[*aggregate][*place] != ALONE).filter_map(|(aggregate, class)| {
-            let size = self.by_class[*self.position.get(class)?][*place];
-            Some((side.case.pack.aggregates[aggregate].fact, size.max(1)))
+            let position = self.position.get(class)?;
+            Some((side.case.pack.aggregates[aggregate].fact, self.by_class[*position][*place].max(1)))
         });
         counted.collect()
     }
@@ -161,7 +161,7 @@ impl Counted {
                         Answer::Rejected(_) | Answer::Unknown(_) | Answer::Failed(_) => false,
                     };
                     if is_signal {
-                        passing.entry(tenant).or_default().push(Lane { block: number, lane, place: *place });
+                        passing.entry(tenant).or_default().push(Lane { block: number, at: lane, place: *place });
                     }
                 }
             });
@@ -195,7 +195,7 @@ impl Counted {
             return;
         }
         let of_cards = (0..side.cards.columns.len())
-            .map(|column| again.iter().map(|lane| layout.blocks[lane.block].columns[column][lane.lane]).collect::<Vec<i64>>());
+            .map(|column| again.iter().map(|lane| layout.blocks[lane.block].columns[column][lane.at]).collect::<Vec<i64>>());
         let counted = (0..aggregates).map(|aggregate| again.iter().map(|lane| remaining(aggregate, lane.place)).collect::<Vec<i64>>());
         let columns: Vec<Vec<i64>> = of_cards.chain(counted).collect();
         let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
@@ -213,7 +213,7 @@ impl Counted {
                     Answer::Signal { scored: true } => Patch { code: codes.of(position), score: scores.of(position), counts },
                     _ => Patch { code: codes.of(position), score: None, counts },
                 };
-                patches.0.entry((tenant, lane.block)).or_default().push((lane.lane, patch));
+                patches.0.entry((tenant, lane.block)).or_default().push((lane.at, patch));
             }
         });
     }
@@ -223,7 +223,7 @@ impl Counted {
 #[derive(Debug, Clone, Copy)]
 struct Lane {
     block: usize,
-    lane: usize,
+    at: usize,
     place: usize,
 }
 

@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use super::{EmbeddedError, file, process, runner::on_path};
+use super::{
+    EmbeddedError, file, process,
+    runner::{on_path, own_uid},
+};
 use crate::store::Tell;
 
 /// `UNIQUE NULLS NOT DISTINCT` came with 15.
@@ -41,7 +44,7 @@ impl Binaries {
                     Some(binaries) => return Ok(binaries),
                     None => failures.push(format!("{} brought none that fits", install.name())),
                 },
-                Err(reason) => failures.push(format!("{}: {reason}", install.name())),
+                Err(error) => failures.push(error.to_string()),
             }
         }
         Err(EmbeddedError::NotInstalled(failures.join("; ")))
@@ -116,21 +119,23 @@ impl Installer {
         }
     }
 
-    /// The error is the reason in words, to be collected with the other installer's.
-    async fn run(self, root: &Path, tell: Tell<'_>) -> Result<(), String> {
+    async fn run(self, root: &Path, tell: Tell<'_>) -> Result<(), EmbeddedError> {
         match self {
-            Self::Debian => install_debian(tell).await,
+            Self::Debian => install_debian(root, tell).await,
             Self::Wheel => install_wheel(root, tell).await,
         }
-        .map_err(|error| error.to_string())
     }
 }
 
 /// The package would create and start a server of its own on TCP port 5432; a file that it reads forbids that.
-async fn install_debian(tell: Tell<'_>) -> Result<(), EmbeddedError> {
+async fn install_debian(root: &Path, tell: Tell<'_>) -> Result<(), EmbeddedError> {
     const DROP_IN: &str = "/etc/postgresql-common/createcluster.d";
+    let impossible = |why: &str| Err(EmbeddedError::Failed { program: "apt-get", output: why.into() });
     if !Path::new("/etc/debian_version").exists() || on_path("apt-get").is_none() {
-        return Err(EmbeddedError::Failed { program: "apt-get", output: "this is not Debian".into() });
+        return impossible("this is not Debian");
+    }
+    if own_uid(root)? != 0 {
+        return impossible("only root may install packages");
     }
     let path = Path::new(DROP_IN).join("tcg-radar.conf");
     let written = fs::create_dir_all(DROP_IN).and_then(|()| fs::write(&path, "create_main_cluster = false\n"));

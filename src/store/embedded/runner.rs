@@ -103,7 +103,7 @@ fn succeeds(mut command: Command) -> bool {
 }
 
 /// Asked of the file system, as the standard library does not tell who we are: what we create is ours.
-fn own_uid(root: &Path) -> Result<u32, EmbeddedError> {
+pub(super) fn own_uid(root: &Path) -> Result<u32, EmbeddedError> {
     let probe = root.join("whoami");
     fs::write(&probe, "").map_err(file("write", &probe))?;
     let uid = fs::metadata(&probe).map_err(file("look at", &probe))?.uid();

@@ -1,0 +1,126 @@
+//! The loops of the machine: plain enough for the compiler to turn them into vector instructions.
+#![expect(
+    clippy::inline_always,
+    reason = "loops are compiled for the processor's vectors only where they stand inside of the machine's run"
+)]
+
+/// An operand's lanes in the narrow loops.
+#[derive(Clone, Copy)]
+pub enum Lanes<'a> {
+    Column(&'a [i64]),
+    Splat(i64),
+}
+
+/// One loop for each way in which operands stand, so that each is as plain as can be.
+#[inline(always)]
+pub fn each(target: &mut [i64], one: Lanes<'_>, two: Lanes<'_>, apply: impl Fn(i64, i64) -> i64) {
+    match (one, two) {
+        (Lanes::Column(one), Lanes::Column(two)) => {
+            for ((target, one), two) in target.iter_mut().zip(one).zip(two) {
+                *target = apply(*one, *two);
+            }
+        }
+        (Lanes::Column(one), Lanes::Splat(two)) => {
+            for (target, one) in target.iter_mut().zip(one) {
+                *target = apply(*one, two);
+            }
+        }
+        (Lanes::Splat(one), Lanes::Column(two)) => {
+            for (target, two) in target.iter_mut().zip(two) {
+                *target = apply(one, *two);
+            }
+        }
+        (Lanes::Splat(one), Lanes::Splat(two)) => target.fill(apply(one, two)),
+    }
+}
+
+#[inline(always)]
+pub fn select(target: &mut [i64], condition: Lanes<'_>, one: Lanes<'_>, two: Lanes<'_>) {
+    let Lanes::Column(condition) = condition else { return };
+    match (one, two) {
+        (Lanes::Column(one), Lanes::Column(two)) => {
+            for (((target, condition), one), two) in target.iter_mut().zip(condition).zip(one).zip(two) {
+                *target = if *condition == 0 { *two } else { *one };
+            }
+        }
+        (Lanes::Column(one), Lanes::Splat(two)) => {
+            for ((target, condition), one) in target.iter_mut().zip(condition).zip(one) {
+                *target = if *condition == 0 { two } else { *one };
+            }
+        }
+        (Lanes::Splat(one), Lanes::Column(two)) => {
+            for ((target, condition), two) in target.iter_mut().zip(condition).zip(two) {
+                *target = if *condition == 0 { *two } else { one };
+            }
+        }
+        (Lanes::Splat(one), Lanes::Splat(two)) => {
+            for (target, condition) in target.iter_mut().zip(condition) {
+                *target = if *condition == 0 { two } else { one };
+            }
+        }
+    }
+}
+
+/// As [`divide_rounded`].
+#[inline(always)]
+pub fn divide_rounded_narrow(dividend: i64, divisor: i64) -> i64 {
+    if divisor == 0 {
+        return 0;
+    }
+    let (quotient, remainder) = (dividend.wrapping_div(divisor), dividend.wrapping_rem(divisor));
+    let away = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
+    if remainder.unsigned_abs() >= divisor.unsigned_abs() - remainder.unsigned_abs() { quotient + away } else { quotient }
+}
+
+/// Division by a constant as a multiplication, exact for dividends below 2^62.
+#[derive(Debug, Clone, Copy)]
+pub struct Reciprocal {
+    factor: u128,
+    shift: u32,
+    half: u64,
+}
+
+impl Reciprocal {
+    /// `divisor` is at least 1 and below 2^62.
+    pub fn of(divisor: u64) -> Self {
+        let bits = u64::BITS - divisor.saturating_sub(1).leading_zeros();
+        let shift = 62 + bits;
+        // rounded up: the error, at most one divisor in 2^shift, stays below what a dividend could make of it
+        let factor = (1_u128 << shift).div_ceil(divisor.into());
+        Self { factor, shift, half: divisor / 2 }
+    }
+
+    /// The quotient, halves away from zero.
+    pub fn rounded(self, dividend: i64) -> i64 {
+        // only lanes that are computed again leave the range in which this is exact
+        let magnitude = u128::from(dividend.unsigned_abs().wrapping_add(self.half));
+        let quotient = i64::try_from(magnitude.wrapping_mul(self.factor) >> self.shift).unwrap_or(i64::MAX);
+        if dividend < 0 { -quotient } else { quotient }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::dag::divide_rounded, *};
+
+    proptest! {
+        #[test]
+        fn multiplying_by_the_reciprocal_divides_exactly(dividend in -(1_i64 << 61)..(1 << 61), divisor in prop_oneof![1_i64..2_000, 1_i64..(1 << 60), Just(100), Just(1_000_000)]) {
+            let expected = divide_rounded(dividend.into(), divisor.into());
+            prop_assert_eq!(i128::from(Reciprocal::of(divisor.unsigned_abs()).rounded(dividend)), expected);
+        }
+
+        #[test]
+        fn narrow_division_is_the_wide_one(dividend in -(1_i64 << 62)..(1 << 62), divisor in prop_oneof![-2_000_i64..2_000, -(1_i64 << 61)..(1 << 61)]) {
+            prop_assert_eq!(i128::from(divide_rounded_narrow(dividend, divisor)), divide_rounded(dividend.into(), divisor.into()));
+        }
+
+        #[test]
+        fn halves_go_away_from_zero(whole in -1_000_000_i64..1_000_000) {
+            let half = whole * 100 + if whole < 0 { -50 } else { 50 };
+            prop_assert_eq!(Reciprocal::of(100).rounded(half), whole + if whole < 0 { -1 } else { 1 });
+        }
+    }
+}

@@ -56,6 +56,8 @@ enum Format {
     Pretty,
     /// One JSON value, for programs.
     Json,
+    /// The XML of `JUnit`, for build servers: `rules test` only.
+    Junit,
 }
 
 /// What every command is given.
@@ -102,6 +104,9 @@ fn causes(error: &anyhow::Error) -> String {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
+    if cli.format == Format::Junit && !matches!(&cli.command, Command::Rules(args) if args.are_tests()) {
+        return Err(exit::WrongUsage("--format junit is for `rules test` only: use pretty or json".to_owned()).into());
+    }
     let global = Global { config: Config::from_env()?, format: cli.format };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -127,7 +132,7 @@ impl Global {
     fn show<T: serde::Serialize>(&self, value: &T, pretty: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
         let text = match self.format {
             Format::Json => serde_json::to_string(value)?,
-            Format::Pretty => pretty(value),
+            Format::Pretty | Format::Junit => pretty(value),
         };
         write(text)
     }

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod facts;
 pub mod graph;
 mod infer;
+pub mod inputs;
 pub mod interpret;
 mod lint;
 pub mod lower;
@@ -22,6 +23,7 @@ mod review;
 pub mod sandbox;
 pub mod source;
 pub mod tables;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tree;

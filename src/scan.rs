@@ -24,6 +24,7 @@ pub mod findings;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
+pub mod rehearsal;
 pub mod report;
 pub mod routes;
 pub mod windows;

@@ -1,6 +1,7 @@
-//! `rules check | facts | eval | explain | bench`.
+//! `rules check | test | facts | eval | explain | bench`.
 
 mod check;
+mod test;
 
 use std::{
     fmt::Write as _,
@@ -41,10 +42,18 @@ pub struct Args {
     command: Command,
 }
 
+impl Args {
+    pub const fn are_tests(&self) -> bool {
+        matches!(self.command, Command::Test(_))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say everything that is wrong with a pack.
     Check(check::Args),
+    /// Put the pack's own tests to it.
+    Test(test::Args),
     /// List every fact, or tell all about one.
     Facts {
         name: Option<String>,
@@ -88,6 +97,7 @@ impl PackArg {
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Check(args) => check::run(global, &args),
+        Command::Test(args) => test::run(global, &args),
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
         Command::Explain(args) => explain::run(global, args).await,

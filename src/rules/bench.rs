@@ -120,15 +120,19 @@ impl<'a> Columns<'a> {
         let tenants = self.workload.tenants.len();
         let mut tally = Tally { signals: 0, rejected: vec![0; gates] };
         let cards = self.lowered.screen(&self.rows);
-        let through = Answer::Signal { scored: true }.code(gates);
         let mut open = Vec::new();
         for (row, code) in cards.codes.iter().enumerate() {
             match Answer::of(*code, gates) {
                 Answer::Rejected(gate) | Answer::Unknown(gate) | Answer::Failed(gate) => tally.rejected[gate] += tenants,
-                _ if *code == through => open.push(row),
-                Answer::Signal { .. } | Answer::Open(_) => (0..tenants).for_each(|tenant| tally.count(&self.ask(row, tenant))),
+                Answer::Signal { .. } => open.push(row),
+                Answer::Open(_) => match self.route(row).verdict_of(self.lowered.leading()) {
+                    Verdict::Signal => open.push(row),
+                    stopped => (0..tenants).for_each(|_| tally.count(&stopped)),
+                },
             }
         }
+        let mut asked = Vec::new();
+        let mut stops = vec![0; Answer::codes(gates)];
         for block in open.chunks(LANES) {
             let columns: Vec<Vec<i64>> = cards.columns.iter().map(|column| block.iter().map(|row| column[*row]).collect()).collect();
             let alone = vec![1; block.len()];
@@ -138,24 +142,44 @@ impl<'a> Columns<'a> {
                 let mut bench = batch.bench(block.len());
                 batch.judge(&self.lowered, &mut bench, &columns, block.len(), |tenant, codes, _| {
                     for (lane, row) in block.iter().enumerate() {
-                        match Answer::of(codes.of(lane), gates) {
-                            Answer::Signal { .. } => tally.signals += 1,
-                            Answer::Rejected(gate) | Answer::Unknown(gate) | Answer::Failed(gate) => tally.rejected[gate] += 1,
-                            Answer::Open(_) => tally.count(&self.ask(*row, tenant)),
+                        let code = codes.of(lane);
+                        stops[usize::try_from(code).unwrap_or(0)] += 1;
+                        if matches!(Answer::of(code, gates), Answer::Open(_)) {
+                            asked.push((*row, tenant));
                         }
                     }
                 });
             }
         }
+        for (count, code) in stops.into_iter().zip(0..) {
+            match Answer::of(code, gates) {
+                Answer::Signal { .. } => tally.signals += count,
+                Answer::Rejected(gate) | Answer::Unknown(gate) | Answer::Failed(gate) => tally.rejected[gate] += count,
+                Answer::Open(_) => {}
+            }
+        }
+        self.ask(asked, &mut tally);
         tally
     }
 
-    fn ask(&self, row: usize, tenant: usize) -> Verdict {
+    fn route(&self, row: usize) -> Evaluation<'_> {
         let mut evaluation = Evaluation::new(self.pack);
-        for facts in [&self.workload.constants, &self.workload.routes[row], &self.workload.tenants[tenant]] {
-            give(&mut evaluation, facts);
+        give(&mut evaluation, &self.workload.constants);
+        give(&mut evaluation, &self.workload.routes[row]);
+        evaluation
+    }
+
+    /// Asks the interpreter about rows and tenants, route by route.
+    fn ask(&self, mut pairs: Vec<(usize, usize)>, tally: &mut Tally) {
+        pairs.sort_unstable();
+        for of_row in pairs.chunk_by(|one, two| one.0 == two.0) {
+            let mut evaluation = self.route(of_row[0].0);
+            for (_, tenant) in of_row {
+                evaluation.forget_from(Stage::Tenant);
+                give(&mut evaluation, &self.workload.tenants[*tenant]);
+                tally.count(&evaluation.verdict());
+            }
         }
-        evaluation.verdict()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Made from an [`Evaluation`], so it says what the evaluation says: nothing is computed a second way.
 
-mod facts;
+pub(super) mod facts;
 mod flip;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -172,6 +172,11 @@ impl<'p> Evaluation<'p> {
         &self.slots[id.0]
     }
 
+    /// The fact's slot as it stands; pending where nobody has asked yet.
+    pub fn peek(&self, id: FactId) -> &Slot {
+        &self.slots[id.0]
+    }
+
     /// The fact's value; unknown and faulty facts have none.
     pub fn known(&mut self, id: FactId) -> Option<Value> {
         match self.slot(id) {
@@ -270,7 +275,7 @@ impl<'p> Evaluation<'p> {
     }
 
     /// Home currency for one unit, without buffer.
-    fn market_rate(&mut self, currency: Currency) -> Option<Decimal> {
+    pub(super) fn market_rate(&mut self, currency: Currency) -> Option<Decimal> {
         if let Some(Value::Text(home)) = self.known(self.home_currency?)
             && home == currency.code()
         {

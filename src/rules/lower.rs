@@ -149,6 +149,7 @@ impl Answer {
 pub struct Lowered {
     state: State,
     gates: usize,
+    leading: usize,
     aggregates: usize,
     /// The card part: code, groups, then the cut.
     screen: Program,
@@ -181,6 +182,7 @@ impl Lowered {
         let mut lowered = Self {
             state: State::new(date, constants),
             gates: pack.gates.len(),
+            leading: gates::leading(pack),
             aggregates: pack.aggregates.len(),
             screen: Program::default(),
             cut: HashMap::new(),
@@ -293,6 +295,11 @@ impl Lowered {
 
     fn passed(&self) -> i64 {
         passed(self.gates)
+    }
+
+    /// How many gates, from the first on, depend on no tenant: the card part judges these.
+    pub const fn leading(&self) -> usize {
+        self.leading
     }
 
     /// The tenants, in batches that are planned together.

@@ -24,10 +24,12 @@ const MAX_ENTRIES: usize = 5_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackSource {
     pub files: BTreeMap<Arc<str>, Arc<str>>,
+    /// `tests/*.test.yaml`. They decide nothing, so they are neither hashed nor kept with a pack that was live.
+    pub tests: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl PackSource {
-    /// Reads every `.yaml` and `.rhai` file below `root`, but not its tests. Faults go to `sink`.
+    /// Reads every `.yaml` and `.rhai` file below `root`, of its tests those called `.test.yaml`. Faults go to `sink`.
     pub fn read(root: &Path, sink: &Sink) -> Self {
         let mut source = Self::default();
         let report = |code: Code, path: &Path, message: String| {
@@ -59,9 +61,10 @@ impl PackSource {
                     return source;
                 };
                 entries_left = left;
-                if is_hidden(&path) || (folder == root && entry.file_name() == "tests") {
+                if is_hidden(&path) {
                     continue;
                 }
+                let in_tests = path.strip_prefix(root).is_ok_and(|inside| inside.starts_with("tests"));
                 let inside = path.canonicalize().is_ok_and(|target| target.starts_with(&canonical));
                 match fs::metadata(&path) {
                     _ if !inside => refuse(&path, "it leads out of the rules folder; rules are regular files under it".to_owned()),
@@ -69,7 +72,8 @@ impl PackSource {
                     Ok(kind) if kind.is_dir() && path.is_symlink() => refuse(&path, "it is a link to a folder".to_owned()),
                     Ok(kind) if kind.is_dir() => folders.push(path),
                     Ok(kind) if !kind.is_file() => refuse(&path, "it is not a regular file".to_owned()),
-                    Ok(_) if !is_rule_file(&path) => {
+                    Ok(_) if in_tests && !is_test_file(&path) => {}
+                    Ok(_) if !in_tests && !is_rule_file(&path) => {
                         if is_meant_as_rule_file(&path) {
                             let place = Place { file: relative(root, &path), span: Span::default() };
                             let fault = Diagnostic::error(Code::StrayFile, place, "nobody reads this file");
@@ -77,7 +81,7 @@ impl PackSource {
                         }
                     }
                     Ok(kind) if kind.len() > MAX_FILE_BYTES => too_large(&path, format!("it is larger than {MAX_FILE_BYTES} bytes")),
-                    Ok(_) if source.files.len() >= MAX_FILES => {
+                    Ok(_) if source.files.len() + source.tests.len() >= MAX_FILES => {
                         too_large(root, format!("the folder holds more than {MAX_FILES} rule files"));
                         return source;
                     }
@@ -88,7 +92,8 @@ impl PackSource {
                     Ok(kind) => match read_capped(&path) {
                         Ok(text) => {
                             bytes_left -= kind.len();
-                            source.files.insert(relative(root, &path), text.into());
+                            let files = if in_tests { &mut source.tests } else { &mut source.files };
+                            files.insert(relative(root, &path), text.into());
                         }
                         Err(error) => refuse(&path, format!("it cannot be read: {error}")),
                     },
@@ -116,7 +121,7 @@ impl PackSource {
 
     /// A line's text, counted from 1.
     pub fn line(&self, file: &str, line: usize) -> Option<&str> {
-        self.files.get(file)?.lines().nth(line.checked_sub(1)?)
+        self.files.get(file).or_else(|| self.tests.get(file))?.lines().nth(line.checked_sub(1)?)
     }
 
     /// The files of one folder with one ending, in order.
@@ -136,6 +141,10 @@ fn relative(root: &Path, path: &Path) -> Arc<str> {
 
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn is_test_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
 }
 
 fn is_rule_file(path: &Path) -> bool {
@@ -197,9 +206,11 @@ mod tests {
 
     #[test]
     fn the_hash_depends_on_names_and_text() {
-        let one = PackSource { files: [("a".into(), "b".into())].into() };
-        let two = PackSource { files: [("ab".into(), "".into())].into() };
+        let one = PackSource { files: [("a".into(), "b".into())].into(), ..PackSource::default() };
+        let two = PackSource { files: [("ab".into(), "".into())].into(), ..PackSource::default() };
         assert_ne!(one.hash(), two.hash());
         assert_eq!(one.hash(), one.clone().hash());
+        let tested = PackSource { tests: [("tests/a.test.yaml".into(), "".into())].into(), ..one.clone() };
+        assert_eq!(one.hash(), tested.hash());
     }
 }

@@ -55,7 +55,7 @@ fn files(changes: &[(&str, &str)]) -> PackSource {
     for (name, text) in changes {
         files.insert((*name).into(), (*text).into());
     }
-    PackSource { files }
+    PackSource { files, ..PackSource::default() }
 }
 
 fn pack() -> Pack {

@@ -188,6 +188,14 @@ impl Node {
         })
     }
 
+    /// Where a part of a scalar's text stands, which begins so many bytes into it.
+    pub fn within(&self, offset: usize, part: &str) -> Place {
+        let Data::Scalar { text, quoted } = &self.data else { return self.place.clone() };
+        let before = usize::from(*quoted) + text.get(..offset).map_or(0, |before| before.chars().count());
+        let span = Span { column: self.place.span.column + before, length: part.chars().count(), ..self.place.span };
+        Place { file: self.place.file.clone(), span }
+    }
+
     fn wrong_shape(&self, sink: &Sink, what: &str, expected: &str) {
         let fault = Diagnostic::error(Code::WrongShape, self.place.clone(), format!("{what} must be {expected}, not {}", self.shape()));
         sink.report(fault.with_help(match expected {

@@ -28,7 +28,6 @@ use crate::{
         profile::{Category, Profile},
     },
     rules::{
-        facts::Stage,
         graph::{FactId, Kind},
         interpret::Slot,
         lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings},
@@ -279,9 +278,7 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
     for (code, route) in cards.codes.iter_mut().zip(routes) {
         if let Answer::Open(_) = Answer::of(*code, gates) {
             case.enter_route(&mut evaluation, &case.routes[*route]);
-            let shared = |gate: usize| case.pack.graph.fact(case.pack.gates[gate].when).stage < Stage::Tenant;
-            let leading = (0..gates).take_while(|gate| shared(*gate)).count();
-            let answer = Answer::of_verdict(&evaluation.verdict_of(leading), true);
+            let answer = Answer::of_verdict(&evaluation.verdict_of(lowered.leading()), true);
             *code = answer.code(gates);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
         observation::day_of,
         profile::Profile,
     },
-    rules::{pack::Pack, value::Value},
+    rules::{inputs::default_buffer, pack::Pack, value::Value},
     store::{Store, book},
 };
 
@@ -101,9 +101,4 @@ impl Ground {
             activity: ActivityIndex::of(book),
         }
     }
-}
-
-/// The buffer that holds where nobody sets one.
-fn default_buffer(pack: &Pack, date: NaiveDate) -> Option<Decimal> {
-    pack.parameters.iter().find(|parameter| parameter.name == "forex_default_buffer")?.at(date)?.value.as_decimal()
 }

@@ -34,8 +34,10 @@ const YAML: &[&str] =
 /// Files that the target `evaluate` replaces.
 const EVALUATED: &[&str] = &["facts/fuzz.rhai", "facts/good.rhai", "params/limit.yaml", "tables/age.yaml", "fees/tcgplayer.yaml"];
 
-static SOURCE: LazyLock<PackSource> =
-    LazyLock::new(|| PackSource { files: GOOD.iter().map(|(path, text)| (Arc::from(*path), Arc::from(*text))).collect() });
+static SOURCE: LazyLock<PackSource> = LazyLock::new(|| PackSource {
+    files: GOOD.iter().map(|(path, text)| (Arc::from(*path), Arc::from(*text))).collect(),
+    ..PackSource::default()
+});
 
 /// Loads a pack, one of whose YAML files is the input.
 pub fn yaml(data: &[u8]) {

@@ -18,6 +18,7 @@ use tcg_radar::{
         pack::Pack,
         sandbox::FUNCTIONS,
         source::PackSource,
+        testing::Suite,
     },
 };
 
@@ -32,7 +33,7 @@ fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !name.starts_with('.') && name != "tests" {
+        if path.is_dir() && !name.starts_with('.') {
             yaml_files(&path, found);
         } else if path.extension().is_some_and(|ending| ending == "yaml") {
             found.push(path);
@@ -80,6 +81,12 @@ fn a_schema_finds_the_mistakes_that_it_is_there_for() {
         ("active", "actve: env"),
         ("pack", "name: x\ngates: [{ reason: A, wen: b }]\ntype: [{ type: a }]"),
         ("preset", "doc: x\nsettings: { min_score: 1 }"),
+        ("test", "cases: [{ name: x, given: { net_profit: 1.5 }, expect: { headache: \"1\" } }]"),
+        ("test", "cases: [{ name: x, as_of: 01/07/2026, expect: { headache: \"1\" } }]"),
+        ("test", "cases: [{ name: x, give: {}, expect: { headache: \"1\" } }]"),
+        ("test", "cases: [{ name: x }]"),
+        ("test", "cases: [{ name: x, expect: { verdict: signl } }]"),
+        ("test", "series: [{ name: x, start: 2026-05-01, prices: [{ market: cardmarkt, course: \"1\" }], signals: [] }]"),
     ] {
         let content: Json = serde_yaml::from_str(text).unwrap();
         assert!(!jsonschema::is_valid(&schema(kind), &content), "{kind}: {text}");
@@ -98,6 +105,15 @@ fn loader_keys(file: &str, text: &str) -> BTreeSet<String> {
     let shown = faults_with(file, text);
     let list = shown.split("known keys here: ").nth(1).or_else(|| shown.split("fields that are read: ").nth(1));
     let list = list.unwrap_or_else(|| panic!("no list of keys: {shown}"));
+    list.lines().next().unwrap().split(", ").map(str::to_owned).collect()
+}
+
+/// The keys that the reader of test files names when it meets one that it does not know.
+fn keys_of_tests(text: &str) -> BTreeSet<String> {
+    let mut pack = Pack::from_source(RULES.source.clone()).unwrap();
+    pack.source.tests = [(Arc::from("tests/made.test.yaml"), Arc::from(text))].into();
+    let shown = Suite::read(&pack).unwrap_err().to_string();
+    let list = shown.split("known keys here: ").nth(1).unwrap_or_else(|| panic!("no list of keys: {shown}"));
     list.lines().next().unwrap().split(", ").map(str::to_owned).collect()
 }
 
@@ -154,6 +170,28 @@ fn the_schemas_have_the_keys_that_the_loaders_read_and_no_others() {
         loader_keys("fees/made.yaml", &format!("sell_market: ebay\nrows: [{{ {row} }}]"))
     });
     assert_eq!(schema_keys("fees", "/definitions/row"), lines.into_iter().flatten().collect());
+    let test = |list: &str, inner: &str| format!("{list}: [{{ name: x, zzzzzzzz: 1, {inner} }}]");
+    let series = "start: 2026-05-01, prices: [], signals: []";
+    for (pointer, text) in [
+        ("", "zzzzzzzz: 1".to_owned()),
+        ("/definitions/case", test("cases", "expect: { headache: unknown }")),
+        ("/definitions/case/properties/table", "cases: [{ name: x, table: { given: [], expect: [], rows: [], zzzzzzzz: 1 } }]".to_owned()),
+        ("/definitions/card", "card: { id: sv1-25, zzzzzzzz: 1 }".to_owned()),
+        ("/definitions/rates", "rates: { USD: \"1.08\", zzzzzzzz: 1 }".to_owned()),
+        ("/definitions/series", test("series", series)),
+        (
+            "/definitions/price",
+            format!(
+                "series: [{{ name: x, {} }}]",
+                series
+                    .replace("[]", "[{ market: ebay, course: \"1\", zzzzzzzz: 1 }]")
+                    .replace("signals: [{ market: ebay, course: \"1\", zzzzzzzz: 1 }]", "signals: []")
+            ),
+        ),
+        ("/definitions/moment", format!("series: [{{ name: x, {series}, expect: [{{ at: 1d, signals: [], zzzzzzzz: 1 }}] }}]")),
+    ] {
+        assert_eq!(schema_keys("test", pointer), keys_of_tests(&text), "test{pointer}");
+    }
     // the fields of a row may also stand at the head of its file
     for kind in ["fees", "customs"] {
         let (head, row) = (schema_keys(kind, ""), schema_keys(kind, "/definitions/row"));

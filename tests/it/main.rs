@@ -18,6 +18,7 @@ mod planted_mistakes;
 mod rules_bench;
 mod rules_cli;
 mod rules_readme;
+mod rules_test;
 mod scan;
 mod series;
 mod shipped_packs;

@@ -149,7 +149,7 @@ async fn columns_come_to_what_the_interpreter_means() {
         .replace("  - { reason: NOISE_RATIO_MISS,", "  - { reason: COUNTED_OUT, when: counted_out }\n  - { reason: NOISE_RATIO_MISS,")
         .replace("  - { reason: DIRECTION_EXCLUDED,", "  - { reason: ODD_AGE, when: odd_age }\n  - { reason: DIRECTION_EXCLUDED,");
     source.files.insert("pack.yaml".into(), text.into());
-    let more = "/// Of the tenant.\nfn counted_out(net_profit, set_density) { net_profit / 3.0 > 9.0 && set_density > 2 }\n\n/// Of the card alone.\nfn odd_age(buy_age_hours) { buy_age_hours / 7.0 > 20.0 }\n";
+    let more = "/// Of the tenant.\nfn counted_out(net_profit, min_profit_threshold, set_density) { net_profit / 3 > min_profit_threshold && set_density > 1 }\n\n/// Of the card alone.\nfn odd_age(buy_age_hours, sell_age_hours) { buy_age_hours / 100 > sell_age_hours }\n";
     source.files.insert("facts/quotients.rhai".into(), more.into());
     let shipped = shipped();
     let odd = Pack::from_source(source).unwrap();
@@ -235,7 +235,7 @@ async fn a_scan_is_written_whole_repeats_itself_and_a_dry_run_writes_nothing() {
     let mut admin = database.superuser().await;
     let files: serde_json::Value = sqlx::query("SELECT files FROM rule_packs").fetch_one(&mut admin).await.unwrap().get(0);
     let files = files.as_object().unwrap().iter().map(|(path, text)| (path.as_str().into(), text.as_str().unwrap().into())).collect();
-    let again = Pack::from_source(tcg_radar::rules::source::PackSource { files }).unwrap();
+    let again = Pack::from_source(tcg_radar::rules::source::PackSource { files, ..Default::default() }).unwrap();
     assert_eq!(again.hash, pack.hash);
 }
 

@@ -75,7 +75,11 @@ rows:
 
 pub fn pack() -> Pack {
     let files = [("pack.yaml", PACK), ("facts/a.rhai", FACTS), ("params/profit.yaml", PARAMS), ("tables/staleness.yaml", STALENESS)];
-    Pack::from_source(PackSource { files: files.into_iter().map(|(name, text)| (name.into(), text.into())).collect() }).unwrap()
+    Pack::from_source(PackSource {
+        files: files.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
+        ..PackSource::default()
+    })
+    .unwrap()
 }
 
 /// A card that passes, but for these facts; an empty text is unknown.
@@ -276,6 +280,7 @@ fn a_setting_that_is_true_or_false_is_flipped_too() {
         .into_iter()
         .map(|(name, text)| (name.into(), text.into()))
         .collect(),
+        ..PackSource::default()
     })
     .unwrap();
     let mut evaluation = Evaluation::new(&pack);

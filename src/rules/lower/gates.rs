@@ -11,7 +11,7 @@ use super::{
     refusal::Refusal,
     value::{Number, Shape},
 };
-use crate::rules::{facts::Stage, graph::FactId};
+use crate::rules::{facts::Stage, graph::FactId, pack::Pack};
 
 /// How a row stopped at a gate. A higher one tells more, and is preferred among routes of a card that got equally far.
 pub mod kind {
@@ -46,26 +46,25 @@ pub struct Terms {
     pub score: Option<(NodeId, u32)>,
 }
 
+/// How many gates, from the first on, depend on no tenant.
+pub fn leading(pack: &Pack) -> usize {
+    let shared = |when: FactId| pack.graph.fact(when).stage < Stage::Tenant;
+    pack.gates.iter().take_while(|gate| shared(gate.when)).count()
+}
+
 impl Builder<'_> {
     /// The terms of the gates that no tenant changes, from the first on.
     pub fn screen(&mut self) -> Vec<NodeId> {
-        let leading = self.leading();
         let mut terms = Vec::new();
-        self.gates(0..leading, &mut terms);
+        self.gates(0..leading(self.pack), &mut terms);
         terms
-    }
-
-    /// How many gates, from the first on, depend on no tenant.
-    fn leading(&self) -> usize {
-        let shared = |when: FactId| self.pack.graph.fact(when).stage < Stage::Tenant;
-        self.pack.gates.iter().take_while(|gate| shared(gate.when)).count()
     }
 
     /// The terms of the other gates and the score, for the tenant at hand.
     pub fn terms(&mut self) -> Terms {
         let count = self.pack.gates.len();
         let mut found = Terms::default();
-        if !self.gates(self.leading()..count, &mut found.terms) {
+        if !self.gates(leading(self.pack)..count, &mut found.terms) {
             return found;
         }
         let Some(fact) = self.pack.score else {

@@ -141,7 +141,7 @@ fn source_of(files: &Json) -> PackSource {
     let files = files.as_object().into_iter().flatten();
     let files: BTreeMap<Arc<str>, Arc<str>> =
         files.filter_map(|(path, text)| Some((path.as_str().into(), text.as_str()?.into()))).collect();
-    PackSource { files }
+    PackSource { files, ..PackSource::default() }
 }
 
 /// An evaluation of what was handed to the pack then; what it computed is computed anew.

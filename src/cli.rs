@@ -9,6 +9,7 @@ use self::exit::Exit;
 use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 
 mod bench;
+mod customs;
 mod db;
 mod doctor;
 pub mod exit;
@@ -17,6 +18,7 @@ mod import;
 mod lines;
 mod rules;
 mod scan;
+mod serve;
 mod stand_ins;
 mod user;
 
@@ -33,10 +35,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service: scan again and again, by the rules of the moment.
+    Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(rules::Args),
+    /// The customs regime: which is in force, and what another would do.
+    Customs(customs::Args),
     /// Judge every card for every tenant.
     Scan(scan::Args),
     /// Store cards, prices, ids and rates from files.
@@ -111,8 +117,10 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         match cli.command {
+            Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, args).await,
+            Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,

@@ -1,6 +1,11 @@
 //! Settings from the environment and from `.env`, one struct a concern. A fault names the variable and what it may be.
 
-use std::{collections::HashMap, path::PathBuf, str::FromStr};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use rust_decimal::Decimal;
 use secrecy::SecretString;
@@ -16,6 +21,14 @@ pub mod sources;
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
 const INDICATIVE_EUR_USD: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
 
+/// The file whose variables hold where the process sets none.
+pub const DOTENV: &str = ".env";
+/// The guide's switch of the customs regime.
+pub const CUSTOMS_REGIME: &str = "CUSTOMS_REGIME";
+
+/// The guide's time between two scans.
+const SCAN_INTERVAL: Duration = Duration::from_mins(30);
+
 /// Everything that the environment says.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -26,6 +39,7 @@ pub struct Config {
     pub database: Database,
     pub forex: Forex,
     pub rules: Rules,
+    pub scanning: Scanning,
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
     pub sources: sources::Sources,
@@ -58,15 +72,24 @@ pub struct Rules {
     pub bundle_logic: bool,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub struct Scanning {
+    /// `SIGNAL_SCAN_INTERVAL_MINUTES`: from the start of one scan to the start of the next.
+    pub interval: Duration,
+}
+
 impl Config {
     /// Reads the process's environment over `.env` of the working folder. A variable that the process has set to nothing
-    /// hides the file's.
+    /// hides the file's; but see [`customs_regime`].
     ///
     /// # Errors
     /// An unreadable `.env`, or a variable with a value that it cannot have.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let file = read_dotenv()?;
-        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        let file = read_dotenv(Path::new(DOTENV))?;
+        let process = |name: &str| std::env::var(name).ok();
+        let mut config = Self::from_lookup(|name| process(name).or_else(|| file.get(name).cloned()))?;
+        config.rules.customs_regime = regime_of(&file, process(CUSTOMS_REGIME).as_deref())?;
+        Ok(config)
     }
 
     /// Reads from any source of variables. Empty means unset; an inline comment is not part of a value.
@@ -104,13 +127,11 @@ impl Config {
                 programs: vars.text("TCG_PG_BIN").map(PathBuf::from),
             },
             forex: Forex { eur_usd_rate: eur_usd_rate.unwrap_or(INDICATIVE_EUR_USD) },
-            rules: Rules {
-                customs_regime: vars
-                    .parsed("CUSTOMS_REGIME", "the name of a regime, such as pre_july_2026", |name: &String| {
-                        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-                    })?
-                    .map(|name| name.to_ascii_lowercase()),
-                bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true),
+            rules: Rules { customs_regime: vars.regime()?, bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true) },
+            scanning: Scanning {
+                interval: vars
+                    .parsed("SIGNAL_SCAN_INTERVAL_MINUTES", "whole minutes from 1 to 1440", |minutes: &u64| (1..=1440).contains(minutes))?
+                    .map_or(SCAN_INTERVAL, Duration::from_mins),
             },
             defaults,
             sources: sources::Sources::read(&vars)?,
@@ -174,6 +195,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.parsed(variable, allowed, |value: &Decimal| *value >= least && *value <= most)
     }
 
+    fn regime(&self) -> Result<Option<String>, ConfigError> {
+        let sound = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let name = self.parsed(CUSTOMS_REGIME, "the name of a regime, such as pre_july_2026", sound)?;
+        Ok(name.map(|name| name.to_ascii_lowercase()))
+    }
+
     fn flag(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
         let Some(value) = self.text(variable) else { return Ok(None) };
         match value.to_ascii_lowercase().as_str() {
@@ -227,12 +254,26 @@ fn without_comment(value: &str) -> &str {
     cut.map_or(value, |(at, _)| &value[..at])
 }
 
-fn read_dotenv() -> Result<HashMap<String, String>, ConfigError> {
-    let path = PathBuf::from(".env");
-    match std::fs::read_to_string(&path) {
+/// `CUSTOMS_REGIME` as a file says it at this moment, else as the process was started with it. Here the file goes first:
+/// what a container was started with is often a copy of the file as it was then, and this variable may change any time.
+///
+/// # Errors
+/// An unreadable file, or a value that is no name.
+pub fn customs_regime(dotenv: &Path, process: Option<&str>) -> Result<Option<String>, ConfigError> {
+    regime_of(&read_dotenv(dotenv)?, process)
+}
+
+fn regime_of(file: &HashMap<String, String>, process: Option<&str>) -> Result<Option<String>, ConfigError> {
+    let from_file = Variables { get: |name: &str| file.get(name).cloned() }.regime()?;
+    let from_process = || Variables { get: |_: &str| process.map(str::to_owned) }.regime();
+    from_file.map_or_else(from_process, |name| Ok(Some(name)))
+}
+
+fn read_dotenv(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
+    match std::fs::read_to_string(path) {
         Ok(text) => parse_dotenv(&text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(HashMap::new()),
-        Err(source) => Err(ConfigError::File { path, source }),
+        Err(source) => Err(ConfigError::File { path: path.to_owned(), source }),
     }
 }
 
@@ -267,6 +308,7 @@ mod tests {
         assert_eq!(config.home, PathBuf::from("data"));
         assert_eq!(config.forex.eur_usd_rate.to_string(), "1.08");
         assert!(config.rules.bundle_logic);
+        assert_eq!(config.scanning.interval, Duration::from_mins(30));
         assert_eq!(config.defaults, Defaults::default());
     }
 
@@ -300,6 +342,8 @@ mod tests {
         assert!(config(&[("EUR_USD_RATE", "0")]).is_err());
         assert!(config(&[("DEFAULT_MIN_SELLER_SALES", "1.5")]).is_err());
         assert!(config(&[("CUSTOMS_REGIME", "../world")]).is_err());
+        let error = config(&[("SIGNAL_SCAN_INTERVAL_MINUTES", "0")]).unwrap_err();
+        assert_eq!(error.to_string(), "SIGNAL_SCAN_INTERVAL_MINUTES is \"0\": expected whole minutes from 1 to 1440");
     }
 
     #[test]
@@ -320,6 +364,15 @@ mod tests {
         assert_eq!(values["DATABASE_URL"], "");
         let error = parse_dotenv("A=1\nTOKEN hunter2\n").unwrap_err().to_string();
         assert!(error.starts_with("line 2 of .env") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn the_files_regime_goes_before_the_process_and_an_empty_line_leaves_it_to_the_process() {
+        let regime = |line: &str, process: Option<&str>| regime_of(&parse_dotenv(line).unwrap(), process);
+        assert_eq!(regime("CUSTOMS_REGIME=World # ours", Some("post_july_2026")).unwrap().as_deref(), Some("world"));
+        assert_eq!(regime("CUSTOMS_REGIME=", Some("post_july_2026")).unwrap().as_deref(), Some("post_july_2026"));
+        assert_eq!(regime("", None).unwrap(), None);
+        assert!(regime("CUSTOMS_REGIME=../world", None).is_err());
     }
 
     /// The value of a variable and what it changes in the configuration, as text; then a value that it cannot have.
@@ -367,6 +420,7 @@ mod tests {
         ("DEFAULT_MIN_PROFIT_THRESHOLD", "6", |c| format!("{:?}", c.defaults.min_profit_threshold), "-1"),
         ("DEFAULT_MIN_HEADACHE_SCORE", "6", |c| format!("{:?}", c.defaults.min_headache_score), "-1"),
         ("EUR_USD_RATE", "1.10", |c| c.forex.eur_usd_rate.to_string(), "0"),
+        ("SIGNAL_SCAN_INTERVAL_MINUTES", "15", |c| format!("{:?}", c.scanning.interval), "0"),
         ("FOREX_CACHE_TTL_SECONDS", "3600", |c| c.sources.exchangerate.cadence.to_string(), "1"),
         ("PRICE_POLL_INTERVAL_HOURS", "3", |c| c.sources.justtcg.cadence.to_string(), "0"),
         ("METADATA_POLL_INTERVAL_HOURS", "48", |c| c.sources.pokemontcg.cadence.to_string(), "169"),
@@ -416,6 +470,6 @@ mod tests {
         assert_eq!(explained, expected);
     }
 
-    /// Read by `docker-compose.yml`, and by the scan loop.
-    const ELSEWHERE: [&str; 2] = ["POSTGRES_PASSWORD", "SIGNAL_SCAN_INTERVAL_MINUTES"];
+    /// Read by `docker-compose.yml`.
+    const ELSEWHERE: [&str; 1] = ["POSTGRES_PASSWORD"];
 }

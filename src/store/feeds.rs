@@ -113,11 +113,15 @@ pub async fn wanted(
     most: usize,
 ) -> Result<Vec<String>, StoreError> {
     let wanted = sqlx::query_scalar!(
-        r#"WITH urgent AS (
-            SELECT opportunity.card_id, min(CASE decision.verdict WHEN 'signal' THEN 0 ELSE 1 END) AS rank
+        r#"WITH lately AS (
+            SELECT opportunity.card_id, CASE decision.verdict WHEN 'signal' THEN 0 ELSE 1 END AS rank
             FROM decisions AS decision JOIN opportunities AS opportunity USING (opportunity_id)
-            WHERE decision.scan_id IN (SELECT scan_id FROM scans WHERE started_at > $4 AND started_at <= $6)
-            GROUP BY opportunity.card_id
+            WHERE decision.verdict <> 'rejected'
+              AND decision.scan_id IN (SELECT scan_id FROM scans WHERE started_at > $4 AND started_at <= $6)
+            UNION ALL
+            SELECT card_id, 0 FROM opportunities WHERE state = 'live'
+        ), urgent AS (
+            SELECT card_id, min(rank) AS rank FROM lately GROUP BY card_id
         ), product AS (
             SELECT pair.external_id AS id, min(coalesce(urgent.rank, 2)) AS rank
             FROM card_products AS pair LEFT JOIN urgent ON urgent.card_id = pair.card_id

@@ -587,9 +587,10 @@ async fn judge(rig: &Rig, day: u64) {
         "INSERT INTO judged SELECT opportunity_id, number FROM made",
     );
     let decisions = format!(
-        "INSERT INTO decisions (decision_id, tenant_id, opportunity_id, scan_id, pack_hash, verdict, reason, facts, created_at)
+        "INSERT INTO decisions (decision_id, tenant_id, opportunity_id, scan_id, pack_hash, verdict, reason, facts, created_at, buy_price,
+            sell_price, buy_observed_at, sell_observed_at)
          SELECT gen_random_uuid(), '00000000-0000-0000-0000-00000000000a', opportunity_id, ('00000000-0000-0000-0000-' || lpad('{day}', 12, '0'))::uuid, 'abc',
-            CASE WHEN number <= 40 THEN 'signal' ELSE 'near_miss' END, CASE WHEN number > 40 THEN 'X' END, '{{}}', '{now}' FROM judged"
+            CASE WHEN number <= 40 THEN 'signal' ELSE 'near_miss' END, CASE WHEN number > 40 THEN 'X' END, '{{}}', '{now}', 1, 2, '{now}', '{now}' FROM judged"
     );
     let mut session = rig.database.superuser().await;
     session.execute(AssertSqlSafe(sql)).await.unwrap();

@@ -37,7 +37,7 @@ use tcg_radar::{
 
 use crate::cluster::{Database, folder, program, stop_when_we_end};
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -239,7 +239,7 @@ async fn a_scan_is_written_whole_repeats_itself_and_a_dry_run_writes_nothing() {
     assert_eq!(again.hash, pack.hash);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

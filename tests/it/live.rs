@@ -358,20 +358,32 @@ async fn ten_thousand_publishes_under_running_scans_mix_no_two_packs_in_a_decisi
     chains_are_whole(&database).await;
 }
 
+#[derive(Debug, FromRow)]
+struct Stored {
+    decision_id: Uuid,
+    pack_hash: String,
+    verdict: String,
+    reason: Option<String>,
+    net_profit: Option<Decimal>,
+    score: Option<Decimal>,
+    facts: serde_json::Value,
+}
+
 /// Each by one of the packs, each with that pack's regime, and each comes out the same from what was stored.
 async fn every_decision_runs_again_equal(database: &Database, packs: &[&Pack]) -> usize {
-    let decisions: Vec<(Uuid, String, serde_json::Value, Option<String>, Option<Decimal>, Option<Decimal>)> =
-        rows(database, "SELECT decision_id, pack_hash, facts, reason, net_profit, score FROM decisions").await;
+    let decisions: Vec<Stored> = rows(database, "SELECT * FROM decisions").await;
     assert!(!decisions.is_empty());
     let mixed = "SELECT count(*) FROM decisions JOIN scans USING (scan_id) WHERE decisions.pack_hash <> scans.pack_hash
         OR facts->>'customs_regime' <> customs_regime";
     assert_eq!(count(database, mixed).await, 0);
-    for (id, hash, facts, reason, net_profit, score) in &decisions {
-        let Some(pack) = packs.iter().find(|pack| pack.hash == *hash) else { panic!("{id} was decided by {hash}") };
-        let mut evaluation = again(pack, facts);
+    for stored in &decisions {
+        let Some(pack) = packs.iter().find(|pack| pack.hash == stored.pack_hash) else { panic!("who decided {stored:?}") };
+        let mut evaluation = again(pack, &stored.facts);
+        assert_eq!(stored.verdict == "signal", stored.reason.is_none());
         let found = evaluation.verdict();
         let told = decision(&mut evaluation, TenantId(Uuid::nil()), Uuid::nil(), Outcome::Signal, found.reason(pack));
-        assert_eq!((&told.reason, &told.net_profit, &told.score, &told.facts), (reason, net_profit, score, facts), "{id}");
+        assert_eq!(told.reason, stored.reason, "{stored:?}");
+        assert_eq!((told.net_profit, told.score, &told.facts), (stored.net_profit, stored.score, &stored.facts), "{}", stored.decision_id);
     }
     decisions.len()
 }
@@ -456,7 +468,7 @@ impl Service {
     fn says(&self, parts: &[&str]) -> String {
         let mut before = Vec::new();
         loop {
-            let Ok(line) = self.log.recv_timeout(Duration::from_secs(60)) else { panic!("never said {parts:?}, but {before:#?}") };
+            let Ok(line) = self.log.recv_timeout(Duration::from_mins(1)) else { panic!("never said {parts:?}, but {before:#?}") };
             if parts.iter().all(|part| line.contains(part)) {
                 return line;
             }

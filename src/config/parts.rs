@@ -48,7 +48,7 @@ impl Config {
                 later.social || later.twitter_bearer_token.is_some() || !later.discord_monitor_channel_ids.is_empty(),
                 "ENABLE_LAYER_35_SOCIAL=true",
             ),
-            part("ebay", later.ebay_app_id.is_some() || later.ebay_cert_id.is_some(), "EBAY_APP_ID and EBAY_CERT_ID"),
+            part("ebay", later.ebay_app_id.is_some() || later.ebay_cert_id.is_some(), "EBAY_APP_ID (with EBAY_CERT_ID)"),
         ]
     }
 }

@@ -11,11 +11,18 @@ mod blocks;
 mod counts;
 mod tally;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use rayon::prelude::*;
 
-use self::{blocks::Layout, counts::Groups, tally::Tally};
+use self::{
+    blocks::Layout,
+    counts::{Counted, Groups},
+    tally::Tally,
+};
 use super::{
     findings::{Findings, says_more},
     inputs::{self, Facts},
@@ -30,7 +37,7 @@ use crate::{
     rules::{
         graph::{FactId, Kind},
         interpret::Slot,
-        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings},
+        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings, Unprepared},
         pack::Pack,
         value::{Type, Value},
     },
@@ -71,6 +78,17 @@ impl Prepared {
         };
         let (eu_us, us_eu) = rayon::join(|| lower(Direction::EuUs), || lower(Direction::UsEu));
         Ok(Self([eu_us?, us_eu?]))
+    }
+
+    /// Takes a tenant's other settings over; nobody else's rules are lowered again.
+    ///
+    /// # Errors
+    /// The tenant's rules read what no tenant's did before: everything has to be made ready anew.
+    pub fn set_tenant(&mut self, case: &Case<'_>, tenant: usize) -> Result<(), Unprepared> {
+        for direction in Direction::ALL {
+            self.0[*direction as usize].set_tenant(case.pack, tenant, &settings(case, tenant, *direction))?;
+        }
+        Ok(())
     }
 
     /// Judges every route of the case for every tenant. Up to `keep` near misses are kept for each.
@@ -151,26 +169,40 @@ impl<'a> Side<'a> {
 
     fn judge(&self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
         let layout = Layout::of(self);
-        self.count_closed(&layout, keep, findings);
+        self.count_closed(&layout, findings);
+        let furthest = self.furthest_closed(&layout, keep);
         let open: usize = layout.blocks.iter().map(|block| block.rows.len()).sum();
         progress(self.routes.len() - open);
-        if open == 0 || self.case.profiles.is_empty() {
-            return progress(open);
-        }
         let groups = Groups::of(self);
         let batches = self.lowered.batches();
         let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), blocks: batches.len() * layout.blocks.len(), open };
         let tallies: Vec<Tally> = batches
             .par_iter()
-            .map(|batch| self.judge_batch(batch, &layout, &groups, keep, &|blocks| work.tell(blocks, progress)))
+            .map(|batch| {
+                let counted = groups.count(self, batch);
+                let mut tally = self.judge_batch(batch, &counted, &layout, &groups, keep, &|blocks| work.tell(blocks, progress));
+                tally.take_closed(self, &furthest);
+                tally.close(self, batch, &counted, &groups);
+                tally
+            })
             .collect();
         for (tally, batch) in tallies.into_iter().zip(batches) {
             tally.settle(self, batch, findings);
         }
+        if batches.is_empty() {
+            progress(open);
+        }
     }
 
-    fn judge_batch(&self, batch: &Batch, layout: &Layout, groups: &Groups, keep: usize, done: &(dyn Fn(usize) + Sync)) -> Tally {
-        let counted = groups.count(self, batch);
+    fn judge_batch(
+        &self,
+        batch: &Batch,
+        counted: &Counted,
+        layout: &Layout,
+        groups: &Groups,
+        keep: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Tally {
         let patches = counted.refine(self, batch, layout, groups);
         let longest = layout.blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
         let chunks = layout.blocks.par_chunks(BLOCKS).enumerate();
@@ -182,7 +214,7 @@ impl<'a> Side<'a> {
                 let columns: Vec<&[i64]> = block.columns.iter().chain(&columns).map(Vec::as_slice).collect();
                 let mut position = 0;
                 batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |tenant, codes, scores| {
-                    tally.take(self, (block, number), position, tenant, codes, scores, &counted, groups, &patches);
+                    tally.take(self, (block, number), position, tenant, codes, scores, counted, groups, &patches);
                     position += 1;
                 });
             }
@@ -193,33 +225,29 @@ impl<'a> Side<'a> {
     }
 
     /// Cards that no tenant can come further with than the gates before all tenants.
-    fn count_closed(&self, layout: &Layout, keep: usize, findings: &mut Findings) {
+    fn count_closed(&self, layout: &Layout, findings: &mut Findings) {
         let gates = self.case.pack.gates.len();
         let tenants = self.case.profiles.len();
+        let mut stops: BTreeMap<i64, usize> = BTreeMap::new();
         for (code, row) in &layout.closed {
-            let (answer, route) = (Answer::of(*code, gates), self.routes[*row]);
-            for tenant in 0..tenants {
-                findings.count(tenant, self.direction, *code, 1);
-            }
-            if says_more(answer, self.case.pack) && tenants > 0 {
-                findings.stand_behind(route, *code, 0, tenants);
+            *stops.entry(*code).or_default() += 1;
+            if says_more(Answer::of(*code, gates), self.case.pack) && tenants > 0 {
+                findings.stand_behind(self.routes[*row], *code, 0, tenants);
             }
         }
-        // those that got furthest, should a tenant have nothing nearer
+        for (code, cards) in stops {
+            (0..tenants).for_each(|tenant| findings.count(tenant, self.direction, code, cards));
+        }
+    }
+
+    /// Of these cards the rejections that got furthest.
+    fn furthest_closed(&self, layout: &Layout, keep: usize) -> Vec<(i64, usize)> {
+        let gates = self.case.pack.gates.len();
         let mut furthest: Vec<_> =
-            layout.closed.iter().filter(|(code, _)| matches!(Answer::of(*code, gates), Answer::Rejected(_))).collect();
+            layout.closed.iter().copied().filter(|(code, _)| matches!(Answer::of(*code, gates), Answer::Rejected(_))).collect();
         furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
-        for (code, row) in furthest.into_iter().take(keep) {
-            for tenant in 0..tenants {
-                findings.near_misses.push(super::judge::Judged {
-                    route: self.routes[*row],
-                    tenant,
-                    answer: Answer::of(*code, gates),
-                    score: None,
-                    aggregates: Vec::new(),
-                });
-            }
-        }
+        furthest.truncate(keep);
+        furthest
     }
 
     /// Whether a row is counted together with others.

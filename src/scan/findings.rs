@@ -11,8 +11,8 @@ use crate::{
     rules::{lower::Answer, pack::Pack},
 };
 
-/// How many cards stopped where, for one tenant and direction, by [`Answer::code`].
-pub type Stops = Vec<usize>;
+/// How many cards stopped where, for one tenant and direction, by [`Answer::code`]: there are few such places.
+pub type Stops = BTreeMap<i64, usize>;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,13 +47,11 @@ pub fn says_more(answer: Answer, pack: &Pack) -> bool {
 
 impl Findings {
     pub fn new(pack: &Pack, tenants: usize) -> Self {
-        let gates = pack.gates.len();
-        let none = || vec![0; Answer::codes(gates)];
         Self {
-            gates,
+            gates: pack.gates.len(),
             signals: Vec::new(),
             near_misses: Vec::new(),
-            stops: (0..tenants).map(|_| [none(), none()]).collect(),
+            stops: vec![[Stops::new(), Stops::new()]; tenants],
             behind: BTreeMap::new(),
         }
     }
@@ -78,8 +76,8 @@ impl Findings {
     }
 
     pub fn count(&mut self, tenant: usize, direction: Direction, code: i64, cards: usize) {
-        if let Some(stop) = usize::try_from(code).ok().and_then(|code| self.stops[tenant][direction as usize].get_mut(code)) {
-            *stop += cards;
+        if cards > 0 {
+            *self.stops[tenant][direction as usize].entry(code).or_default() += cards;
         }
     }
 
@@ -110,8 +108,8 @@ impl Findings {
         self.signals.extend(other.signals);
         self.near_misses.extend(other.near_misses);
         for (mine, more) in self.stops.iter_mut().flatten().zip(other.stops.iter().flatten()) {
-            for (mine, more) in mine.iter_mut().zip(more) {
-                *mine += more;
+            for (code, more) in more {
+                *mine.entry(*code).or_default() += more;
             }
         }
         for ((route, code), (count, tenant)) in other.behind {
@@ -123,9 +121,8 @@ impl Findings {
     pub fn counts(&self) -> impl Iterator<Item = (usize, Direction, Answer, usize)> + '_ {
         self.stops.iter().enumerate().flat_map(move |(tenant, both)| {
             Direction::ALL.iter().flat_map(move |direction| {
-                let stops = both[*direction as usize].iter().zip(0..);
-                let some = stops.filter(|(count, _)| **count > 0);
-                some.map(move |(count, code)| (tenant, *direction, Answer::of(code, self.gates), *count))
+                let stops = both[*direction as usize].iter();
+                stops.map(move |(code, count)| (tenant, *direction, Answer::of(*code, self.gates), *count))
             })
         })
     }

@@ -106,8 +106,8 @@ impl Ground {
             routes,
             profiles,
             constants: self.constants.clone(),
-            tenants: profiles.iter().map(facts_of).collect(),
-            activity: ActivityIndex::of(book),
+            tenants: profiles.iter().map(facts_of).collect::<Vec<_>>().into(),
+            activity: ActivityIndex::of(book).into(),
         }
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! This is the meaning of a scan. Scans run on the columns of [`super::columns`], which have to agree with it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 use rust_decimal::Decimal;
@@ -39,8 +42,8 @@ pub struct Case<'a> {
     /// Facts of the pack and date alone.
     pub constants: Facts,
     /// Tenant facts by tenant and direction.
-    pub tenants: Vec<[Facts; 2]>,
-    pub activity: ActivityIndex<'a>,
+    pub tenants: Arc<Vec<[Facts; 2]>>,
+    pub activity: Arc<ActivityIndex<'a>>,
 }
 
 /// The judgement of one route for one tenant.
@@ -60,6 +63,16 @@ pub struct Judged {
 type GroupKey = (usize, usize, Direction, String);
 /// Cards of a group that count.
 type Groups = BTreeMap<GroupKey, BTreeSet<CardIndex>>;
+
+impl<'a> Case<'a> {
+    /// The same case about other routes.
+    pub fn about<'b>(&'b self, routes: &'b [Route]) -> Case<'b>
+    where
+        'a: 'b,
+    {
+        Case { routes, constants: self.constants.clone(), tenants: self.tenants.clone(), activity: self.activity.clone(), ..*self }
+    }
+}
 
 impl Case<'_> {
     /// Judges every route for every tenant, rule by rule: what a pack means.

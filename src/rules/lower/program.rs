@@ -34,13 +34,13 @@ pub fn plan(dag: &Dag, given: &dyn Fn(NodeId) -> Option<u32>, questions: &[Vec<N
     let mut order = Order::of(dag, &|node| outside(node).is_some(), questions);
     let mut registers = Registers::default();
     let mut program = Program::default();
-    for (question, end) in questions.iter().zip(order.ends.clone()) {
+    for (number, (question, end)) in questions.iter().zip(order.ends.clone()).enumerate() {
         for position in program.instructions.len()..end {
             let node = order.nodes[position];
             let op = dag.op(node);
             let mut instruction = Instruction::new(op, |operand| outside(operand).unwrap_or_else(|| order.source(operand)));
             for operand in op.operands() {
-                order.release(operand, read_by(position), &mut registers);
+                order.release(operand, moment(position, number), &mut registers);
             }
             // a result is computed aside and then put in place, so it may take the register of an operand
             instruction.target = registers.take(dag.range(node).is_narrow());
@@ -50,21 +50,17 @@ pub fn plan(dag: &Dag, given: &dyn Fn(NodeId) -> Option<u32>, questions: &[Vec<N
         let outputs = question.iter().map(|node| outside(*node).unwrap_or_else(|| order.source(*node))).collect();
         program.answers.push(Answer { end, outputs });
         for node in question {
-            order.release(*node, answered_at(end), &mut registers);
+            order.release(*node, moment(end, number), &mut registers);
         }
     }
     (program.narrow, program.wide) = (registers.narrow.peak, registers.wide.peak);
     program
 }
 
-/// The moment at which an instruction reads its operands.
-const fn read_by(position: usize) -> usize {
-    2 * position
-}
-
-/// The moment at which an answer is read: after the instruction before `end`.
-const fn answered_at(end: usize) -> usize {
-    (2 * end).saturating_sub(1)
+/// Moments count instructions and answers alike, in the order in which they happen: this is that of an instruction before
+/// the answer to a question, and the end of these instructions that of the answer itself.
+const fn moment(position: usize, question: usize) -> usize {
+    position + question
 }
 
 /// A node that is computed.
@@ -89,7 +85,7 @@ impl Order {
     fn of(dag: &Dag, is_outside: &dyn Fn(NodeId) -> bool, questions: &[Vec<NodeId>]) -> Self {
         let mut order = Self::default();
         let (mut open, mut fresh) = (Vec::new(), Vec::new());
-        for question in questions {
+        for (number, question) in questions.iter().enumerate() {
             open.extend(question.iter().copied());
             while let Some(node) = open.pop() {
                 if !is_outside(node) && !order.steps.contains_key(&node) {
@@ -102,12 +98,12 @@ impl Order {
             fresh.sort_unstable();
             for node in fresh.drain(..) {
                 for operand in dag.op(node).operands() {
-                    order.read(operand, read_by(order.nodes.len()));
+                    order.read(operand, moment(order.nodes.len(), number));
                 }
                 order.nodes.push(node);
             }
             for node in question {
-                order.read(*node, answered_at(order.nodes.len()));
+                order.read(*node, moment(order.nodes.len(), number));
             }
             order.ends.push(order.nodes.len());
         }
@@ -205,7 +201,9 @@ mod tests {
             };
             nodes.push(dag.put(op).unwrap());
         }
-        let questions: Vec<Vec<NodeId>> = (0..40).map(|question| vec![nodes[question * 5 % nodes.len()], nodes[200 - question]]).collect();
+        // some ask what another has asked just before
+        let asked = |question: usize| vec![nodes[question * 5 % nodes.len()], nodes[200 - question]];
+        let questions: Vec<Vec<NodeId>> = (0..60).map(|question| asked(question / 2 + question % 2 * (question % 3))).collect();
         let columns: [&[i64]; 3] = [&[1, 500, 3, 0], &[7, 2, 1_000, 0], &[0, 4, 4, 1]];
         let given = |node: NodeId| inputs.iter().position(|input| *input == node).map(|column| u32::try_from(column).unwrap());
         let answers = |questions: &[Vec<NodeId>]| -> Vec<Vec<i128>> {

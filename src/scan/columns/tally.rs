@@ -13,7 +13,10 @@ use super::{
     counts::{Counted, Groups, Patch, Patches},
 };
 use crate::{
-    rules::lower::{Answer, Batch, Codes, Scores},
+    rules::{
+        graph::FactId,
+        lower::{Answer, Batch, Codes, Scores},
+    },
     scan::{
         findings::{Findings, says_more},
         judge::Judged,
@@ -23,10 +26,12 @@ use crate::{
 /// What the tenants of a batch came to, by position in the batch.
 #[derive(Debug)]
 pub struct Tally {
-    stops: Vec<Vec<u32>>,
+    stops: Vec<u32>,
+    codes: usize,
     signals: Vec<Judged>,
     /// Rejections that got furthest.
     nearest: Vec<BinaryHeap<Reverse<Near>>>,
+    near_misses: Vec<Judged>,
     keep: usize,
     /// By row and code: how many tenants, and the first of them.
     behind: HashMap<(usize, i64), (usize, usize)>,
@@ -40,8 +45,8 @@ pub struct Tally {
     mended: Vec<i64>,
 }
 
-/// A rejection: a later gate is nearer, of equals the first route.
-type Near = (i64, Reverse<usize>);
+/// A rejection: a later gate is nearer, of equals the first route. Then its row, and what was counted when it was judged again.
+type Near = (i64, Reverse<usize>, usize, Option<Vec<(FactId, i64)>>);
 
 impl Tally {
     pub fn new(side: &Side<'_>, batch: &Batch, keep: usize) -> Self {
@@ -49,9 +54,11 @@ impl Tally {
         let codes = Answer::codes(gates);
         let says_more = (0..).take(codes).map(|code| says_more(Answer::of(code, gates), side.case.pack)).collect();
         Self {
-            stops: vec![vec![0; codes]; batch.tenants.len()],
+            stops: vec![0; codes * batch.tenants.len()],
+            codes,
             signals: Vec::new(),
             nearest: vec![BinaryHeap::new(); batch.tenants.len()],
+            near_misses: Vec::new(),
             keep,
             behind: HashMap::new(),
             says_more,
@@ -62,7 +69,7 @@ impl Tally {
     }
 
     pub fn merged(mut self, other: Self) -> Self {
-        for (mine, more) in self.stops.iter_mut().flatten().zip(other.stops.iter().flatten()) {
+        for (mine, more) in self.stops.iter_mut().zip(&other.stops) {
             *mine += more;
         }
         self.signals.extend(other.signals);
@@ -96,7 +103,7 @@ impl Tally {
             && self.keep == 0
             && self.is_plain(code)
         {
-            self.stops[position][index(code)] += count(block.cards);
+            self.stops[position * self.codes + index(code)] += count(block.cards);
             return;
         }
         let patches = patches.of(tenant, number);
@@ -113,7 +120,7 @@ impl Tally {
             }
         }
         for (card, code) in best.iter().enumerate() {
-            self.stops[position][index(*code)] += 1;
+            self.stops[position * self.codes + index(*code)] += 1;
             if *code >= self.signal {
                 let lane = self.best_signal(block, card, codes, |lane| score(lane, scores, patches, &asked));
                 let row = block.rows[lane];
@@ -126,7 +133,7 @@ impl Tally {
                     aggregates: counts.unwrap_or_else(|| counted.of(side, groups, row, tenant)),
                 });
             } else if self.says_more[index(*code)] || self.keep > 0 {
-                self.stop(side, block, (position, tenant), card, codes, *code);
+                self.stop(side, block, (position, tenant), card, codes, *code, patches);
             }
         }
         (self.best, self.mended) = (best, mended);
@@ -151,7 +158,17 @@ impl Tally {
     }
 
     /// Remembers where a card stopped.
-    fn stop(&mut self, side: &Side<'_>, block: &Block, (position, tenant): (usize, usize), card: usize, codes: &[i64], code: i64) {
+    #[expect(clippy::too_many_arguments, reason = "as for `Tally::take`")]
+    fn stop(
+        &mut self,
+        side: &Side<'_>,
+        block: &Block,
+        (position, tenant): (usize, usize),
+        card: usize,
+        codes: &[i64],
+        code: i64,
+        patches: &[(usize, Patch)],
+    ) {
         let Some(lane) = block.lanes(card).find(|lane| codes[*lane] == code) else { return };
         let row = block.rows[lane];
         if self.says_more[index(code)] {
@@ -159,29 +176,46 @@ impl Tally {
             *entry = (entry.0 + 1, entry.1.min(tenant));
         }
         if self.keep > 0 && matches!(Answer::of(code, side.case.pack.gates.len()), Answer::Rejected(_)) {
-            push(&mut self.nearest[position], (code, Reverse(side.routes[row])), self.keep);
+            let counts = patches.iter().find(|(at, _)| *at == lane).map(|(_, patch)| patch.counts.clone());
+            push(&mut self.nearest[position], (code, Reverse(side.routes[row]), row, counts), self.keep);
+        }
+    }
+
+    /// Takes rows that no tenant comes further with: they are near misses of those who have nothing nearer.
+    pub fn take_closed(&mut self, side: &Side<'_>, furthest: &[(i64, usize)]) {
+        for nearest in &mut self.nearest {
+            for (code, row) in furthest {
+                push(nearest, (*code, Reverse(side.routes[*row]), *row, None), self.keep);
+            }
+        }
+    }
+
+    /// Turns the rejections that got furthest into judgements, with what was counted for them.
+    pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups) {
+        let gates = side.case.pack.gates.len();
+        for (nearest, tenant) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants) {
+            self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
+                route,
+                tenant: *tenant,
+                answer: Answer::of(code, gates),
+                score: None,
+                aggregates: counts.unwrap_or_else(|| counted.of(side, groups, row, *tenant)),
+            }));
         }
     }
 
     /// Tells everything that was found.
     pub fn settle(self, side: &Side<'_>, batch: &Batch, findings: &mut Findings) {
-        let gates = side.case.pack.gates.len();
-        for ((stops, nearest), tenant) in self.stops.iter().zip(self.nearest).zip(&batch.tenants) {
+        for (stops, tenant) in self.stops.chunks(self.codes).zip(&batch.tenants) {
             for (cards, code) in stops.iter().zip(0..) {
                 findings.count(*tenant, side.direction, code, *cards as usize);
             }
-            findings.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route)))| Judged {
-                route,
-                tenant: *tenant,
-                answer: Answer::of(code, gates),
-                score: None,
-                aggregates: Vec::new(),
-            }));
         }
         for ((row, code), (cards, tenant)) in self.behind {
             findings.stand_behind(side.routes[row], code, tenant, cards);
         }
         findings.signals.extend(self.signals);
+        findings.near_misses.extend(self.near_misses);
     }
 }
 

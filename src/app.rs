@@ -21,6 +21,9 @@ use crate::{
 /// How long the loops may take to finish what they are at. What is cut off then is rolled back by the database.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long open transactions may take after that.
+const CLOSE: Duration = Duration::from_secs(3);
+
 /// Runs every loop until a signal asks for the end, or one of them cannot go on.
 ///
 /// # Errors
@@ -51,7 +54,9 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;
-    store.close().await;
+    if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
+        tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
+    }
     outcome
 }
 

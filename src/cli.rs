@@ -115,7 +115,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     let global = Global { config: Config::from_env()?, format: cli.format };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
@@ -127,7 +127,10 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Doctor => doctor::run(&global).await,
             Command::StandIns(args) => stand_ins::run(args).await,
         }
-    })
+    });
+    // what did not drain in time must not hold up the end
+    runtime.shutdown_background();
+    outcome
 }
 
 impl Global {

@@ -67,10 +67,13 @@ impl Reading {
 impl Files {
     /// The folders whose changes matter. That of a folder tells when the folder itself is made anew, or is a link that turns.
     pub fn targets(&self) -> Vec<Target> {
-        let file = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let (rules, profiles, dotenv) = (file(&self.rules), file(&self.profiles), file(&self.dotenv));
-        let parents = [&rules, &profiles, &dotenv].map(|path| path.parent().map(|parent| Target::new(parent, Depth::Names)));
-        [Some(Target::new(&rules, Depth::Tree)), Some(Target::new(&profiles, Depth::Tree))].into_iter().chain(parents).flatten().collect()
+        let [rules, profiles, dotenv] =
+            [&self.rules, &self.profiles, &self.dotenv].map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+        let mut parents: Vec<&Path> = [&rules, &profiles, &dotenv].into_iter().filter_map(|path| path.parent()).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        let parents = parents.into_iter().map(|parent| Target::new(parent, Depth::Names));
+        [&rules, &profiles].map(|path| Target::new(path, Depth::Tree)).into_iter().chain(parents).collect()
     }
 
     /// Reads all.

@@ -5,6 +5,7 @@
 //! only a scan sees which cards have become good, and a withdrawal is for ever.
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -130,7 +131,8 @@ fn answers(standing: &[Standing], decisions: Vec<Decision>) -> Vec<(Decision, De
 
 /// All decisions in the order of what stands.
 fn decide(standing: &[Standing], rules: &Rules<'_>) -> Vec<Decision> {
-    standing.iter().flat_map(|one| &one.held).map(|held| decide_one(held, rules)).collect()
+    let held: Vec<&Decision> = standing.iter().flat_map(|one| &one.held).collect();
+    held.into_par_iter().map(|held| decide_one(held, rules)).collect()
 }
 
 fn decide_one(held: &Decision, rules: &Rules<'_>) -> Decision {

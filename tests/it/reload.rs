@@ -175,6 +175,9 @@ fn fault(status: &RuleStatus) -> String {
     status.fault.as_ref().map(|(fault, _)| fault["text"].as_str().unwrap().to_owned()).unwrap_or_default()
 }
 
+/// What is broken, how, and what the refusal says.
+type Break<'a> = (&'a str, Box<dyn Fn(&Stage) + 'a>, Vec<&'a str>);
+
 const THRESHOLD: (&str, &str) = ("\"5.00\"", "\"6.00\"");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,8 +191,6 @@ async fn every_broken_state_leaves_the_last_good_rules_live_and_says_where_it_is
     fs::write(outside.path().join("secret.yaml"), "token: hunter2").unwrap();
     let secret = outside.path().join("secret.yaml");
     let failing = "cases:\n  - name: floor\n    as_of: 2026-11-24\n    given: { net_profit: \"1\" }\n    expect: { headache_floor_miss: false, net_profit: \"2\" }\n";
-    // what is broken, how, and what the refusal says
-    type Break<'a> = (&'a str, Box<dyn Fn(&Stage) + 'a>, Vec<&'a str>);
     let broken: Vec<Break<'_>> = vec![
         (
             "a name nobody knows",

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
+    ingest::{self, Feeds},
     reload::{self, Files, Reloader},
     scan::{Settings, periodic, review},
     store::Store,
@@ -40,7 +41,14 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         settings,
     };
     let reviewer = scanner.clone();
+    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
+    let raw_days = config.sources.raw_days;
+    tell_parts(config);
     let mut loops = Loops::default();
+    loops.start("feeds", |shutdown| async move {
+        ingest::run(feeds, raw_days, shutdown).await;
+        anyhow::Ok(())
+    });
     loops.start("reload", |shutdown| reload::run(reloader, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
     loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
@@ -50,6 +58,17 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
     }
     outcome
+}
+
+/// One line for each part that is off or does less than it could, with what would switch it on.
+fn tell_parts(config: &Config) {
+    for part in config.parts() {
+        match (part.off, part.note) {
+            (Some(why), _) => tracing::warn!(event = "part_off", part = part.name, "off: {why}"),
+            (None, Some(note)) => tracing::warn!(event = "part_on", part = part.name, "on: {note}"),
+            (None, None) => tracing::info!(event = "part_on", part = part.name, "on"),
+        }
+    }
 }
 
 /// Completes at the first SIGTERM or Ctrl-C.

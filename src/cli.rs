@@ -11,6 +11,7 @@ use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 mod bench;
 mod customs;
 mod db;
+mod doctor;
 pub mod exit;
 mod explain;
 mod import;
@@ -18,6 +19,7 @@ mod lines;
 mod rules;
 mod scan;
 mod serve;
+mod stand_ins;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -47,6 +49,10 @@ enum Command {
     Import(import::Args),
     /// Tenants.
     User(user::Args),
+    /// What is on and off, how the feeds stand, and what cannot be used.
+    Doctor,
+    /// Serve stand-ins of all vendors on this machine, fed by a simulated market, until Ctrl-C.
+    StandIns(stand_ins::Args),
 }
 
 /// How results are written to standard output.
@@ -118,6 +124,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
+            Command::Doctor => doctor::run(&global).await,
+            Command::StandIns(args) => stand_ins::run(args).await,
         }
     });
     // what did not drain in time must not hold up the end

@@ -77,6 +77,11 @@ const DATA: &[&str] = &[
         SELECT opportunity_id, opportunity_id, scan_id, now(), 'offered', 'abc', buy_price, sell_price, 0, 1 FROM opportunities;
      INSERT INTO rule_status (pack_hash, presets, from_files, live_since, looked_at) VALUES ('abc', '{}', true, now(), now());
      INSERT INTO rule_changes (change_id, changed_at, to_pack, to_regime) VALUES ('00000000-0000-0000-0000-0000000000b1', now(), 'abc', 'world');",
+    "INSERT INTO feeds (source, state, day, month, day_used) VALUES ('justtcg', '{\"stage\": \"Games\"}', '2026-11-22', '2026-11-01', 7);
+     INSERT INTO feed_asked VALUES ('justtcg', '42', now());
+     INSERT INTO price_quarantine (series_id, observed_at, price, expected, known_at, recorded_at)
+        SELECT min(series_id), now(), 100, 1, now(), now() FROM price_series;
+     SELECT fold_price_history('1996-01-01', '1996-02-01');",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

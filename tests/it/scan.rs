@@ -45,7 +45,7 @@ fn shipped() -> Pack {
     Pack::load(&root().join("rules")).unwrap()
 }
 
-async fn profiles(store: &Store) -> Vec<Profile> {
+pub async fn profiles(store: &Store) -> Vec<Profile> {
     let presets = presets::read(&root().join("profiles")).unwrap();
     let mut tx = store.service().await.unwrap();
     let tenants = users::active(&mut tx).await.unwrap();

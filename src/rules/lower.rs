@@ -19,12 +19,14 @@
 //! hold.
 
 mod body;
+mod branches;
 mod dag;
 mod facts;
 mod gates;
 mod host;
 mod loops;
 mod machine;
+mod money;
 mod program;
 mod refusal;
 mod rows;

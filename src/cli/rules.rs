@@ -1,6 +1,7 @@
 //! `rules check | test | facts | eval | explain | bench`.
 
 mod check;
+mod costs;
 mod test;
 
 use std::{

@@ -20,6 +20,7 @@
 
 mod body;
 mod branches;
+pub mod costs;
 mod dag;
 mod facts;
 mod gates;

@@ -9,13 +9,17 @@ use self::exit::Exit;
 use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 
 mod bench;
+mod customs;
 mod db;
+mod doctor;
 pub mod exit;
 mod explain;
 mod import;
 mod lines;
 mod rules;
 mod scan;
+mod serve;
+mod stand_ins;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -31,16 +35,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service: scan again and again, by the rules of the moment.
+    Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(rules::Args),
+    /// The customs regime: which is in force, and what another would do.
+    Customs(customs::Args),
     /// Judge every card for every tenant.
     Scan(scan::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
     User(user::Args),
+    /// What is on and off, how the feeds stand, and what cannot be used.
+    Doctor,
+    /// Serve stand-ins of all vendors on this machine, fed by a simulated market, until Ctrl-C.
+    StandIns(stand_ins::Args),
 }
 
 /// How results are written to standard output.
@@ -103,15 +115,22 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     let global = Global { config: Config::from_env()?, format: cli.format };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match cli.command {
+            Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, args).await,
+            Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
+            Command::Doctor => doctor::run(&global).await,
+            Command::StandIns(args) => stand_ins::run(args).await,
         }
-    })
+    });
+    // what did not drain in time must not hold up the end
+    runtime.shutdown_background();
+    outcome
 }
 
 impl Global {

@@ -1,16 +1,33 @@
 //! Settings from the environment and from `.env`, one struct a concern. A fault names the variable and what it may be.
 
-use std::{collections::HashMap, path::PathBuf, str::FromStr};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 
 use crate::domain::profile::Defaults;
 
+pub mod later;
+pub mod outbound;
+pub mod parts;
 pub mod presets;
+pub mod sources;
 
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
 const INDICATIVE_EUR_USD: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
+
+/// The file whose variables hold where the process sets none.
+pub const DOTENV: &str = ".env";
+/// The guide's switch of the customs regime.
+pub const CUSTOMS_REGIME: &str = "CUSTOMS_REGIME";
+
+/// The guide's time between two scans.
+const SCAN_INTERVAL: Duration = Duration::from_mins(30);
 
 /// Everything that the environment says.
 #[derive(Debug, Clone)]
@@ -22,8 +39,12 @@ pub struct Config {
     pub database: Database,
     pub forex: Forex,
     pub rules: Rules,
+    pub scanning: Scanning,
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
+    pub sources: sources::Sources,
+    /// What belongs to parts that this version does not have.
+    pub later: later::Later,
 }
 
 /// Which database to use. Without an address, the embedded one.
@@ -51,15 +72,24 @@ pub struct Rules {
     pub bundle_logic: bool,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub struct Scanning {
+    /// `SIGNAL_SCAN_INTERVAL_MINUTES`: from the start of one scan to the start of the next.
+    pub interval: Duration,
+}
+
 impl Config {
     /// Reads the process's environment over `.env` of the working folder. A variable that the process has set to nothing
-    /// hides the file's.
+    /// hides the file's; but see [`customs_regime`].
     ///
     /// # Errors
     /// An unreadable `.env`, or a variable with a value that it cannot have.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let file = read_dotenv()?;
-        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        let file = read_dotenv(Path::new(DOTENV))?;
+        let process = |name: &str| std::env::var(name).ok();
+        let mut config = Self::from_lookup(|name| process(name).or_else(|| file.get(name).cloned()))?;
+        config.rules.customs_regime = regime_of(&file, process(CUSTOMS_REGIME).as_deref())?;
+        Ok(config)
     }
 
     /// Reads from any source of variables. Empty means unset; an inline comment is not part of a value.
@@ -97,15 +127,15 @@ impl Config {
                 programs: vars.text("TCG_PG_BIN").map(PathBuf::from),
             },
             forex: Forex { eur_usd_rate: eur_usd_rate.unwrap_or(INDICATIVE_EUR_USD) },
-            rules: Rules {
-                customs_regime: vars
-                    .parsed("CUSTOMS_REGIME", "the name of a regime, such as pre_july_2026", |name: &String| {
-                        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-                    })?
-                    .map(|name| name.to_ascii_lowercase()),
-                bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true),
+            rules: Rules { customs_regime: vars.regime()?, bundle_logic: vars.flag("ENABLE_BUNDLE_LOGIC")?.unwrap_or(true) },
+            scanning: Scanning {
+                interval: vars
+                    .parsed("SIGNAL_SCAN_INTERVAL_MINUTES", "whole minutes from 1 to 1440", |minutes: &u64| (1..=1440).contains(minutes))?
+                    .map_or(SCAN_INTERVAL, Duration::from_mins),
             },
             defaults,
+            sources: sources::Sources::read(&vars)?,
+            later: later::Later::read(&vars)?,
         })
     }
 }
@@ -165,6 +195,12 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.parsed(variable, allowed, |value: &Decimal| *value >= least && *value <= most)
     }
 
+    fn regime(&self) -> Result<Option<String>, ConfigError> {
+        let sound = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let name = self.parsed(CUSTOMS_REGIME, "the name of a regime, such as pre_july_2026", sound)?;
+        Ok(name.map(|name| name.to_ascii_lowercase()))
+    }
+
     fn flag(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
         let Some(value) = self.text(variable) else { return Ok(None) };
         match value.to_ascii_lowercase().as_str() {
@@ -172,6 +208,32 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             "false" | "0" | "no" | "off" => Ok(Some(false)),
             _ => Err(ConfigError::Invalid { variable, value, allowed: "true or false" }),
         }
+    }
+
+    /// A secret whose value never stands in an error.
+    fn secret(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        good: impl Fn(&str) -> bool,
+    ) -> Result<Option<SecretString>, ConfigError> {
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        if good(&value) { Ok(Some(value.into())) } else { Err(ConfigError::InvalidSecret { variable, allowed }) }
+    }
+
+    /// A vendor's key: one word of visible ASCII.
+    fn key(&self, variable: &'static str) -> Result<Option<SecretString>, ConfigError> {
+        self.secret(variable, "one word of visible ASCII letters", |value| value.bytes().all(|byte| byte.is_ascii_graphic()))
+    }
+
+    /// A whole number within a range.
+    fn whole(
+        &self,
+        variable: &'static str,
+        allowed: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<Option<u32>, ConfigError> {
+        self.parsed(variable, allowed, |value: &u32| range.contains(value))
     }
 
     fn postgres_url(&self, variable: &'static str) -> Result<Option<SecretString>, ConfigError> {
@@ -192,12 +254,26 @@ fn without_comment(value: &str) -> &str {
     cut.map_or(value, |(at, _)| &value[..at])
 }
 
-fn read_dotenv() -> Result<HashMap<String, String>, ConfigError> {
-    let path = PathBuf::from(".env");
-    match std::fs::read_to_string(&path) {
+/// `CUSTOMS_REGIME` as a file says it at this moment, else as the process was started with it. Here the file goes first:
+/// what a container was started with is often a copy of the file as it was then, and this variable may change any time.
+///
+/// # Errors
+/// An unreadable file, or a value that is no name.
+pub fn customs_regime(dotenv: &Path, process: Option<&str>) -> Result<Option<String>, ConfigError> {
+    regime_of(&read_dotenv(dotenv)?, process)
+}
+
+fn regime_of(file: &HashMap<String, String>, process: Option<&str>) -> Result<Option<String>, ConfigError> {
+    let from_file = Variables { get: |name: &str| file.get(name).cloned() }.regime()?;
+    let from_process = || Variables { get: |_: &str| process.map(str::to_owned) }.regime();
+    from_file.map_or_else(from_process, |name| Ok(Some(name)))
+}
+
+fn read_dotenv(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
+    match std::fs::read_to_string(path) {
         Ok(text) => parse_dotenv(&text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(HashMap::new()),
-        Err(source) => Err(ConfigError::File { path, source }),
+        Err(source) => Err(ConfigError::File { path: path.to_owned(), source }),
     }
 }
 
@@ -232,6 +308,7 @@ mod tests {
         assert_eq!(config.home, PathBuf::from("data"));
         assert_eq!(config.forex.eur_usd_rate.to_string(), "1.08");
         assert!(config.rules.bundle_logic);
+        assert_eq!(config.scanning.interval, Duration::from_mins(30));
         assert_eq!(config.defaults, Defaults::default());
     }
 
@@ -265,6 +342,8 @@ mod tests {
         assert!(config(&[("EUR_USD_RATE", "0")]).is_err());
         assert!(config(&[("DEFAULT_MIN_SELLER_SALES", "1.5")]).is_err());
         assert!(config(&[("CUSTOMS_REGIME", "../world")]).is_err());
+        let error = config(&[("SIGNAL_SCAN_INTERVAL_MINUTES", "0")]).unwrap_err();
+        assert_eq!(error.to_string(), "SIGNAL_SCAN_INTERVAL_MINUTES is \"0\": expected whole minutes from 1 to 1440");
     }
 
     #[test]
@@ -288,43 +367,109 @@ mod tests {
     }
 
     #[test]
-    fn the_template_explains_every_variable_and_can_be_used_as_it_is() {
-        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
-        let values = parse_dotenv(&text).unwrap();
-        assert!(Config::from_lookup(|name| values.get(name).cloned()).is_ok());
-        for variable in GUIDE {
-            assert!(text.contains(&format!("{variable}=")), "{variable} is missing from .env.example");
+    fn the_files_regime_goes_before_the_process_and_an_empty_line_leaves_it_to_the_process() {
+        let regime = |line: &str, process: Option<&str>| regime_of(&parse_dotenv(line).unwrap(), process);
+        assert_eq!(regime("CUSTOMS_REGIME=World # ours", Some("post_july_2026")).unwrap().as_deref(), Some("world"));
+        assert_eq!(regime("CUSTOMS_REGIME=", Some("post_july_2026")).unwrap().as_deref(), Some("post_july_2026"));
+        assert_eq!(regime("", None).unwrap(), None);
+        assert!(regime("CUSTOMS_REGIME=../world", None).is_err());
+    }
+
+    /// The value of a variable and what it changes in the configuration, as text; then a value that it cannot have.
+    type Row = (&'static str, &'static str, fn(&Config) -> String, &'static str);
+
+    fn told(secret: Option<&SecretString>) -> String {
+        secret.map_or_else(|| "none".to_owned(), |secret| secret.expose_secret().to_owned())
+    }
+
+    /// Every variable that the program reads. A new one needs its row, and a line in `.env.example`.
+    const VARIABLES: &[Row] = &[
+        ("JUSTTCG_API_KEY", "k", |c| told(c.sources.justtcg.key.as_ref()), "a b"),
+        ("POKEMONTCG_API_KEY", "k", |c| told(c.sources.pokemontcg.key.as_ref()), "a b"),
+        ("POKETRACE_API_KEY", "k", |c| told(c.sources.poketrace.key.as_ref()), "a b"),
+        ("EXCHANGERATE_API_KEY", "k", |c| told(c.sources.exchangerate.key.as_ref()), "a b"),
+        ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.later.telegram_bot_token.as_ref()), "ABC"),
+        ("DISCORD_BOT_TOKEN", "k", |c| told(c.later.discord_bot_token.as_ref()), "a b"),
+        ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.later.discord_channel_id), "general"),
+        ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.later.discord_monitor_channel_ids), "1,x"),
+        ("TWITTER_BEARER_TOKEN", "k", |c| told(c.later.twitter_bearer_token.as_ref()), "a b"),
+        ("ANTHROPIC_API_KEY", "k", |c| told(c.later.anthropic_api_key.as_ref()), "a b"),
+        ("OPENROUTER_API_KEY", "k", |c| told(c.later.openrouter_api_key.as_ref()), "a b"),
+        ("VISION_MODEL_ID", "m-1", |c| format!("{:?}", c.later.vision_model_id), "a b"),
+        ("EBAY_APP_ID", "k", |c| told(c.later.ebay_app_id.as_ref()), "a b"),
+        ("EBAY_CERT_ID", "k", |c| told(c.later.ebay_cert_id.as_ref()), "a b"),
+        ("DATABASE_URL", "postgresql://h/d", |c| told(c.database.url.as_ref()), "mysql://h/d"),
+        ("DATABASE_OWNER_URL", "postgresql://h/d", |c| told(c.database.owner_url.as_ref()), "h/d"),
+        ("TCG_PG_BIN", "/x", |c| format!("{:?}", c.database.programs), ""),
+        ("TCG_RADAR_HOME", "/x", |c| format!("{:?}", c.home), ""),
+        ("TCG_RADAR_PROFILES", "/x", |c| format!("{:?}", c.profiles), ""),
+        ("CUSTOMS_REGIME", "post_july_2026", |c| format!("{:?}", c.rules.customs_regime), "../x"),
+        ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.later.scraping.enabled.to_string(), "maybe"),
+        ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.later.social.to_string(), "maybe"),
+        ("ENABLE_BUNDLE_LOGIC", "false", |c| c.rules.bundle_logic.to_string(), "maybe"),
+        ("PROXY_URL", "socks5://u:p@h:1080", |c| told(c.later.scraping.proxy_url.as_ref()), "h:1080"),
+        ("SCRAPE_MAX_PAGES_PER_HOUR", "20", |c| c.later.scraping.max_pages_per_hour.to_string(), "51"),
+        ("SCRAPE_DELAY_MIN_SECONDS", "3", |c| format!("{:?}", c.later.scraping.delay_seconds), "6"),
+        ("SCRAPE_DELAY_MAX_SECONDS", "10", |c| format!("{:?}", c.later.scraping.delay_seconds), "4"),
+        ("DEFAULT_FORWARDER_RECEIVING_FEE", "3.25", |c| format!("{:?}", c.defaults.forwarder_receiving_fee), "-1"),
+        ("DEFAULT_FORWARDER_CONSOLIDATION_FEE", "7.25", |c| format!("{:?}", c.defaults.forwarder_consolidation_fee), "x"),
+        ("DEFAULT_INSURANCE_RATE", "0.03", |c| format!("{:?}", c.defaults.insurance_rate), "2.5"),
+        ("DEFAULT_FOREX_BUFFER", "0.03", |c| format!("{:?}", c.defaults.forex_buffer), "2"),
+        ("DEFAULT_MIN_SELLER_RATING", "98", |c| format!("{:?}", c.defaults.min_seller_rating), "101"),
+        ("DEFAULT_MIN_SELLER_SALES", "50", |c| format!("{:?}", c.defaults.min_seller_sales), "-1"),
+        ("DEFAULT_MIN_PROFIT_THRESHOLD", "6", |c| format!("{:?}", c.defaults.min_profit_threshold), "-1"),
+        ("DEFAULT_MIN_HEADACHE_SCORE", "6", |c| format!("{:?}", c.defaults.min_headache_score), "-1"),
+        ("EUR_USD_RATE", "1.10", |c| c.forex.eur_usd_rate.to_string(), "0"),
+        ("SIGNAL_SCAN_INTERVAL_MINUTES", "15", |c| format!("{:?}", c.scanning.interval), "0"),
+        ("FOREX_CACHE_TTL_SECONDS", "3600", |c| c.sources.exchangerate.cadence.to_string(), "1"),
+        ("PRICE_POLL_INTERVAL_HOURS", "3", |c| c.sources.justtcg.cadence.to_string(), "0"),
+        ("METADATA_POLL_INTERVAL_HOURS", "48", |c| c.sources.pokemontcg.cadence.to_string(), "169"),
+        ("VELOCITY_POLL_INTERVAL_HOURS", "6", |c| c.sources.poketrace.cadence.to_string(), "0.5"),
+        ("DAILY_FEED_INTERVAL_HOURS", "12", |c| c.sources.ecb.cadence.to_string(), "x"),
+        ("SOURCES_OFF", "ecb,tcgcsv", |c| format!("{:?}", c.sources.off), "ecb,amazon"),
+        ("TCGCSV_BACKFILL_DAYS", "0", |c| c.sources.backfill_days.to_string(), "366"),
+        ("QUARANTINE_JUMP", "5", |c| c.sources.quarantine_jump.to_string(), "1"),
+        ("HISTORY_RAW_DAYS", "0", |c| format!("{:?}", c.sources.raw_days), "29"),
+        ("HTTP_TIMEOUT_SECONDS", "10", |c| format!("{:?}", c.sources.longest_answer), "0"),
+        ("CARDMARKET_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.cardmarket.base), "http://x.example"),
+        ("TCGCSV_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.tcgcsv.base), "http://x.example"),
+        ("ECB_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.ecb.base), "x.example"),
+        ("POKEMONTCG_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.pokemontcg.base), "file:///x"),
+        ("JUSTTCG_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.justtcg.base), "https://u:p@x.example"),
+        ("POKETRACE_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.poketrace.base), "https://x.example/?a=b"),
+        ("EXCHANGERATE_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.exchangerate.base), "ftp://x.example"),
+    ];
+
+    #[test]
+    fn every_variable_changes_something_and_a_value_that_it_cannot_have_is_an_error_that_names_it() {
+        let usual = config(&[]).unwrap();
+        for (variable, value, reads, bad) in VARIABLES {
+            let set = config(&[(variable, value)]).unwrap_or_else(|error| panic!("{variable}: {error}"));
+            assert_ne!(reads(&set), reads(&usual), "{variable} changes nothing");
+            let remarked = config(&[(variable, &format!("{value} # a remark"))]).unwrap();
+            assert_eq!(reads(&remarked), reads(&set), "{variable}: a remark is no value");
+            for empty in ["", "  ", "# only a remark"] {
+                assert_eq!(reads(&config(&[(variable, empty)]).unwrap()), reads(&usual), "{variable}: set to nothing is not set");
+            }
+            if !bad.is_empty() {
+                let error = config(&[(variable, bad)]).unwrap_err().to_string();
+                assert!(error.starts_with(variable) && error.contains("expected "), "{variable}: {error}");
+            }
         }
     }
 
-    const GUIDE: &[&str] = &[
-        "JUSTTCG_API_KEY",
-        "POKEMONTCG_API_KEY",
-        "POKETRACE_API_KEY",
-        "TELEGRAM_BOT_TOKEN",
-        "DISCORD_BOT_TOKEN",
-        "DISCORD_CHANNEL_ID",
-        "TWITTER_BEARER_TOKEN",
-        "EXCHANGERATE_API_KEY",
-        "ANTHROPIC_API_KEY",
-        "DATABASE_URL",
-        "CUSTOMS_REGIME",
-        "ENABLE_LAYER_3_SCRAPING",
-        "ENABLE_LAYER_35_SOCIAL",
-        "ENABLE_BUNDLE_LOGIC",
-        "PROXY_URL",
-        "SCRAPE_MAX_PAGES_PER_HOUR",
-        "SCRAPE_DELAY_MIN_SECONDS",
-        "SCRAPE_DELAY_MAX_SECONDS",
-        "DEFAULT_FORWARDER_RECEIVING_FEE",
-        "DEFAULT_FORWARDER_CONSOLIDATION_FEE",
-        "DEFAULT_INSURANCE_RATE",
-        "DEFAULT_FOREX_BUFFER",
-        "EUR_USD_RATE",
-        "DEFAULT_MIN_SELLER_RATING",
-        "DEFAULT_MIN_SELLER_SALES",
-        "DEFAULT_MIN_PROFIT_THRESHOLD",
-        "DEFAULT_MIN_HEADACHE_SCORE",
-        "SIGNAL_SCAN_INTERVAL_MINUTES",
-    ];
+    #[test]
+    fn the_template_explains_every_variable_and_nothing_else_and_can_be_used_as_it_is() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
+        let values = parse_dotenv(&text).unwrap();
+        assert!(Config::from_lookup(|name| values.get(name).cloned()).is_ok());
+        let mut expected: Vec<&str> = VARIABLES.iter().map(|row| row.0).chain(ELSEWHERE).collect();
+        let mut explained: Vec<&str> = values.keys().map(String::as_str).collect();
+        expected.sort_unstable();
+        explained.sort_unstable();
+        assert_eq!(explained, expected);
+    }
+
+    /// Read by `docker-compose.yml`.
+    const ELSEWHERE: [&str; 1] = ["POSTGRES_PASSWORD"];
 }

@@ -14,11 +14,18 @@ use crate::{
     store::{ServiceTx, StoreError, Written, catalogue, prices, prices::PriceWriter, rates},
 };
 
+mod feeds;
 mod files;
+mod fold;
 mod report;
+mod rows;
+mod schedule;
 
+pub use feeds::{Changed, Clock, Feeds};
 pub use files::{ImportError, Progress, import_files, walk};
+pub use fold::fold_once;
 pub use report::{FileReport, Refusal};
+pub use schedule::run;
 
 /// Things to store together. Order within a list matters only where it tells one thing twice: the last one counts.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +81,7 @@ pub async fn write_batch(tx: &mut ServiceTx, batch: &Batch, now: DateTime<Utc>) 
                 writer.flush(tx).await?;
             }
         }
-        counts.observations = writer.settle(tx, now).await?;
+        counts.observations = writer.settle(tx, now).await?.written;
     }
     Ok(counts)
 }

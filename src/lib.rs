@@ -4,21 +4,25 @@
 //!
 //! | where | what |
 //! |---|---|
+//! | [`app`] | the running service: wires the loops and drains them |
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
-//! | [`ingest`] | the loop that brings what sources say into the store |
+//! | [`ingest`] | the loops that bring what files and live feeds say into the store |
+//! | [`reload`] | the loop that makes an edit live, or keeps what was good |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
 //! | [`scan`] | the loop that judges every route for every tenant |
-//! | [`simulate`] | a simulated market that knows its own faults and deals |
-//! | [`sources`] | other people's files and feeds, one file a format |
+//! | [`simulate`] | a simulated market that knows its own faults and deals, and stand-ins of the vendors that serve it |
+//! | [`sources`] | other people's files and feeds, one file a format or vendor, and the HTTP client that they share |
 //! | [`store`] | the database: roles and tables |
 //! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ingest;
+pub mod reload;
 pub mod rules;
 pub mod scan;
 pub mod simulate;

@@ -15,6 +15,7 @@ mod infer;
 pub mod inputs;
 pub mod interpret;
 mod lint;
+pub mod live;
 pub mod lower;
 mod names;
 pub mod pack;

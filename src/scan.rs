@@ -1,6 +1,9 @@
 //! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
 
-use std::{collections::HashSet, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -10,11 +13,11 @@ use uuid::Uuid;
 use crate::{
     domain::{
         book::SourceShift,
-        decision::{Decision, Opportunity, Scan},
+        decision::{Decision, Opportunity, Scan, ScanKind, Standing},
         profile::Profile,
     },
     rules::{customs::UnknownRegime, pack::Pack},
-    store::{Store, StoreError, scans},
+    store::{Store, StoreError, opportunities, scans},
 };
 
 pub mod columns;
@@ -24,9 +27,13 @@ pub mod findings;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
+pub mod periodic;
 pub mod rehearsal;
 pub mod report;
+pub mod review;
 pub mod routes;
+pub mod standing;
+pub mod tenants;
 pub mod windows;
 
 use self::{
@@ -45,6 +52,13 @@ pub struct Options {
     pub dry_run: bool,
     /// Near misses kept per tenant.
     pub near_misses: usize,
+}
+
+impl Options {
+    /// Whether the prices of this moment are looked at: what is found then is on offer.
+    fn is_of(&self, now: DateTime<Utc>) -> bool {
+        self.shifts.is_empty() && self.as_of == now
+    }
 }
 
 /// What the operator's configuration says about decisions.
@@ -75,6 +89,8 @@ pub enum ScanError {
         "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
     )]
     NoBuffer,
+    #[error("the scan broke off, which is a fault of this program: {0}")]
+    Broke(#[source] tokio::task::JoinError),
 }
 
 fn one_of(known: &[String]) -> String {
@@ -110,31 +126,49 @@ pub async fn scan_once(
 ) -> Result<Report, ScanError> {
     let began = Instant::now();
     let (book, windows) = load_book(store, pack, options.as_of, &options.shifts).await?;
+    let standing = if options.is_of(now) && !options.dry_run { standing(store).await? } else { Vec::new() };
     let ground = Ground::of(&book, &windows, pack, settings)?;
     let case = ground.case(pack, &book, &ground.routes, profiles);
-    let mut report = decide(&case, &ground, options, now, progress);
+    let mut report = decide(&case, &ground, &standing, options, now, progress);
     report.scan.finished_at = now + began.elapsed();
     if !options.dry_run {
-        write(store, pack, &report, now).await?;
+        write(store, pack, &standing, &mut report, options.is_of(now)).await?;
     }
     Ok(report)
 }
 
-fn decide(case: &Case<'_>, ground: &Ground, options: &Options, now: DateTime<Utc>, progress: Progress<'_>) -> Report {
+async fn standing(store: &Store) -> Result<Vec<Standing>, StoreError> {
+    let mut tx = store.service().await?;
+    let standing = opportunities::standing(&mut tx, false).await?;
+    tx.commit().await?;
+    Ok(standing)
+}
+
+fn decide(
+    case: &Case<'_>,
+    ground: &Ground,
+    standing: &[Standing],
+    options: &Options,
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Report {
     let (book, routes) = (case.book, case.routes);
     let findings = columns::judge(case, options.near_misses, &|done| progress(done, routes.len()));
-    let mut ids = Opportunities::default();
+    let mut ids = Opportunities::standing(standing::routes_of(case, standing));
     let signals = report::signals(case, &findings, &mut ids);
     let near_misses = report::near_misses(case, &findings, &mut ids);
+    let held = standing::held(case, standing, &[&signals, &near_misses], &mut ids);
     let reasons = report::count_reasons(case, &findings);
     let counts = report::counts(case, &findings);
     let mut report = Report {
         scan: Scan {
             scan_id: Uuid::now_v7(),
+            kind: ScanKind::Scan,
             as_of: options.as_of,
             started_at: now,
             finished_at: now,
             pack_hash: case.pack.hash.clone(),
+            customs_regime: ground.regime.clone(),
             shift: describe_shifts(&options.shifts),
             summary: Json::Null,
         },
@@ -148,6 +182,7 @@ fn decide(case: &Case<'_>, ground: &Ground, options: &Options, now: DateTime<Utc
         feeds: ground.health.feeds(),
         signals,
         near_misses,
+        held,
         reasons,
         counts,
     };
@@ -164,16 +199,47 @@ pub fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-async fn write(store: &Store, pack: &Pack, report: &Report, now: DateTime<Utc>) -> Result<(), ScanError> {
-    let files: Map<String, Json> = pack.source.files.iter().map(|(path, text)| (path.to_string(), json!(&**text))).collect();
-    let all = || report.signals.iter().chain(&report.near_misses);
-    let mut written = HashSet::new();
-    let fresh = all().map(|found| &found.opportunity).filter(|one| written.insert(one.opportunity_id));
-    let opportunities: Vec<Opportunity> = fresh.cloned().collect();
-    let decisions: Vec<Decision> = all().map(|found| found.decision.clone()).collect();
+/// Writes a scan. One that `counts` makes and ends offers; one of another time only says what it would have found.
+async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut Report, counts: bool) -> Result<(), ScanError> {
     let mut tx = store.service().await?;
-    scans::keep_pack(&mut tx, &pack.hash, &Json::Object(files), now).await?;
-    scans::record(&mut tx, &report.scan, &opportunities, &decisions, &report.counts).await?;
+    opportunities::take_turn(&mut tx).await?;
+    let mut still = Vec::new();
+    if counts {
+        // a review, or another process, may have withdrawn or offered something meanwhile
+        still = opportunities::standing(&mut tx, false).await?;
+        settle_ids(standing, &still, report);
+        let looked_at: HashSet<Uuid> =
+            standing.iter().map(id_of).chain(report.all().map(|found| found.opportunity.opportunity_id)).collect();
+        still.retain(|one| looked_at.contains(&id_of(one)));
+    }
+    let mut seen = HashSet::new();
+    let all = report.all().map(|found| &found.opportunity).filter(|one| seen.insert(one.opportunity_id));
+    let opportunities: Vec<Opportunity> = all.cloned().collect();
+    let decisions: Vec<Decision> = report.all().map(|found| found.decision.clone()).collect();
+    let changes = if counts { standing::changes(&still, &opportunities, &decisions) } else { standing::Changes::default() };
+    let known: HashSet<Uuid> = still.iter().map(id_of).collect();
+    let new: Vec<Opportunity> = opportunities.into_iter().filter(|one| !known.contains(&one.opportunity_id)).collect();
+    let rows =
+        scans::Rows { opportunities: &new, decisions: &decisions, changes: &changes.changed, kept: &changes.kept, reasons: &report.counts };
+    scans::keep_pack(&mut tx, &pack.hash, &pack.source.to_json(), report.scan.started_at).await?;
+    scans::record(&mut tx, &report.scan, &rows).await?;
     tx.commit().await?;
     Ok(())
+}
+
+fn id_of(standing: &Standing) -> Uuid {
+    standing.opportunity.opportunity_id
+}
+
+/// The same route has the id under which it stands at this moment. What was withdrawn since `before` comes back as a new one.
+fn settle_ids(before: &[Standing], now: &[Standing], report: &mut Report) {
+    let mut by_route: HashMap<String, Uuid> = now.iter().map(|one| (one.opportunity.route_key.clone(), id_of(one))).collect();
+    let stood: HashSet<Uuid> = before.iter().map(id_of).collect();
+    for found in report.all_mut() {
+        let id = found.opportunity.opportunity_id;
+        let fresh = || if stood.contains(&id) { Uuid::now_v7() } else { id };
+        let id = *by_route.entry(found.opportunity.route_key.clone()).or_insert_with(fresh);
+        found.opportunity.opportunity_id = id;
+        found.decision.opportunity_id = id;
+    }
 }

@@ -12,6 +12,7 @@ mod plan;
 mod rates;
 pub mod sellers;
 mod truth;
+pub mod vendors;
 mod walk;
 mod write;
 

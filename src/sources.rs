@@ -1,4 +1,5 @@
-//! What other people's files and feeds look like: one file a format, each turns bytes into domain values.
+//! What other people's files and feeds look like: one file a format, each turns bytes into domain values; and in
+//! [`live`] whom to ask for them, one file a vendor.
 //!
 //! A format is recognised by its content, never by its name. It reads a stream and says of every row that it is values,
 //! nothing to store, or refused with the reason; a fault that puts the whole file in doubt is an error, and the caller
@@ -12,8 +13,10 @@ mod dual_csv;
 mod ecb;
 pub mod exchangerate_api;
 mod figure;
+pub mod http;
 mod input;
 mod json;
+pub mod live;
 mod long_csv;
 mod pokemontcg_cards;
 mod pokemontcg_prices;
@@ -24,7 +27,7 @@ mod tcgcsv;
 mod tcgcsv_archive;
 mod tcgcsv_table;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 
 use std::io;
 
@@ -33,7 +36,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::{
     card::{Card, CardSet},
     money::DailyRate,
-    observation::Observation,
+    observation::{Activity, Observation},
     product::{CardProduct, Product},
 };
 
@@ -48,6 +51,7 @@ pub enum Entry {
     CardProduct(CardProduct),
     Rate(DailyRate),
     Observation(Box<Observation>),
+    Activity(Box<Activity>),
 }
 
 /// What became of one row.

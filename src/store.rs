@@ -14,9 +14,14 @@ pub mod catalogue;
 mod current_prices;
 pub mod embedded;
 mod error;
+pub mod feeds;
+mod job;
 mod migrate;
+pub mod opportunities;
 pub mod prices;
+pub mod quarantine;
 pub mod rates;
+pub mod rule_status;
 pub mod scans;
 pub mod server;
 mod tx;
@@ -25,6 +30,7 @@ mod written;
 
 pub use self::{
     error::StoreError,
+    job::JobLock,
     migrate::{Migration, MigrationState},
     server::Server,
     tx::{ServiceTx, TenantTx},

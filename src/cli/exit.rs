@@ -3,8 +3,8 @@
 use std::{error::Error, process::ExitCode};
 
 use crate::{
-    config::ConfigError, domain::profile::PresetError, ingest::ImportError, rules::diagnostic::Diagnostics, scan::ScanError,
-    simulate::WriteError, store::StoreError,
+    config::ConfigError, domain::profile::PresetError, ingest::ImportError, reload::StartError, rules::diagnostic::Diagnostics,
+    scan::ScanError, simulate::WriteError, store::StoreError,
 };
 
 /// How a command ended.
@@ -47,12 +47,12 @@ impl Exit {
             match cause.downcast_ref::<ScanError>() {
                 Some(ScanError::UnknownSource { .. } | ScanError::ShiftedTwice(_) | ScanError::Regime(_)) => return Self::Usage,
                 Some(ScanError::Window(_) | ScanError::NoBuffer) => return Self::BadRules,
-                Some(ScanError::Store(_)) | None => {}
+                Some(ScanError::Store(_) | ScanError::Broke(_)) | None => {}
             }
             if let Some(ImportError::Path { .. }) = cause.downcast_ref::<ImportError>() {
                 return Self::Usage;
             }
-            if cause.is::<Diagnostics>() {
+            if cause.is::<Diagnostics>() || cause.is::<StartError>() {
                 return Self::BadRules;
             }
             if cause.is::<ConfigError>() || cause.is::<PresetError>() || cause.is::<WrongUsage>() {
@@ -72,6 +72,9 @@ fn of_store<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a StoreError> {
         return Some(store);
     }
     if let Some(WriteError::Store(store)) = cause.downcast_ref() {
+        return Some(store);
+    }
+    if let Some(StartError::Store(store)) = cause.downcast_ref() {
         return Some(store);
     }
     cause.downcast_ref()
@@ -99,9 +102,13 @@ mod tests {
         let unreachable: anyhow::Error = StoreError::from(sqlx::Error::PoolTimedOut).into();
         assert_eq!(Exit::of(&unreachable.context("while scanning")), Exit::NoDatabase);
         let gone = || StoreError::from(sqlx::Error::PoolTimedOut);
-        let hidden: [anyhow::Error; 3] =
-            [ScanError::from(gone()).into(), ImportError::from(gone()).into(), WriteError::from(gone()).into()];
-        assert_eq!(hidden.map(|error| Exit::of(&error)), [Exit::NoDatabase; 3]);
+        let hidden: [anyhow::Error; 4] = [
+            ScanError::from(gone()).into(),
+            ImportError::from(gone()).into(),
+            WriteError::from(gone()).into(),
+            StartError::from(gone()).into(),
+        ];
+        assert_eq!(hidden.map(|error| Exit::of(&error)), [Exit::NoDatabase; 4]);
         let usage: anyhow::Result<()> = Err(WrongUsage("no such thing".into())).context("outer");
         assert_eq!(usage.map_err(|error| Exit::of(&error)), Err(Exit::Usage));
         assert_eq!(Exit::of(&anyhow::anyhow!("who knows")), Exit::Internal);

@@ -1,7 +1,8 @@
-//! `rules check | test | facts | eval | explain | bench`.
+//! `rules check | test | facts | eval | explain | status | bench`.
 
 mod check;
 mod costs;
+mod status;
 mod test;
 
 use std::{
@@ -23,13 +24,18 @@ use super::{
     lines::{Line, Lines},
     table,
 };
-use crate::rules::{
-    diagnostic::{Diagnostics, nearest},
-    eval::Question,
-    graph::{Fact, FactId, Kind},
-    pack::Pack,
-    tree::Literal,
-    value::{Type, Value},
+use crate::{
+    config::{CUSTOMS_REGIME, DOTENV},
+    reload::Files,
+    rules::{
+        diagnostic::{Diagnostics, nearest},
+        eval::Question,
+        graph::{Fact, FactId, Kind},
+        pack::Pack,
+        tree::Literal,
+        value::{Type, Value},
+    },
+    scan::ground,
 };
 
 /// Bytes of one line of `rules eval`: every fact of a pack fits in many times.
@@ -77,6 +83,8 @@ enum Command {
     },
     /// Tell why a card is or is not a deal: gates, values, rows, waterfall, and what would flip it.
     Explain(explain::Args),
+    /// Tell what the running service goes by, and why an edit is not live.
+    Status,
     /// Time the pack on generated rows: for a route and a tenant, and fact by fact.
     Bench(bench::Args),
 }
@@ -93,6 +101,21 @@ impl PackArg {
     pub(super) fn load(&self) -> Result<Pack, Diagnostics> {
         Pack::load(&self.pack)
     }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.pack
+    }
+
+    /// Where all lies that an edit can change.
+    pub(super) fn files(&self, global: &Global) -> Files {
+        Files {
+            rules: self.pack.clone(),
+            profiles: global.config.profiles.clone(),
+            dotenv: DOTENV.into(),
+            process_variable: std::env::var(CUSTOMS_REGIME).ok(),
+            fit: |pack, now| ground::fits(pack, now).map_err(|missing| missing.to_string()),
+        }
+    }
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
@@ -102,6 +125,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
         Command::Explain(args) => explain::run(global, args).await,
+        Command::Status => status::run(global, Utc::now()).await,
         Command::Bench(args) => bench::run(global, &args),
     }
 }
@@ -239,8 +263,7 @@ fn constants(global: &Global, pack: &Pack, date: NaiveDate) -> anyhow::Result<Ve
         constants.push((id, Value::Bool(global.config.rules.bundle_logic)));
     }
     if let (Some(customs), Some(id)) = (&pack.customs, pack.graph.id("customs_regime")) {
-        let regime =
-            customs.in_force(global.config.rules.customs_regime.as_deref(), date).map_err(|error| WrongUsage(error.to_string()))?;
+        let regime = customs.on(global.config.rules.customs_regime.as_deref(), date).map_err(|error| WrongUsage(error.to_string()))?;
         constants.push((id, Value::Text(regime.into())));
     }
     Ok(constants)

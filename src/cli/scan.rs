@@ -29,7 +29,7 @@ use crate::{
         report::{Found, Report},
     },
     simulate::{self, Parameters, Simulation},
-    store::{Server, Store, embedded::Embedded, users},
+    store::{Server, Store, embedded::Embedded},
 };
 
 #[derive(Debug, clap::Args)]
@@ -126,17 +126,11 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 /// Every active tenant, and its settings with all levels applied.
 pub(super) async fn tenants(global: &Global, store: &Store) -> anyhow::Result<Vec<(Tenant, Profile)>> {
     let presets = presets::read(&global.config.profiles)?;
-    let mut tx = store.service().await?;
-    let tenants = users::active(&mut tx).await?;
-    tx.commit().await?;
-    tenants
-        .into_iter()
-        .map(|tenant| {
-            let preset = tenant.preset.as_deref().map(|name| presets.get(name)).transpose()?;
-            let profile = Profile::resolve(&tenant, preset, &global.config.defaults);
-            Ok((tenant, profile))
-        })
-        .collect()
+    let (resolved, mut unresolved) = scan::tenants::load(store, &presets, &global.config.defaults).await?;
+    match unresolved.pop() {
+        Some(left_out) => Err(left_out.fault.into()),
+        None => Ok(resolved),
+    }
 }
 
 /// What the configuration says about decisions.

@@ -1,33 +1,54 @@
 //! Reads the presets of `profiles/`: one file a kind of reseller.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use super::ConfigError;
 use crate::domain::profile::Presets;
+
+/// Text by file name.
+pub type Texts = BTreeMap<String, String>;
 
 /// Every `*.yaml` of the folder. A folder that does not exist holds none.
 ///
 /// # Errors
 /// An unreadable file, or one that is no valid preset, with line and column.
 pub fn read(folder: &Path) -> Result<Presets, ConfigError> {
+    parse(folder, &texts(folder)?)
+}
+
+/// The files as they are, not looked into.
+///
+/// # Errors
+/// An unreadable file.
+pub fn texts(folder: &Path) -> Result<Texts, ConfigError> {
     let fault = |path: &Path| {
         let path = path.to_owned();
         move |source| ConfigError::File { path, source }
     };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Presets::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Texts::new()),
         Err(error) => return Err(fault(folder)(error)),
     };
-    let mut presets = Presets::default();
+    let mut texts = Texts::new();
     for entry in entries {
         let path = entry.map_err(fault(folder))?.path();
-        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
-        if path.extension().is_none_or(|extension| extension != "yaml") {
-            continue;
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            texts.insert(name.to_owned(), fs::read_to_string(&path).map_err(fault(&path))?);
         }
-        let text = fs::read_to_string(&path).map_err(fault(&path))?;
-        presets.add(name, &path.display().to_string(), &text)?;
+    }
+    Ok(texts)
+}
+
+/// `folder` is where they lie, for the errors only.
+///
+/// # Errors
+/// One that is no valid preset, with line and column.
+pub fn parse(folder: &Path, texts: &Texts) -> Result<Presets, ConfigError> {
+    let mut presets = Presets::default();
+    for (file, text) in texts {
+        presets.add(file.trim_end_matches(".yaml"), &folder.join(file).display().to_string(), text)?;
     }
     Ok(presets)
 }

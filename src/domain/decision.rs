@@ -24,15 +24,39 @@ closed_set! {
     }
 }
 
+closed_set! {
+    /// What was looked at.
+    ScanKind, "kind of scan" {
+        /// Every route, at the prices of the moment.
+        Scan = "scan",
+        /// What is on offer, at the prices that it was offered at, by new rules.
+        Review = "review",
+    }
+}
+
+closed_set! {
+    /// What became of an opportunity.
+    ChangeKind, "change" {
+        /// Somebody gets it now.
+        Offered = "offered",
+        /// Its prices moved, or what it is worth to those who get it, or who gets it.
+        Repriced = "repriced",
+        /// Nobody gets it any longer. This is the end of it.
+        Withdrawn = "withdrawn",
+    }
+}
+
 /// One run over the book.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
     pub scan_id: Uuid,
+    pub kind: ScanKind,
     pub as_of: DateTime<Utc>,
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     /// SHA-256 of the pack's files.
     pub pack_hash: String,
+    pub customs_regime: Option<String>,
     /// Sources moved in time, in words; none on an honest scan.
     pub shift: Option<String>,
     pub summary: Json,
@@ -59,6 +83,42 @@ pub struct Opportunity {
     pub seller_id: Option<String>,
     pub condition: Option<Grade>,
     pub route: Json,
+    /// The same text for the same route in every scan; of all that are on offer, one has it.
+    pub route_key: String,
+}
+
+/// An opportunity that is on offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    pub opportunity: Opportunity,
+    /// By which it was last found to hold.
+    pub pack_hash: String,
+    pub customs_regime: Option<String>,
+    /// The last decisions of all that get it.
+    pub held: Vec<Decision>,
+}
+
+/// A change of an opportunity's state or worth, for the audit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub kind: ChangeKind,
+    /// With the prices as they are now.
+    pub opportunity: Opportunity,
+    /// Of a withdrawal only.
+    pub reason: Option<String>,
+    /// As it stood; `None` for a new offer.
+    pub before: Option<Before>,
+    pub tenants_after: usize,
+}
+
+/// What an opportunity was before a change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Before {
+    pub pack_hash: String,
+    pub customs_regime: Option<String>,
+    pub buy_price: Decimal,
+    pub sell_price: Decimal,
+    pub tenants: usize,
 }
 
 /// One tenant's answer to an opportunity.
@@ -77,6 +137,18 @@ pub struct Decision {
     pub flags: Vec<String>,
     /// Every fact that was known, decimals as text.
     pub facts: Json,
+}
+
+impl Decision {
+    /// Whether a tenant would be told the same.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.outcome == other.outcome
+            && self.reason == other.reason
+            && self.signal_type == other.signal_type
+            && self.score == other.score
+            && self.net_profit == other.net_profit
+            && self.flags == other.flags
+    }
 }
 
 /// A decision as it was kept, with all that it needs to be run again.

@@ -92,6 +92,11 @@ pub struct DailyRate {
     pub known_at: DateTime<Utc>,
 }
 
+/// Whether so many units of a currency can be one euro.
+pub fn is_plausible_rate(units_per_eur: Decimal) -> bool {
+    units_per_eur >= Decimal::new(1, 2) && units_per_eur <= Decimal::ONE_HUNDRED
+}
+
 /// Decimal places that a conversion rate keeps.
 pub const RATE_PLACES: u32 = 10;
 

@@ -7,18 +7,12 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
 
-use super::{Batch, Counts, FileReport, write_all_but_prices};
+use super::{FileReport, rows};
 use crate::{
-    sources::{self, Entry, Format, Input, Outcome, Row, SourceError},
-    store::{ServiceTx, Store, StoreError, prices::PriceWriter},
+    sources::{self, Input, SourceError},
+    store::{Store, StoreError},
 };
-
-/// Rows that travel together between the threads.
-const PARCEL: usize = 1024;
-/// Parcels that may wait: a slow database holds the reader back, memory does not grow.
-const WAITING: usize = 8;
 
 /// Told how an import goes on.
 pub trait Progress: Send + Sync {
@@ -123,12 +117,6 @@ fn recognised(path: &Path) -> Result<(sources::Phase, Option<Input>), SourceErro
     Ok((phase, is_stdin.then_some(input)))
 }
 
-/// What the reading thread sends. Without its end the file was not read to the end, and nothing is settled.
-enum Parcel {
-    Rows(Vec<Row>),
-    End,
-}
-
 enum Fault {
     File(SourceError),
     Import(ImportError),
@@ -159,14 +147,15 @@ async fn import_input(
     progress.begins(&report.file, input.size(), input.passed());
 
     let mut tx = store.service_bulk().await?;
-    let (sender, parcels) = mpsc::channel(WAITING);
-    let reader = tokio::task::spawn_blocking(move || read(format, input, now, &sender));
-    let stored = store_rows(&mut tx, parcels, now, progress, report).await;
+    let (sender, parcels) = rows::channel();
+    // parsing waits for the disk, storing for the database
+    let reader = tokio::task::spawn_blocking(move || rows::send(&sender, |emit| (format.read)(input.into_body(now), emit)));
+    let stored = rows::store(&mut tx, parcels, now, None, &|| progress.settles(), report).await;
     // The receiver is gone by now, so the reader ends even where storing failed.
     let read = reader.await.map_err(ImportError::from)?;
-    let stored = stored?;
+    let stored = stored.map_err(ImportError::from)?;
     read?;
-    let counts = stored.unwrap_or_default();
+    let counts = stored.unwrap_or_default().counts;
     if report.values() == 0 && report.refused_rows > 0 {
         let first = report.refused.first().map(|refusal| refusal.reason.clone()).unwrap_or_default();
         return Err(SourceError::NothingUnderstood { rows: report.refused_rows, first }.into());
@@ -175,66 +164,4 @@ async fn import_input(
     report.store(counts.total());
     tx.commit().await?;
     Ok(())
-}
-
-/// Runs on a thread of its own: parsing waits for the disk, storing for the database.
-fn read(format: &Format, input: Input, now: DateTime<Utc>, sender: &mpsc::Sender<Parcel>) -> Result<(), SourceError> {
-    let mut parcel = Vec::with_capacity(PARCEL);
-    (format.read)(input.into_body(now), &mut |row| {
-        parcel.push(row);
-        if parcel.len() == PARCEL {
-            let full = std::mem::replace(&mut parcel, Vec::with_capacity(PARCEL));
-            sender.blocking_send(Parcel::Rows(full)).map_err(|_| SourceError::Stopped)?;
-        }
-        Ok(())
-    })?;
-    sender.blocking_send(Parcel::Rows(parcel)).map_err(|_| SourceError::Stopped)?;
-    sender.blocking_send(Parcel::End).map_err(|_| SourceError::Stopped)
-}
-
-/// Stages the rows as they come and settles them at the end; `None` where the end never came.
-async fn store_rows(
-    tx: &mut ServiceTx,
-    mut parcels: mpsc::Receiver<Parcel>,
-    now: DateTime<Utc>,
-    progress: &dyn Progress,
-    report: &mut FileReport,
-) -> Result<Option<Counts>, ImportError> {
-    let mut held = Batch::default();
-    let mut writer: Option<PriceWriter> = None;
-    loop {
-        let rows = match parcels.recv().await {
-            Some(Parcel::Rows(rows)) => rows,
-            Some(Parcel::End) => break,
-            None => return Ok(None),
-        };
-        for row in rows {
-            report.count(&row);
-            let Outcome::Values(entries) = row.outcome else { continue };
-            for entry in entries {
-                match entry {
-                    Entry::Set(set) => held.sets.push(set),
-                    Entry::Card(card) => held.cards.push(*card),
-                    Entry::Product(product) => held.products.push(product),
-                    Entry::CardProduct(pair) => held.card_products.push(pair),
-                    Entry::Rate(rate) => held.rates.push(rate),
-                    Entry::Observation(seen) => {
-                        let writer = match &mut writer {
-                            Some(writer) => writer,
-                            none => none.insert(PriceWriter::begin(tx).await?),
-                        };
-                        if writer.add(&seen)? {
-                            writer.flush(tx).await?;
-                        }
-                    }
-                }
-            }
-        }
-    }
-    progress.settles();
-    let mut counts = write_all_but_prices(tx, &held, now).await?;
-    if let Some(writer) = writer {
-        counts.observations = writer.settle(tx, now).await?;
-    }
-    Ok(Some(counts))
 }

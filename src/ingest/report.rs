@@ -38,12 +38,20 @@ pub struct FileReport {
     pub skipped: BTreeMap<&'static str, u64>,
     pub refused: Vec<Refusal>,
     pub refused_rows: u64,
+    /// Prices of a live feed that wait for a second one to confirm them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub set_apart: u64,
     /// Price series that moved to their product because of this file.
     pub rekeyed: u64,
     /// Why nothing of the file was stored.
     pub refused_whole: Option<String>,
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 fn seconds<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -85,6 +93,28 @@ impl FileReport {
         self.stored = written.new;
         self.changed = written.changed;
         self.unchanged = written.unchanged;
+    }
+
+    /// Adds what a later part of the same told.
+    pub(super) fn add(&mut self, part: &Self) {
+        self.read += part.read;
+        self.stored += part.stored;
+        self.changed += part.changed;
+        self.unchanged += part.unchanged;
+        self.set_apart += part.set_apart;
+        self.rekeyed += part.rekeyed;
+        self.refused_rows += part.refused_rows;
+        self.took += part.took;
+        for (reason, rows) in &part.skipped {
+            *self.skipped.entry(reason).or_default() += rows;
+        }
+        for refusal in &part.refused {
+            match self.refused.iter_mut().find(|known| known.reason == refusal.reason) {
+                Some(known) => known.rows += refusal.rows,
+                None => self.refused.push(refusal.clone()),
+            }
+        }
+        self.refused.truncate(REASONS);
     }
 
     /// Nothing of the file is in the database.

@@ -1,6 +1,7 @@
 //! Which customs regime is in force: a file says so, or the guide's variable, or the date.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::{
     diagnostic::{Code, Diagnostic, Place, Sink, nearest},
@@ -21,7 +22,7 @@ const NAME: &str = "customs_regime";
 pub enum Active {
     /// The variable `CUSTOMS_REGIME`, else [`FALLBACK`].
     Environment,
-    /// The regime with the latest `auto_from` not after the date.
+    /// The regime whose `auto_from` has begun last, at midnight of its own time zone.
     Auto,
     Named(String),
 }
@@ -30,8 +31,27 @@ pub enum Active {
 #[derive(Debug, Clone)]
 pub struct Customs {
     pub active: Active,
-    /// Names and the day from which `auto` takes them.
-    pub regimes: Vec<(String, Option<NaiveDate>)>,
+    pub regimes: Vec<Regime>,
+}
+
+/// One file of `customs/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regime {
+    pub name: String,
+    /// The day from which `auto` takes it.
+    pub auto_from: Option<NaiveDate>,
+    /// Whose midnight begins that day.
+    pub time_zone: Tz,
+}
+
+impl Regime {
+    /// The first moment of its day, where `auto` takes it at all.
+    pub fn begins(&self) -> Option<DateTime<Utc>> {
+        let midnight = self.auto_from?.and_time(NaiveTime::MIN);
+        // where the clock is put forward over midnight, the day begins an hour later
+        let local = midnight.and_local_timezone(self.time_zone).earliest();
+        local.or_else(|| (midnight + TimeDelta::hours(1)).and_local_timezone(self.time_zone).earliest()).map(|begins| begins.to_utc())
+    }
 }
 
 /// A choice that no file supplies.
@@ -46,8 +66,9 @@ impl Customs {
     /// Reads `customs/active.yaml` and the names of the regimes; `None` for a pack without regimes.
     pub fn read(source: &PackSource, folder: Option<&Folder>, sink: &Sink) -> Option<Self> {
         let folder = folder?;
-        let regimes: Vec<(String, Option<NaiveDate>)> =
-            folder.files.iter().filter_map(|file| Some((file.fields.get(NAME)?.clone(), file.auto_from))).collect();
+        let regimes: Vec<Regime> = (folder.files.iter())
+            .filter_map(|file| Some(Regime { name: file.fields.get(NAME)?.clone(), auto_from: file.auto_from, time_zone: file.time_zone }))
+            .collect();
         let (file, text) = source.files.get_key_value(ACTIVE).or_else(|| {
             let place = Place { file: ACTIVE.into(), span: super::diagnostic::Span::default() };
             let fault = Diagnostic::error(Code::MissingFile, place, "no file says which customs regime is in force");
@@ -64,49 +85,56 @@ impl Customs {
         };
         fields.finish();
         if let Active::Named(name) = &active
-            && !regimes.iter().any(|(known, _)| known == name)
+            && !regimes.iter().any(|known| known.name == *name)
             && !folder.broken
         {
             let fault = Diagnostic::error(Code::UnknownRegime, node.place.clone(), format!("no file in customs/ is the regime \"{name}\""));
-            sink.report(match nearest(name, regimes.iter().map(|(known, _)| known.as_str())) {
+            sink.report(match nearest(name, regimes.iter().map(|known| known.name.as_str())) {
                 Some(near) => fault.with_help(format!("did you mean \"{near}\"?")),
                 None => fault.with_help(format!(
                     "use env, auto, {}",
-                    regimes.iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>().join(", ")
+                    regimes.iter().map(|known| known.name.as_str()).collect::<Vec<_>>().join(", ")
                 )),
             });
         }
         Some(Self { active, regimes })
     }
 
-    /// The regime in force on a day, given the variable's value.
+    /// The regime in force on a calendar day, wherever that day is, given the variable's value.
     ///
     /// # Errors
     /// A variable that names no regime, or `auto` before the first regime's day.
-    pub fn in_force(&self, variable: Option<&str>, date: NaiveDate) -> Result<&str, UnknownRegime> {
+    pub fn on(&self, variable: Option<&str>, date: NaiveDate) -> Result<&str, UnknownRegime> {
+        self.chosen(variable, |regime| regime.auto_from.filter(|from| *from <= date).map(|from| from.and_time(NaiveTime::MIN).and_utc()))
+    }
+
+    /// The regime in force at a moment. The end of a day still belongs to it, as everywhere.
+    ///
+    /// # Errors
+    /// As [`Customs::on`].
+    pub fn at(&self, variable: Option<&str>, moment: DateTime<Utc>) -> Result<&str, UnknownRegime> {
+        self.chosen(variable, |regime| regime.begins().filter(|begins| *begins < moment))
+    }
+
+    /// Whether the date decides, given the variable's value.
+    pub fn is_auto(&self, variable: Option<&str>) -> bool {
+        let names_auto = || variable.is_some_and(|name| name.trim().eq_ignore_ascii_case("auto"));
+        self.active == Active::Auto || (self.active == Active::Environment && names_auto())
+    }
+
+    fn chosen(&self, variable: Option<&str>, begun: impl Fn(&Regime) -> Option<DateTime<Utc>>) -> Result<&str, UnknownRegime> {
+        let names = || self.regimes.iter().map(|regime| regime.name.clone()).chain(["auto".to_owned()]).collect();
         let known = |name: &str| {
-            self.regimes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim())).map(|(known, _)| known.as_str()).ok_or_else(
-                || UnknownRegime {
-                    name: name.to_owned(),
-                    known: self.regimes.iter().map(|(known, _)| known.clone()).chain(["auto".to_owned()]).collect(),
-                },
-            )
+            let found = self.regimes.iter().find(|regime| regime.name.eq_ignore_ascii_case(name.trim()));
+            found.map(|regime| regime.name.as_str()).ok_or_else(|| UnknownRegime { name: name.to_owned(), known: names() })
         };
-        let by_date = || {
-            let begun = self.regimes.iter().filter(|(_, from)| from.is_some_and(|from| from <= date));
-            begun
-                .max_by_key(|(_, from)| *from)
-                .map(|(name, _)| name.as_str())
-                .ok_or_else(|| UnknownRegime { name: "auto".to_owned(), known: Vec::new() })
-        };
+        if self.is_auto(variable) {
+            let begun = self.regimes.iter().filter_map(|regime| Some((begun(regime)?, regime.name.as_str())));
+            return begun.max().map(|(_, name)| name).ok_or_else(|| UnknownRegime { name: "auto".to_owned(), known: Vec::new() });
+        }
         match &self.active {
             Active::Named(name) => known(name),
-            Active::Auto => by_date(),
-            Active::Environment => match variable.map(str::trim) {
-                Some(name) if name.eq_ignore_ascii_case("auto") => by_date(),
-                Some(name) => known(name),
-                None => known(FALLBACK),
-            },
+            Active::Environment | Active::Auto => known(variable.unwrap_or(FALLBACK)),
         }
     }
 }

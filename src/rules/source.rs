@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::diagnostic::{Code, Diagnostic, Place, Sink, Span};
@@ -32,18 +33,20 @@ impl PackSource {
     /// Reads every `.yaml` and `.rhai` file below `root`, of its tests those called `.test.yaml`. Faults go to `sink`.
     pub fn read(root: &Path, sink: &Sink) -> Self {
         let mut source = Self::default();
-        let report = |code: Code, path: &Path, message: String| {
-            let place = Place { file: relative(root, path), span: Span::default() };
-            sink.report(Diagnostic::error(code, place, message).with_help(code.remedy()));
-        };
-        let refuse = |path: &Path, message: String| report(Code::UnreadableFile, path, message);
-        let too_large = |path: &Path, message: String| report(Code::TooLarge, path, message);
         let Ok(canonical) = root.canonicalize() else {
             let place = Place { file: relative(root, root), span: Span::default() };
             let fault = Diagnostic::error(Code::UnreadableFile, place, format!("there is no folder {}", root.display()));
             sink.report(fault.with_help("name the folder that holds pack.yaml, by `--pack` or TCG_RADAR_RULES"));
             return source;
         };
+        // where the root is a link, it may be turned to another folder meanwhile: one reading is of one folder
+        let root = canonical.as_path();
+        let report = |code: Code, path: &Path, message: String| {
+            let place = Place { file: relative(root, path), span: Span::default() };
+            sink.report(Diagnostic::error(code, place, message).with_help(code.remedy()));
+        };
+        let refuse = |path: &Path, message: String| report(Code::UnreadableFile, path, message);
+        let too_large = |path: &Path, message: String| report(Code::TooLarge, path, message);
         let mut folders = vec![root.to_owned()];
         let (mut entries_left, mut bytes_left) = (MAX_ENTRIES, MAX_PACK_BYTES);
         while let Some(folder) = folders.pop() {
@@ -102,6 +105,18 @@ impl PackSource {
             }
         }
         source
+    }
+
+    /// Text by path, as packs are stored.
+    pub fn to_json(&self) -> Json {
+        Json::Object(self.files.iter().map(|(path, text)| (path.to_string(), Json::from(&**text))).collect())
+    }
+
+    /// What [`PackSource::to_json`] gave.
+    pub fn from_json(files: &Json) -> Self {
+        let files = files.as_object().into_iter().flatten();
+        let files = files.filter_map(|(path, text)| Some((path.as_str().into(), text.as_str()?.into()))).collect();
+        Self { files, ..Self::default() }
     }
 
     /// SHA-256 over paths and contents, as hex: the same text has the same hash on every machine.

@@ -267,7 +267,9 @@ fn a_column_in_a_currency_is_a_cost_with_the_buffer_inside() {
 #[test]
 fn the_customs_choice_follows_file_variable_and_date() {
     let table = "table: customs\nrows_from: { folder: customs }\nkey: [customs_regime, date]\ncolumns: { duty: { type: decimal } }\notherwise: unknown\n";
-    let regime = |name: &str, from: &str| format!("customs_regime: {name}\nauto_from: {from}\nrows: [ {{ duty: \"1\" }} ]\n");
+    let regime = |name: &str, from: &str| {
+        format!("customs_regime: {name}\nauto_from: {from}\ntime_zone: Europe/Brussels\nrows: [ {{ duty: \"1\" }} ]\n")
+    };
     let load = |active: &str| {
         Pack::from_source(files(&[
             ("tables/customs.yaml", table),
@@ -278,13 +280,7 @@ fn the_customs_choice_follows_file_variable_and_date() {
         ]))
     };
     let force = |active: &str, variable: Option<&str>, date: &str| {
-        load(active)
-            .unwrap()
-            .customs
-            .unwrap()
-            .in_force(variable, date.parse().unwrap())
-            .map(str::to_owned)
-            .map_err(|error| error.to_string())
+        load(active).unwrap().customs.unwrap().on(variable, date.parse().unwrap()).map(str::to_owned).map_err(|error| error.to_string())
     };
     assert_eq!(force("active: env", None, "2026-01-01").unwrap(), "world");
     assert_eq!(force("active: env", Some("OLD "), "2026-01-01").unwrap(), "old");
@@ -293,6 +289,10 @@ fn the_customs_choice_follows_file_variable_and_date() {
     assert_eq!(force("active: auto", None, "2026-07-01").unwrap(), "new");
     let unknown = force("active: env", Some("nwe"), "2026-01-01").unwrap_err();
     assert_eq!(unknown, "there is no customs regime \"nwe\": use one of new, old, world, auto");
+    let at = |moment: &str| load("active: auto").unwrap().customs.unwrap().at(None, moment.parse().unwrap()).map(str::to_owned).unwrap();
+    // in July, Brussels is two hours ahead; the moment itself still belongs to the day before
+    assert_eq!(at("2026-06-30T22:00:00Z"), "old");
+    assert_eq!(at("2026-06-30T22:00:01Z"), "new");
     let fault = load("active: wrold").unwrap_err().to_string();
     assert!(fault.contains("did you mean \"world\"?"), "{fault}");
 }

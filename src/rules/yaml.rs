@@ -3,6 +3,7 @@
 use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
@@ -266,6 +267,19 @@ impl Node {
             sink.report(fault.with_help("write year-month-day, such as 2026-07-01"));
         }
         date
+    }
+
+    /// A name of the IANA list.
+    pub fn time_zone(&self, sink: &Sink) -> Option<Tz> {
+        let name = self.text(sink, "time_zone")?;
+        let zone = name.parse().ok();
+        if zone.is_none() {
+            let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+            let help = near.map_or_else(|| "write a place such as Europe/Brussels".to_owned(), |near| format!("did you mean \"{near}\"?"));
+            let fault = Diagnostic::error(Code::BadValue, self.place.clone(), format!("no time zone is called \"{name}\""));
+            sink.report(fault.with_help(help));
+        }
+        zone
     }
 
     pub fn boolean(&self, sink: &Sink, what: &str) -> Option<bool> {

@@ -156,24 +156,20 @@ impl<'a> Side<'a> {
         // a card's routes stand together; among themselves they keep their order, which settles ties
         routes.sort_by_key(|route| case.routes[*route].card);
         let screened: Vec<Cards> = routes.par_chunks(AT_ONCE).map(|routes| screen(case, lowered, routes)).collect();
-        let mut cards = Cards::default();
+        let mut cards = lowered.screen(&lowered.rows());
         for mut part in screened {
-            if cards.count() == 0 {
-                cards = part;
-            } else {
-                cards.append(&mut part);
-            }
+            cards.append(&mut part);
         }
         Self { case, lowered, direction, routes, cards }
     }
 
     fn judge(&self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
-        let layout = Layout::of(self);
+        let groups = Groups::of(self);
+        let layout = Layout::of(self, &groups);
         self.count_closed(&layout, findings);
         let furthest = self.furthest_closed(&layout, keep);
         let open: usize = layout.blocks.iter().map(|block| block.rows.len()).sum();
         progress(self.routes.len() - open);
-        let groups = Groups::of(self);
         let batches = self.lowered.batches();
         let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), blocks: batches.len() * layout.blocks.len(), open };
         let tallies: Vec<Tally> = batches
@@ -210,7 +206,7 @@ impl<'a> Side<'a> {
             let mut bench = batch.bench(longest);
             let mut tally = Tally::new(self, batch, keep);
             for (block, number) in blocks.iter().zip(chunk * BLOCKS..) {
-                let columns = counted.columns(block, groups);
+                let columns = counted.columns(block);
                 let columns: Vec<&[i64]> = block.columns.iter().chain(&columns).map(Vec::as_slice).collect();
                 let mut position = 0;
                 batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |tenant, codes, scores| {

@@ -30,7 +30,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-pub use stored::{Answer, Difference, StoredReport, stored_decision};
+pub use stored::{Answer, Difference, StoredReport, again, stored_decision};
 
 /// What is asked.
 #[derive(Debug, Clone)]

@@ -38,6 +38,15 @@ pub struct Ground {
     buffer: Decimal,
 }
 
+/// Whether a pack states all that every scan needs of it.
+///
+/// # Errors
+/// What is missing.
+pub fn fits(pack: &Pack, now: DateTime<Utc>) -> Result<(), ScanError> {
+    Windows::read(pack, day_of(now))?;
+    default_buffer(pack, day_of(now)).map(|_| ()).ok_or(ScanError::NoBuffer)
+}
+
 /// Loads the book as it was known, with the history that the pack's windows ask for.
 ///
 /// # Errors
@@ -71,7 +80,7 @@ impl Ground {
             gbp_per_eur: None,
             origin: RateOrigin { date, source: "EUR_USD_RATE".to_owned() },
         });
-        let regime = pack.customs.as_ref().map(|customs| customs.in_force(settings.customs_regime.as_deref(), date)).transpose()?;
+        let regime = pack.customs.as_ref().map(|customs| customs.at(settings.customs_regime.as_deref(), book.as_of)).transpose()?;
         let mut constants = vec![("date", Value::Date(date)), ("bundle_logic_enabled", Value::Bool(settings.bundle_logic))];
         constants.extend(regime.map(|regime| ("customs_regime", Value::Text(regime.into()))));
         Ok(Self {

@@ -19,6 +19,7 @@ use crate::{
         decision::{Decision, Opportunity, Outcome, ReasonCount, Scan},
         market::Direction,
         money::Rates,
+        profile::TenantId,
     },
     rules::{
         eval,
@@ -65,9 +66,22 @@ pub struct Report {
     /// Best first.
     pub signals: Vec<Found>,
     pub near_misses: Vec<Found>,
+    /// The rest of what those are answered who got an opportunity before.
+    pub held: Vec<Found>,
     /// By reason code, over all tenants.
     pub reasons: BTreeMap<String, ReasonLine>,
     pub counts: Vec<ReasonCount>,
+}
+
+impl Report {
+    /// Everything that was decided with all facts.
+    pub fn all(&self) -> impl Iterator<Item = &Found> {
+        self.signals.iter().chain(&self.near_misses).chain(&self.held)
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Found> {
+        self.signals.iter_mut().chain(&mut self.near_misses).chain(&mut self.held)
+    }
 }
 
 /// The opportunity of each route that somebody gets or nearly gets: one, however many tenants share it.
@@ -75,6 +89,11 @@ pub struct Report {
 pub struct Opportunities(HashMap<usize, Uuid>);
 
 impl Opportunities {
+    /// Routes that are on offer already keep their id.
+    pub fn standing(ids: impl IntoIterator<Item = (usize, Uuid)>) -> Self {
+        Self(ids.into_iter().collect())
+    }
+
     fn id(&mut self, route: usize) -> Uuid {
         *self.0.entry(route).or_insert_with(Uuid::now_v7)
     }
@@ -103,13 +122,12 @@ pub fn near_misses(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities
 }
 
 /// Evaluates a judged route once more, now for every fact.
-fn found(case: &Case<'_>, one: &Judged, outcome: Outcome, ids: &mut Opportunities) -> Option<Found> {
+pub fn found(case: &Case<'_>, one: &Judged, outcome: Outcome, ids: &mut Opportunities) -> Option<Found> {
     let route = &case.routes[one.route];
     let (buy, sell) = (&case.book.series[route.buy], &case.book.series[route.sell]);
     let card = case.book.card(route.card)?;
     let mut evaluation = case.replay(one.route, one.tenant, &one.aggregates);
     let pack = case.pack;
-    let number = |evaluation: &mut Evaluation<'_>, name: &str| evaluation.known(pack.graph.id(name)?)?.as_decimal();
     let waterfall = pack
         .waterfall
         .iter()
@@ -132,22 +150,35 @@ fn found(case: &Case<'_>, one: &Judged, outcome: Outcome, ids: &mut Opportunitie
         seller_id: buy.seller_id.as_deref().map(str::to_owned),
         condition: grade_of(&mut evaluation, pack),
         route: json!({ "buy": buy.subject, "sell": sell.subject }),
+        route_key: route.key(case.book),
     };
-    let signal = outcome == Outcome::Signal;
-    let decision = Decision {
-        decision_id: Uuid::now_v7(),
-        tenant: case.profiles[one.tenant].tenant,
-        opportunity_id: opportunity.opportunity_id,
-        outcome,
-        reason: one.answer.reason(pack).map(str::to_owned),
-        signal_type: if signal { evaluation.signal_type().map(|name| name.to_string()) } else { None },
-        score: evaluation.score(),
-        net_profit: number(&mut evaluation, "net_profit"),
-        flags: evaluation.flags().iter().map(ToString::to_string).collect(),
-        facts: all_facts(&mut evaluation, pack),
-    };
+    let tenant = case.profiles[one.tenant].tenant;
+    let decision = decision(&mut evaluation, tenant, opportunity.opportunity_id, outcome, one.answer.reason(pack));
     let home = evaluation.known(pack.graph.id("home_currency")?)?;
     Some(Found { opportunity, decision, home_currency: home.to_string(), waterfall })
+}
+
+/// An evaluation as the answer to a tenant, with every fact.
+pub fn decision(
+    evaluation: &mut Evaluation<'_>,
+    tenant: TenantId,
+    opportunity_id: Uuid,
+    outcome: Outcome,
+    reason: Option<&str>,
+) -> Decision {
+    let pack = evaluation.pack();
+    Decision {
+        decision_id: Uuid::now_v7(),
+        tenant,
+        opportunity_id,
+        outcome,
+        reason: reason.map(str::to_owned),
+        signal_type: if outcome == Outcome::Signal { evaluation.signal_type().map(|name| name.to_string()) } else { None },
+        score: evaluation.score(),
+        net_profit: pack.graph.id("net_profit").and_then(|id| evaluation.known(id)?.as_decimal()),
+        flags: evaluation.flags().iter().map(ToString::to_string).collect(),
+        facts: all_facts(evaluation, pack),
+    }
 }
 
 fn grade_of(evaluation: &mut Evaluation<'_>, pack: &Pack) -> Option<Grade> {

@@ -9,7 +9,7 @@ use crate::domain::{
     book::{Book, CardIndex, PriceSeries},
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
-    observation::PriceKind,
+    observation::{PriceKind, Subject},
 };
 
 /// One way to trade one card.
@@ -34,6 +34,25 @@ pub struct Routes {
     pub routes: Vec<Route>,
     /// Priced cards without a route: they have prices on one market only, or of printings that do not pair.
     pub one_sided: usize,
+}
+
+impl Route {
+    /// What makes it the same route in every scan: the card, and what each side's price is a price of.
+    pub fn key(&self, book: &Book) -> String {
+        let card = book.card(self.card).map_or("?", |card| card.card_id.as_str());
+        let side = |index: usize| {
+            let one = &book.series[index];
+            let subject = match &one.subject {
+                Subject::Card(id) => id.to_string(),
+                Subject::Product { market, id } => format!("{market}:{id}"),
+            };
+            let Finish { printing, edition, language } = one.finish;
+            let condition = one.condition.map(|condition| condition.to_string()).unwrap_or_default();
+            let seller = one.seller_id.as_deref().unwrap_or_default();
+            format!("{}|{subject}|{printing}|{edition}|{language}|{}|{condition}|{seller}", one.source, one.kind)
+        };
+        format!("{card} {} {} {}", self.direction, side(self.buy), side(self.sell))
+    }
 }
 
 impl Routes {
@@ -92,7 +111,7 @@ impl Side {
         let (mut listings, mut products) = (Vec::new(), Vec::new());
         for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
             let one = &book.series[index];
-            if let crate::domain::observation::Subject::Product { id, .. } = &one.subject
+            if let Subject::Product { id, .. } = &one.subject
                 && !products.contains(&id)
             {
                 products.push(id);

@@ -1,7 +1,6 @@
 //! The European Central Bank's reference rates, as published (`Date,USD,JPY,…`) and cut down (`date,USD,GBP,…`).
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 
 use super::{
     Body, Emit, Entry, Format, Outcome, Phase, SourceError,
@@ -9,7 +8,7 @@ use super::{
     table,
 };
 use crate::domain::{
-    money::{Currency, DailyRate},
+    money::{Currency, DailyRate, is_plausible_rate},
     observation::clocks_of_bare_date,
 };
 
@@ -35,7 +34,7 @@ fn outcome([date, usd, gbp]: [&str; 3], now: DateTime<Utc>) -> Result<Outcome, S
     let mut rates = Vec::with_capacity(2);
     for (currency, text) in [(Currency::Usd, usd), (Currency::Gbp, gbp)] {
         if let Some(units_per_eur) = number(text)? {
-            if !(Decimal::new(1, 2)..=Decimal::from(100)).contains(&units_per_eur) {
+            if !is_plausible_rate(units_per_eur) {
                 return Err(format!("{units_per_eur} {currency} for one euro cannot be"));
             }
             rates.push(Entry::Rate(DailyRate { date, currency, units_per_eur, source: SOURCE.into(), known_at }));

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::domain::money::Currency;
 
+pub const SOURCE: &str = "exchangerate-api";
+
 #[derive(Deserialize)]
 struct Answer {
     result: Option<String>,

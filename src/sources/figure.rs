@@ -61,6 +61,16 @@ impl<'a> Literal<'a> {
     pub fn price(self) -> Result<Option<Decimal>, String> {
         self.0.map_or(Ok(None), |raw| price(raw.get().trim_matches('"')))
     }
+
+    /// As a count: `None` for an absent field and null; zero is a count.
+    ///
+    /// # Errors
+    /// Anything but a whole number from 0.
+    pub fn count(self) -> Result<Option<i64>, String> {
+        let Some(figure) = self.0.map_or(Ok(None), |raw| number(raw.get().trim_matches('"')))? else { return Ok(None) };
+        let count = i64::try_from(figure).ok().filter(|count| *count >= 0 && figure.fract().is_zero());
+        count.map(Some).ok_or_else(|| format!("{figure} is not a count"))
+    }
 }
 
 /// A day written `2026/03/27` or `2026-03-27`; anything else is unknown.

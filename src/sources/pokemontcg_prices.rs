@@ -18,6 +18,8 @@ use crate::domain::{
     observation::{PriceKind, Subject, clocks_of_bare_date},
 };
 
+pub const CARDMARKET: &str = "pokemontcg.io cardmarket";
+
 /// A market's block on a card: figures by printing (TCGplayer) or by name (Cardmarket), each still its text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,7 +76,7 @@ pub fn cardmarket(card: &CardId, block: &VendorPrices<'_>, now: DateTime<Utc>) -
     let figure = |name: &str| Literal::of(prices.get(name).copied().flatten()).price();
     let each = |clocks: Clocks, printing: Printing, trend: &str, low: &str| {
         let figures = Figures { price: figure(trend)?, low: figure(low)?, ..Figures::default() };
-        Ok(quote(card, "pokemontcg.io cardmarket", Market::Cardmarket, Finish::english(printing), clocks).outcome(figures))
+        Ok(quote(card, CARDMARKET, Market::Cardmarket, Finish::english(printing), clocks).outcome(figures))
     };
     match block.clocks(now) {
         Ok(clocks) => [(Printing::Plain, "trendPrice", "lowPrice"), (Printing::ReverseHolofoil, "reverseHoloTrend", "reverseHoloLow")]

@@ -94,5 +94,6 @@ fn named(entry: &Entry) -> String {
             Subject::Card(card) => format!("{} of {card}", seen.kind),
             Subject::Product { id, .. } => format!("{} of {id}", seen.kind),
         },
+        Entry::Activity(count) => format!("{:?} sales of {:?}", count.sales_30d, count.subject),
     }
 }

@@ -301,7 +301,8 @@ async fn activity(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<Ve
     Ok(activity)
 }
 
-/// The last day for which dollars were known, with the pounds of the same publication. The names of sources decide only between several of one day.
+/// The last day for which dollars were known, with the pounds of the same publication. Of several of one day the live
+/// service's goes first: whoever pays for it wants it.
 async fn rates(tx: &mut ServiceTx, as_of: DateTime<Utc>) -> Result<Option<Rates>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT usd.date AS "date: NaiveDate", usd.source, usd.units_per_eur AS "usd: Decimal", gbp.units_per_eur AS "gbp?: Decimal"
@@ -309,7 +310,7 @@ async fn rates(tx: &mut ServiceTx, as_of: DateTime<Utc>) -> Result<Option<Rates>
         LEFT JOIN exchange_rates AS gbp
             ON gbp.date = usd.date AND gbp.source = usd.source AND gbp.currency = 'GBP' AND gbp.known_at <= $1
         WHERE usd.currency = 'USD' AND usd.known_at <= $1
-        ORDER BY usd.date DESC, usd.source LIMIT 1"#,
+        ORDER BY usd.date DESC, usd.source = 'exchangerate-api' DESC, usd.source LIMIT 1"#,
         as_of
     )
     .fetch_optional(tx.db())

@@ -8,8 +8,9 @@ use std::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
-use super::{ServiceTx, StoreError, Written};
+use super::{ServiceTx, StoreError, Written, quarantine};
 use crate::domain::{
+    card::CardId,
     observation::{Observation, Subject},
     product::PRODUCT_KEYED,
 };
@@ -93,9 +94,10 @@ WITH told AS (
         WHERE older.series_id = told.series_id AND older.observed_at = told.observed_at AND older.known_at = told.known_at
           AND (older.price, older.low, older.mid, older.high, older.shipping, older.seller_rating, older.seller_sales)
             IS NOT DISTINCT FROM (told.price, told.low, told.mid, told.high, told.shipping, told.seller_rating, told.seller_sales)))
-    RETURNING revision
+    RETURNING series_id, revision
 )
-SELECT count(*) FILTER (WHERE revision = 0), count(*) FILTER (WHERE revision > 0) FROM written";
+SELECT count(*) FILTER (WHERE revision = 0), count(*) FILTER (WHERE revision > 0), coalesce(array_agg(DISTINCT series_id), '{}')
+FROM written";
 
 /// Gathers observations of one transaction; [`PriceWriter::settle`] stores them.
 #[derive(Debug, Default)]
@@ -111,6 +113,17 @@ pub struct PriceWriter {
     range: Option<(DateTime<Utc>, DateTime<Utc>)>,
     identity: String,
     moments: HashMap<DateTime<Utc>, Box<str>>,
+    jump: Option<Decimal>,
+}
+
+/// What became of the observations of one transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    pub written: Written,
+    /// The series that have a new row.
+    pub series: Vec<i32>,
+    /// Prices that wait for a second one to confirm them.
+    pub set_apart: u64,
 }
 
 impl PriceWriter {
@@ -121,6 +134,11 @@ impl PriceWriter {
     pub async fn begin(tx: &mut ServiceTx) -> Result<Self, StoreError> {
         sqlx::raw_sql(STAGING).execute(tx.db()).await?;
         Ok(Self::default())
+    }
+
+    /// Sets prices apart that are so many times the last one, or as small a part of it, until a second one confirms them.
+    pub const fn set_apart_jumps(&mut self, factor: Decimal) {
+        self.jump = Some(factor);
     }
 
     /// Takes a row. Call [`PriceWriter::flush`] when it says that enough is waiting.
@@ -213,9 +231,9 @@ impl PriceWriter {
     ///
     /// # Errors
     /// The database refuses or is gone.
-    pub async fn settle(mut self, tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<Written, StoreError> {
+    pub async fn settle(mut self, tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<Settled, StoreError> {
         self.flush(tx).await?;
-        let mut written = Written::default();
+        let mut settled = Settled::default();
         if let Some((first, last)) = self.range {
             // From here to the commit transactions take turns: two of them never choose the same revision number, and a
             // crosswalk that is written meanwhile moves our series or is seen by us.
@@ -240,10 +258,16 @@ impl PriceWriter {
                 .fetch_all(tx.db())
                 .await?;
             sqlx::raw_sql("ANALYZE staged_ids; ANALYZE staged_prices").execute(tx.db()).await?;
-            let (new, changed): (i64, i64) = sqlx::query_as(SETTLE).bind(first).bind(last).bind(now).fetch_one(tx.db()).await?;
+            if let Some(jump) = self.jump {
+                settled.set_apart = quarantine::judge(tx, jump, now).await?;
+            }
+            let (new, changed, series): (i64, i64, Vec<i32>) =
+                sqlx::query_as(SETTLE).bind(first).bind(last).bind(now).fetch_one(tx.db()).await?;
+            settled.series = series;
+            let written = &mut settled.written;
             written.new = new.unsigned_abs();
             written.changed = changed.unsigned_abs();
-            written.unchanged = self.staged.saturating_sub(written.new + written.changed);
+            written.unchanged = self.staged.saturating_sub(written.new + written.changed + settled.set_apart);
             if written.is_change() {
                 super::current_prices::refresh(
                     tx,
@@ -256,8 +280,26 @@ impl PriceWriter {
             }
         }
         sqlx::raw_sql(UNSTAGE).execute(tx.db()).await?;
-        Ok(written)
+        Ok(settled)
     }
+}
+
+/// What the series price, and the cards that this is known to be.
+///
+/// # Errors
+/// The database refuses or is gone, or holds a value that this program does not know.
+pub async fn cards_of(tx: &mut ServiceTx, series: &[i32]) -> Result<BTreeSet<CardId>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT DISTINCT coalesce(series.card_id, pair.card_id) AS "card_id!"
+        FROM price_series AS series
+        LEFT JOIN card_products AS pair ON pair.market = series.product_market AND pair.external_id = series.product_id
+        WHERE series.series_id = ANY ($1) AND (series.card_id IS NOT NULL OR pair.card_id IS NOT NULL)"#,
+        series,
+    )
+    .fetch_all(tx.db())
+    .await?;
+    let known = |id: &String| CardId::new(id).map_err(|error| StoreError::BadRow { table: "price_series", fault: error.to_string() });
+    ids.iter().map(known).collect()
 }
 
 /// What the arrival of a crosswalk moved.

@@ -95,6 +95,17 @@ pub async fn active(tx: &mut ServiceTx) -> Result<Vec<Tenant>, StoreError> {
     rows.into_iter().map(tenant).collect()
 }
 
+/// Names of presets that active tenants start from.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn presets_in_use(tx: &mut ServiceTx) -> Result<Vec<String>, StoreError> {
+    let names = sqlx::query_scalar!(
+        r#"SELECT DISTINCT preset AS "preset!" FROM user_profiles JOIN users USING (id) WHERE is_active AND preset IS NOT NULL ORDER BY 1"#
+    );
+    Ok(names.fetch_all(tx.db()).await?)
+}
+
 /// The tenant of the transaction, as row security lets it see itself. `None` where it was never added.
 ///
 /// # Errors

@@ -159,7 +159,7 @@ fn repeated(book: &Book, cards: usize) -> Book {
             one.cards.iter_mut().for_each(|card| card.0 += first);
             one.seller_id = one.seller_id.map(|seller| format!("{seller}-{copy}").into());
             if let Subject::Product { id, .. } = &mut one.subject {
-                *id = format!("{id}-{copy}").into();
+                *id = format!("{id}-{copy}");
             }
             one
         }));
@@ -179,7 +179,7 @@ fn profiles(like: &[Profile], count: usize) -> Vec<Profile> {
     (0..count)
         .map(|tenant| {
             let mut profile = like[tenant % like.len()].clone();
-            profile.min_profit_threshold.value = Some(Decimal::new(300 + number(tenant), 2));
+            profile.min_profit_threshold.value = Some(Decimal::new(1_500 + number(tenant), 2));
             profile.min_headache_score.value = Some(Decimal::new(300 + number(tenant * 7 % 1_000), 2));
             profile.min_seller_rating.value = Some(Decimal::new(9_000 + number(tenant * 13 % 900), 2));
             profile.min_seller_sales.value = Some(50 + number(tenant * 3 % 400));
@@ -211,12 +211,10 @@ fn one_card(case: &tcg_radar::scan::judge::Case<'_>, prepared: &Prepared, book: 
     took.sort_unstable();
     let [median, worst] =
         [took[took.len() / 2], took[took.len() - 1]].map(|took| Decimal::new(i64::try_from(took.as_micros()).unwrap(), 3));
-    writeln!(
-        std::io::stdout(),
+    println!(
         "\none changed price, decided for all: {median} ms (median of {} cards), at most {worst} ms (up to {most} routes)",
         took.len()
-    )
-    .unwrap();
+    );
 }
 
 /// One tenant has changed a threshold and a cost.
@@ -228,5 +226,5 @@ fn one_tenant(case: &tcg_radar::scan::judge::Case<'_>, prepared: &mut Prepared) 
     let start = Instant::now();
     prepared.set_tenant(&changed, 7).unwrap();
     let took = Decimal::new(i64::try_from(start.elapsed().as_micros()).unwrap(), 3);
-    writeln!(std::io::stdout(), "one changed tenant, made ready again: {took} ms").unwrap();
+    println!("one changed tenant, made ready again: {took} ms");
 }

@@ -7,6 +7,7 @@ use tcg_radar::{
     domain::{
         card::{Edition, Language, Printing},
         condition::{Grade, Scale},
+        decision::{ChangeKind, Outcome, ScanKind},
         market::{Direction, Market},
         money::Currency,
         observation::PriceKind,
@@ -66,6 +67,21 @@ const DATA: &[&str] = &[
     "INSERT INTO market_products (market, product_id, name, category, last_updated) VALUES ('cardmarket', '7', 'Magnezone', 'singles', now());
      UPDATE card_sets SET vendor_updated_at = now();
      SELECT rekey_product_series(ARRAY['tcgcsv']);",
+    "UPDATE opportunities SET route_key = 'sv1-25 eu_us', state = 'live', state_since = now(), confirmed_pack = 'abc', confirmed_regime = 'world';
+     INSERT INTO decisions (decision_id, tenant_id, opportunity_id, scan_id, pack_hash, verdict, reason, facts, created_at, follows, buy_price,
+            sell_price, buy_observed_at, sell_observed_at)
+        SELECT '00000000-0000-0000-0000-0000000000c2', tenant_id, opportunity_id, scan_id, pack_hash, 'rejected', 'STALE', '{}', now(),
+            decision_id, buy_price, sell_price, buy_observed_at, sell_observed_at FROM decisions;
+     INSERT INTO opportunity_changes (change_id, opportunity_id, scan_id, changed_at, change, to_pack, to_buy_price, to_sell_price,
+            tenants_before, tenants_after)
+        SELECT opportunity_id, opportunity_id, scan_id, now(), 'offered', 'abc', buy_price, sell_price, 0, 1 FROM opportunities;
+     INSERT INTO rule_status (pack_hash, presets, from_files, live_since, looked_at) VALUES ('abc', '{}', true, now(), now());
+     INSERT INTO rule_changes (change_id, changed_at, to_pack, to_regime) VALUES ('00000000-0000-0000-0000-0000000000b1', now(), 'abc', 'world');",
+    "INSERT INTO feeds (source, state, day, month, day_used) VALUES ('justtcg', '{\"stage\": \"Games\"}', '2026-11-22', '2026-11-01', 7);
+     INSERT INTO feed_asked VALUES ('justtcg', '42', now());
+     INSERT INTO price_quarantine (series_id, observed_at, price, expected, known_at, recorded_at)
+        SELECT min(series_id), now(), 100, 1, now(), now() FROM price_series;
+     SELECT fold_price_history('1996-01-01', '1996-02-01');",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {
@@ -311,6 +327,9 @@ async fn the_tables_allow_exactly_the_members_of_the_domains_closed_sets() {
         ("opportunities.buy_market", Market::NAMES),
         ("opportunities.sell_market", Market::NAMES),
         ("opportunities.condition", Grade::NAMES),
+        ("opportunity_changes.change", ChangeKind::NAMES),
+        ("scans.kind", ScanKind::NAMES),
+        ("decisions.verdict", Outcome::NAMES),
         ("scan_reasons.direction", Direction::NAMES),
         ("user_profiles.direction", Directions::NAMES),
         ("user_profiles.condition_floor", Grade::NAMES),

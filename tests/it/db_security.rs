@@ -44,8 +44,10 @@ async fn with_two_tenants() -> Database {
              INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES ('00000000-0000-0000-0000-0000000000e1', now(), now(), 'abc');
              INSERT INTO opportunities VALUES ('00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000e1', 'sv1-25', NULL,
                 'holofoil', 'standard', 'en', 'eu_us', 'cardmarket', 'tcgplayer', 8, 22, 'a', 'b', now(), now(), NULL, NULL, '{}', now());
-             INSERT INTO decisions (decision_id, tenant_id, opportunity_id, scan_id, pack_hash, verdict, facts, created_at)
-                SELECT id, id, '00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000e1', 'abc', 'signal', '{}', now() FROM users;
+             INSERT INTO decisions (decision_id, tenant_id, opportunity_id, scan_id, pack_hash, verdict, facts, created_at, buy_price, sell_price,
+                buy_observed_at, sell_observed_at)
+                SELECT id, id, '00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000e1', 'abc', 'signal', '{}', now(),
+                    8, 22, now(), now() FROM users;
              INSERT INTO scan_reasons SELECT '00000000-0000-0000-0000-0000000000e1', id, 'eu_us', 'STALE', 1 FROM users;",
         )
         .await

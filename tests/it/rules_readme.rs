@@ -70,7 +70,7 @@ fn answers_as_written(pack: &Pack, shell: &str) {
     let date = "2026-11-24".parse().unwrap();
     let mut question = Question::new(pack, &want, date).unwrap();
     if let (Some(customs), Some(id)) = (&pack.customs, pack.graph.id("customs_regime")) {
-        question.defaults.push((id, Value::Text(customs.in_force(None, date).unwrap().into())));
+        question.defaults.push((id, Value::Text(customs.on(None, date).unwrap().into())));
     }
     assert_eq!(serde_json::Value::Object(question.answer(facts).unwrap()), expected);
 }

@@ -37,7 +37,7 @@ use tcg_radar::{
 
 use crate::cluster::{Database, folder, program, stop_when_we_end};
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -45,7 +45,7 @@ fn shipped() -> Pack {
     Pack::load(&root().join("rules")).unwrap()
 }
 
-async fn profiles(store: &Store) -> Vec<Profile> {
+pub async fn profiles(store: &Store) -> Vec<Profile> {
     let presets = presets::read(&root().join("profiles")).unwrap();
     let mut tx = store.service().await.unwrap();
     let tenants = users::active(&mut tx).await.unwrap();
@@ -239,7 +239,7 @@ async fn a_scan_is_written_whole_repeats_itself_and_a_dry_run_writes_nothing() {
     assert_eq!(again.hash, pack.hash);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

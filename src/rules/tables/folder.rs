@@ -33,6 +33,8 @@ pub struct Folder {
 pub struct FolderFile {
     pub file: Arc<str>,
     pub auto_from: Option<chrono::NaiveDate>,
+    /// Whose midnight begins that day; UTC where none is named.
+    pub time_zone: chrono_tz::Tz,
     /// Scalars that every row inherits.
     pub fields: BTreeMap<String, String>,
 }
@@ -68,18 +70,21 @@ impl RawRow {
     }
 }
 
+/// Fields of a file that no row inherits.
+const ABOUT_FILE: [&str; 4] = ["doc", "rows", "auto_from", "time_zone"];
+
 /// Reads one file of a folder into it.
 pub fn read_folder(file: &Arc<str>, root: &Node, sink: &Sink, folder: &mut Folder) {
     let Some(fields) = root.fields(sink, "the file") else { return };
     let auto_from = fields.optional("auto_from").and_then(|node| node.date(sink, "auto_from"));
+    let time_zone = fields.optional("time_zone").and_then(|node| node.time_zone(sink)).unwrap_or(chrono_tz::UTC);
     let rows = fields.required("rows").and_then(|node| node.items(sink, "rows")).unwrap_or_default();
-    let inherited: Vec<&(Key, Node)> =
-        fields.entries().iter().filter(|(key, _)| !matches!(key.name.as_str(), "doc" | "rows" | "auto_from")).collect();
+    let inherited: Vec<&(Key, Node)> = fields.entries().iter().filter(|(key, _)| !ABOUT_FILE.contains(&key.name.as_str())).collect();
     let texts = inherited.iter().filter_map(|(key, node)| match &node.data {
         Data::Scalar { text, .. } => Some((key.name.clone(), text.clone())),
         _ => None,
     });
-    folder.files.push(FolderFile { file: file.clone(), auto_from, fields: texts.collect() });
+    folder.files.push(FolderFile { file: file.clone(), auto_from, time_zone, fields: texts.collect() });
     if folder.rows.len() + rows.len() > MAX_FOLDER_ROWS {
         sink.error(Code::TooLarge, fields.place, format!("the files of this folder have more than {MAX_FOLDER_ROWS} rows"));
         return;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Side;
+use super::{Side, counts::Groups};
 use crate::rules::lower::LANES;
 
 /// Rows that are judged together.
@@ -14,6 +14,8 @@ pub struct Block {
     pub cards: usize,
     /// The cards' columns, lane by lane.
     pub columns: Vec<Vec<i64>>,
+    /// Lanes whose rows are counted together with others, and their places among these.
+    pub grouped: Vec<(usize, usize)>,
 }
 
 impl Block {
@@ -32,7 +34,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub fn of(side: &Side<'_>) -> Self {
+    pub fn of(side: &Side<'_>, groups: &Groups) -> Self {
         let through = crate::rules::lower::Answer::Signal { scored: true }.code(side.case.pack.gates.len());
         let mut layout = Self::default();
         // cards by their number of open routes
@@ -51,14 +53,15 @@ impl Layout {
             first += count;
         }
         for (routes, cards) in open {
-            layout.blocks.extend(cards.chunks((LANES / routes).max(1)).map(|cards| block(side, cards, routes)));
+            layout.blocks.extend(cards.chunks((LANES / routes).max(1)).map(|cards| block(side, groups, cards, routes)));
         }
         layout
     }
 }
 
-fn block(side: &Side<'_>, cards: &[Vec<usize>], routes: usize) -> Block {
+fn block(side: &Side<'_>, groups: &Groups, cards: &[Vec<usize>], routes: usize) -> Block {
     let rows: Vec<usize> = (0..routes).flat_map(|route| cards.iter().map(move |rows| rows[route])).collect();
     let columns = side.cards.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect();
-    Block { rows, cards: cards.len(), columns }
+    let grouped = rows.iter().enumerate().filter_map(|(lane, row)| Some((lane, groups.place(*row)?))).collect();
+    Block { rows, cards: cards.len(), columns, grouped }
 }

@@ -100,8 +100,9 @@ impl Groups {
         sizes
     }
 
-    fn has(&self, block: &Block) -> bool {
-        !self.rows.is_empty() && block.rows.iter().any(|row| self.places.contains_key(row))
+    /// A row's place, if it is counted together with others.
+    pub fn place(&self, row: usize) -> Option<usize> {
+        self.places.get(&row).copied()
     }
 }
 
@@ -114,12 +115,14 @@ pub struct Counted {
 
 impl Counted {
     /// The counts of a block's lanes, one column for each class of the batch. A row that belongs to no group is one.
-    pub fn columns(&self, block: &Block, groups: &Groups) -> Vec<Vec<i64>> {
-        if !groups.has(block) {
-            return vec![vec![1; block.rows.len()]; self.by_class.len()];
-        }
-        let places: Vec<Option<usize>> = block.rows.iter().map(|row| groups.places.get(row).copied()).collect();
-        let column = |sizes: &Vec<i64>| places.iter().map(|place| place.map_or(1, |place| sizes[place].max(1))).collect();
+    pub fn columns(&self, block: &Block) -> Vec<Vec<i64>> {
+        let column = |sizes: &Vec<i64>| {
+            let mut column = vec![1; block.rows.len()];
+            for (lane, place) in &block.grouped {
+                column[*lane] = sizes[*place].max(1);
+            }
+            column
+        };
         self.by_class.iter().map(column).collect()
     }
 
@@ -149,19 +152,19 @@ impl Counted {
         let longest = layout.blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
         let mut bench = batch.bench(longest);
         let gates = side.case.pack.gates.len();
-        for (number, block) in layout.blocks.iter().enumerate().filter(|(_, block)| groups.has(block)) {
-            let counted = self.columns(block, groups);
+        for (number, block) in layout.blocks.iter().enumerate().filter(|(_, block)| !block.grouped.is_empty()) {
+            let counted = self.columns(block);
             let columns: Vec<&[i64]> = block.columns.iter().chain(&counted).map(Vec::as_slice).collect();
             batch.judge(side.lowered, &mut bench, &columns, block.rows.len(), |tenant, codes, _| {
-                for (lane, row) in block.rows.iter().enumerate() {
-                    let Some(place) = groups.places.get(row) else { continue };
-                    let is_signal = match Answer::of(codes.of(lane), gates) {
+                for (lane, place) in &block.grouped {
+                    let row = groups.rows[*place];
+                    let is_signal = match Answer::of(codes.of(*lane), gates) {
                         Answer::Signal { .. } => true,
-                        Answer::Open(_) => side.case.judge_one(side.routes[*row], tenant, self.of(side, groups, *row, tenant)).is_signal(),
+                        Answer::Open(_) => side.case.judge_one(side.routes[row], tenant, self.of(side, groups, row, tenant)).is_signal(),
                         Answer::Rejected(_) | Answer::Unknown(_) | Answer::Failed(_) => false,
                     };
                     if is_signal {
-                        passing.entry(tenant).or_default().push(Lane { block: number, at: lane, place: *place });
+                        passing.entry(tenant).or_default().push(Lane { block: number, at: *lane, place: *place });
                     }
                 }
             });

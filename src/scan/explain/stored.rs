@@ -1,7 +1,5 @@
 //! A stored decision, run again from its own pack and its own facts.
 
-use std::{collections::BTreeMap, sync::Arc};
-
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -74,7 +72,7 @@ pub async fn stored_decision(store: &Store, id: Uuid, today: Option<&Pack>, why_
     let found = scans::decision(&mut tx, id).await?;
     tx.commit().await?;
     let found = found.ok_or(ExplainError::UnknownDecision(id))?;
-    let pack = Pack::from_source(source_of(&found.pack_files)).map_err(|diagnostics| ExplainError::StoredPack {
+    let pack = Pack::from_source(PackSource::from_json(&found.pack_files)).map_err(|diagnostics| ExplainError::StoredPack {
         decision: id,
         hash: found.pack_hash.clone(),
         engine: found.engine_version.clone(),
@@ -137,15 +135,8 @@ fn report(found: &StoredDecision, pack: &Pack, today: Option<&Pack>, why_not: bo
     }
 }
 
-fn source_of(files: &Json) -> PackSource {
-    let files = files.as_object().into_iter().flatten();
-    let files: BTreeMap<Arc<str>, Arc<str>> =
-        files.filter_map(|(path, text)| Some((path.as_str().into(), text.as_str()?.into()))).collect();
-    PackSource { files, ..PackSource::default() }
-}
-
 /// An evaluation of what was handed to the pack then; what it computed is computed anew.
-fn again<'p>(pack: &'p Pack, facts: &Json) -> Evaluation<'p> {
+pub fn again<'p>(pack: &'p Pack, facts: &Json) -> Evaluation<'p> {
     let mut evaluation = Evaluation::new(pack);
     for id in pack.graph.ids() {
         let fact = pack.graph.fact(id);

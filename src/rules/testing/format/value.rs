@@ -35,7 +35,7 @@ impl Reader<'_> {
 
     pub(super) fn regime(&self, node: &Node) -> Option<Value> {
         let name = node.text(self.sink, "regime")?;
-        let known = || self.pack.customs.iter().flat_map(|customs| customs.regimes.iter().map(|(name, _)| name.as_str()));
+        let known = || self.pack.customs.iter().flat_map(|customs| customs.regimes.iter().map(|regime| regime.name.as_str()));
         self.one_of(name, &node.place, "customs regime", known())?;
         Some(Value::Text(name.into()))
     }

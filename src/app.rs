@@ -1,0 +1,161 @@
+//! The running service: builds everything once, lets the loops run side by side, and drains them at the end.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use chrono::Utc;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    ingest::{self, Feeds},
+    reload::{self, Files, Reloader},
+    scan::{Settings, periodic, review},
+    store::Store,
+};
+
+/// How long the loops may take to finish what they are at. What is cut off then is rolled back by the database.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// How long open transactions may take after that.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// Runs every loop until a signal asks for the end, or one of them cannot go on.
+///
+/// # Errors
+/// The rules cannot be used, or a loop ended with an error; the others were drained.
+pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<()> {
+    store.refuse_unsafe_role().await?;
+    let reloader = Reloader::start(files, store.clone(), Utc::now()).await?;
+    let current = reloader.current();
+    let settings = Settings { customs_regime: None, bundle_logic: config.rules.bundle_logic, eur_usd_rate: config.forex.eur_usd_rate };
+    let scanner = periodic::Scanner {
+        store: store.clone(),
+        current: Arc::clone(&current),
+        interval: config.scanning.interval,
+        defaults: config.defaults.clone(),
+        settings,
+    };
+    let reviewer = scanner.clone();
+    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
+    let raw_days = config.sources.raw_days;
+    tell_parts(config);
+    let mut loops = Loops::default();
+    loops.start("feeds", |shutdown| async move {
+        ingest::run(feeds, raw_days, shutdown).await;
+        anyhow::Ok(())
+    });
+    loops.start("reload", |shutdown| reload::run(reloader, shutdown));
+    loops.start("review", |shutdown| review::run(reviewer, shutdown));
+    loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
+    tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
+    let outcome = loops.supervise(stop_asked()).await;
+    if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
+        tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
+    }
+    outcome
+}
+
+/// One line for each part that is off or does less than it could, with what would switch it on.
+fn tell_parts(config: &Config) {
+    for part in config.parts() {
+        match (part.off, part.note) {
+            (Some(why), _) => tracing::warn!(event = "part_off", part = part.name, "off: {why}"),
+            (None, Some(note)) => tracing::warn!(event = "part_on", part = part.name, "on: {note}"),
+            (None, None) => tracing::info!(event = "part_on", part = part.name, "on"),
+        }
+    }
+}
+
+/// Completes at the first SIGTERM or Ctrl-C.
+async fn stop_asked() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        outcome = tokio::signal::ctrl_c() => outcome.context("cannot listen for Ctrl-C"),
+    }
+}
+
+/// The loops that run, each under its name.
+#[derive(Default)]
+struct Loops {
+    running: JoinSet<(&'static str, anyhow::Result<()>)>,
+    shutdown: CancellationToken,
+}
+
+impl Loops {
+    fn start<F, E>(&mut self, name: &'static str, run: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<anyhow::Error>,
+    {
+        let running = run(self.shutdown.child_token());
+        self.running.spawn(async move { (name, running.await.map_err(Into::into)) });
+    }
+
+    /// Waits for `stop` or the first loop that ends, then drains all.
+    async fn supervise(mut self, stop: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+        let mut fault = tokio::select! {
+            stopped = stop => stopped.err(),
+            Some(ended) = self.running.join_next() => Some(fault_of(ended).unwrap_or_else(|| anyhow::anyhow!("a loop ended without being asked"))),
+        };
+        tracing::info!(event = "draining", loops = self.running.len());
+        self.shutdown.cancel();
+        let drained = tokio::time::timeout(DRAIN, async {
+            while let Some(ended) = self.running.join_next().await {
+                // the first is the cause, others may be its consequences
+                fault = fault.take().or(fault_of(ended));
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!(event = "cut_off", loops = self.running.len(), "did not finish within {} s", DRAIN.as_secs());
+            self.running.shutdown().await;
+        }
+        fault.map_or(Ok(()), Err)
+    }
+}
+
+/// Why a loop ended, where it was not for being asked.
+fn fault_of(ended: Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>) -> Option<anyhow::Error> {
+    match ended {
+        Ok((name, outcome)) => outcome.err().map(|error| error.context(format!("the {name} loop ended"))),
+        Err(panic) => Some(anyhow::Error::new(panic).context("a loop broke")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_that_fails_ends_the_service_after_the_others_finished_their_work() {
+        let finished = Arc::new(AtomicBool::new(false));
+        let mut loops = Loops::default();
+        let seen = Arc::clone(&finished);
+        loops.start("steady", |shutdown| async move {
+            shutdown.cancelled().await;
+            seen.store(true, Ordering::SeqCst);
+            anyhow::Ok(())
+        });
+        loops.start("broken", |_| async { anyhow::Result::<()>::Err(anyhow::anyhow!("out of luck")) });
+        let error = loops.supervise(std::future::pending()).await.unwrap_err();
+        assert_eq!(format!("{error:#}"), "the broken loop ended: out of luck");
+        assert!(finished.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_does_not_stop_is_cut_off_after_the_limit() {
+        let mut loops = Loops::default();
+        loops.start("stuck", |_| std::future::pending::<anyhow::Result<()>>());
+        let began = tokio::time::Instant::now();
+        loops.supervise(async { Ok(()) }).await.unwrap();
+        assert_eq!(began.elapsed(), DRAIN);
+    }
+}

@@ -1,0 +1,157 @@
+//! `doctor`: what is switched on, how the live feeds stand, and what they told that cannot be used.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{Exit, Global, table};
+use crate::{
+    config::parts::Part,
+    store::{
+        feeds::{self, Standing, Unmapped},
+        quarantine::{self, Waiting},
+    },
+};
+
+/// Prices in quarantine that are shown.
+const SHOWN: i64 = 5;
+
+#[derive(Debug, Serialize)]
+struct Findings {
+    parts: Vec<Part>,
+    feeds: Vec<Standing>,
+    unmapped: Vec<Unmapped>,
+    set_apart: i64,
+    latest_set_apart: Vec<Waiting>,
+}
+
+pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
+    let now = Utc::now();
+    let store = global.store().await?;
+    let mut tx = store.service().await?;
+    let (set_apart, latest_set_apart) = quarantine::waiting(&mut tx, SHOWN).await?;
+    let findings = Findings {
+        parts: global.config.parts(),
+        feeds: feeds::standings(&mut tx, now.date_naive()).await?,
+        unmapped: feeds::unmapped(&mut tx).await?,
+        set_apart,
+        latest_set_apart,
+    };
+    tx.commit().await?;
+    global.show(&findings, |findings| pretty(findings, now))?;
+    let failing = findings.feeds.iter().any(|feed| feed.last_fault.is_some());
+    Ok(if failing { Exit::Failed } else { Exit::Good })
+}
+
+fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    for part in &findings.parts {
+        let _ = match (&part.off, part.note) {
+            (Some(why), _) => writeln!(text, "{:<13} off  {why}", part.name),
+            (None, Some(note)) => writeln!(text, "{:<13} on   {note}", part.name),
+            (None, None) => writeln!(text, "{:<13} on", part.name),
+        };
+    }
+    if findings.feeds.is_empty() {
+        text.push_str("\nno feed has run yet: `tcg-radar serve` runs them\n");
+        return text;
+    }
+    let rows = findings.feeds.iter().map(|feed| {
+        let count = |name: &str| feed.report.get(name).map_or_else(|| "–".to_owned(), ToString::to_string);
+        vec![
+            feed.source.clone(),
+            feed.last_run.map_or_else(|| "never".to_owned(), |at| ago(now, at)),
+            feed.used_today.to_string(),
+            feed.used_this_month.to_string(),
+            count("stored"),
+            count("changed"),
+            count("refused_rows"),
+            feed.last_fault.clone().unwrap_or_default(),
+        ]
+    });
+    let _ = writeln!(text, "\n{}", table(&["feed", "last run", "today", "month", "stored", "changed", "refused", "fault"], rows));
+    for feed in &findings.feeds {
+        for (reason, rows) in feed.report.get("skipped").and_then(serde_json::Value::as_object).into_iter().flatten() {
+            let _ = writeln!(text, "{}: {rows} rows skipped: {reason}", feed.source);
+        }
+        for refusal in feed.report.get("refused").and_then(serde_json::Value::as_array).into_iter().flatten() {
+            let told = |name: &str| refusal.get(name).cloned().unwrap_or_default();
+            let _ = writeln!(text, "{}: {} rows refused: {}", feed.source, told("rows"), told("reason").as_str().unwrap_or_default());
+        }
+    }
+    for unmapped in &findings.unmapped {
+        let samples = unmapped.samples.join(", ");
+        let _ = writeln!(text, "{}: {} products are no known card, such as {samples}", unmapped.source, unmapped.products);
+    }
+    if findings.set_apart > 0 {
+        let _ = writeln!(text, "{} prices wait for a second one that confirms them:", findings.set_apart);
+        for waiting in &findings.latest_set_apart {
+            let Waiting { source, subject, price, expected, .. } = waiting;
+            let at = waiting.observed_at.format("%F %H:%M");
+            let _ = writeln!(text, "  {source} {subject}: {price} after {expected} ({at})");
+        }
+    }
+    text
+}
+
+fn ago(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
+    let minutes = (now - at).num_minutes().max(0);
+    if minutes < 120 { format!("{minutes} min ago") } else { format!("{} h ago", minutes / 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use rust_decimal::Decimal;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_off_what_failed_and_what_nobody_knows_is_told_with_a_sample() {
+        let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
+        let part = |name, off: Option<&str>, note| Part { name, off: off.map(str::to_owned), note };
+        let findings = Findings {
+            parts: vec![
+                part("ecb", None, None),
+                part("pokemontcg", None, Some("as a guest")),
+                part("justtcg", Some("JUSTTCG_API_KEY is not set"), None),
+            ],
+            feeds: vec![Standing {
+                source: "tcgcsv".into(),
+                last_run: Some("2026-11-22T07:30:00Z".parse().unwrap()),
+                not_before: None,
+                failures: 2,
+                last_fault: Some("https://tcgcsv.com did not answer in time".into()),
+                used_today: 3,
+                used_this_month: 40,
+                report: json!({ "stored": 12, "changed": 1, "refused_rows": 2, "skipped": { "no price": 7 },
+                    "refused": [{ "reason": "the price -1 is negative", "rows": 2, "examples": [] }] }),
+            }],
+            unmapped: vec![Unmapped { source: "tcgcsv".into(), products: 9, samples: vec!["tcgplayer 42 Booster".into()] }],
+            set_apart: 1,
+            latest_set_apart: vec![Waiting {
+                source: "justtcg".into(),
+                subject: "tcgplayer 7".into(),
+                observed_at: now,
+                price: Decimal::from(100),
+                expected: Decimal::from(2),
+            }],
+        };
+        insta::assert_snapshot!(pretty(&findings, now), @r"
+        ecb           on
+        pokemontcg    on   as a guest
+        justtcg       off  JUSTTCG_API_KEY is not set
+
+         feed    last run  today  month  stored  changed  refused  fault
+         tcgcsv  4 h ago   3      40     12      1        2        https://tcgcsv.com did not answer in time
+        tcgcsv: 7 rows skipped: no price
+        tcgcsv: 2 rows refused: the price -1 is negative
+        tcgcsv: 9 products are no known card, such as tcgplayer 42 Booster
+        1 prices wait for a second one that confirms them:
+          justtcg tcgplayer 7: 100 after 2 (2026-11-22 12:00)
+        ");
+    }
+}

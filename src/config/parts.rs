@@ -1,0 +1,114 @@
+//! Which parts of the program the configuration switches on, and for those that are off: why, and how to switch them on.
+
+use super::{
+    Config,
+    sources::{Feed, Sources},
+};
+
+/// One part of the program.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Part {
+    pub name: &'static str,
+    /// Why it is off; nothing where it is on.
+    pub off: Option<String>,
+    /// What a part that is on does with less than it could have.
+    pub note: Option<&'static str>,
+}
+
+impl Config {
+    /// Every part, for the log at start and for `doctor`.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = of_sources(&self.sources);
+        parts.extend(self.of_later());
+        parts
+    }
+
+    /// What is configured for parts that do not exist yet must not look as if it did something.
+    fn of_later(&self) -> Vec<Part> {
+        let later = &self.later;
+        let part = |name, wanted: bool, how: &str| {
+            let off = if wanted {
+                "it is configured, and this version does not have it yet".to_owned()
+            } else {
+                format!("{how} switches it on, in a version that has it")
+            };
+            Part { name, off: Some(off), note: None }
+        };
+        vec![
+            part("telegram", later.telegram_bot_token.is_some(), "TELEGRAM_BOT_TOKEN"),
+            part("discord", later.discord_bot_token.is_some() || later.discord_channel_id.is_some(), "DISCORD_BOT_TOKEN"),
+            part("scraping", later.scraping.enabled || later.scraping.proxy_url.is_some(), "ENABLE_LAYER_3_SCRAPING=true"),
+            part(
+                "vision",
+                later.anthropic_api_key.is_some() || later.openrouter_api_key.is_some() || later.vision_model_id.is_some(),
+                "ANTHROPIC_API_KEY",
+            ),
+            part(
+                "social",
+                later.social || later.twitter_bearer_token.is_some() || !later.discord_monitor_channel_ids.is_empty(),
+                "ENABLE_LAYER_35_SOCIAL=true",
+            ),
+            part("ebay", later.ebay_app_id.is_some() || later.ebay_cert_id.is_some(), "EBAY_APP_ID (with EBAY_CERT_ID)"),
+        ]
+    }
+}
+
+fn of_sources(sources: &Sources) -> Vec<Part> {
+    let Sources { cardmarket, tcgcsv, ecb, pokemontcg, justtcg, poketrace, exchangerate, .. } = sources;
+    let part = |feed: &Feed, missing: Option<&str>| {
+        let off = if sources.is_off(feed.name) {
+            Some(format!("SOURCES_OFF names it; take \"{}\" out to switch it on", feed.name))
+        } else {
+            missing.filter(|_| feed.key.is_none()).map(str::to_owned)
+        };
+        Part { name: feed.name, off, note: None }
+    };
+    let mut guest = part(pokemontcg, None);
+    if guest.off.is_none() && pokemontcg.key.is_none() {
+        guest.note = Some("without POKEMONTCG_API_KEY it may ask 1,000 times a day instead of 20,000");
+    }
+    vec![
+        part(cardmarket, None),
+        part(tcgcsv, None),
+        part(ecb, None),
+        guest,
+        part(justtcg, Some("JUSTTCG_API_KEY is not set; US prices come from TCGCSV once a day. A key of justtcg.com switches it on")),
+        part(poketrace, Some("POKETRACE_API_KEY is not set; velocity comes from price history. A key of poketrace.com switches it on")),
+        part(
+            exchangerate,
+            Some(
+                "EXCHANGERATE_API_KEY is not set; rates come from the European Central Bank, then EUR_USD_RATE. A key of exchangerate-api.com switches it on",
+            ),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::*;
+
+    fn parts(pairs: &[(&str, &str)]) -> Vec<Part> {
+        let get = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Config::from_lookup(get).unwrap().parts()
+    }
+
+    fn off(pairs: &[(&str, &str)], name: &str) -> Option<String> {
+        parts(pairs).into_iter().find(|part| part.name == name).unwrap().off
+    }
+
+    #[test]
+    fn without_a_key_the_keyless_sources_are_on_and_the_others_say_how_to_switch_them_on() {
+        let on: Vec<_> = parts(&[]).into_iter().filter(|part| part.off.is_none()).map(|part| part.name).collect();
+        assert_eq!(on, ["cardmarket", "tcgcsv", "ecb", "pokemontcg"]);
+        assert!(off(&[], "justtcg").unwrap().contains("JUSTTCG_API_KEY"));
+        assert_eq!(off(&[("JUSTTCG_API_KEY", "k")], "justtcg"), None);
+        assert!(off(&[("JUSTTCG_API_KEY", "k"), ("SOURCES_OFF", "ecb, justtcg")], "justtcg").unwrap().contains("SOURCES_OFF"));
+    }
+
+    #[test]
+    fn a_setting_of_a_part_that_does_not_exist_yet_is_said_to_do_nothing() {
+        assert!(off(&[("TELEGRAM_BOT_TOKEN", "1:a")], "telegram").unwrap().contains("does not have it yet"));
+        assert!(off(&[], "telegram").unwrap().starts_with("TELEGRAM_BOT_TOKEN"));
+    }
+}

@@ -1,6 +1,7 @@
 //! `rules check | test | facts | eval | explain | status | bench`.
 
 mod check;
+mod costs;
 mod status;
 mod test;
 

@@ -19,12 +19,15 @@
 //! hold.
 
 mod body;
+mod branches;
+pub mod costs;
 mod dag;
 mod facts;
 mod gates;
 mod host;
 mod loops;
 mod machine;
+mod money;
 mod program;
 mod refusal;
 mod rows;

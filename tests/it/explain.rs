@@ -3,6 +3,11 @@
 use std::{collections::BTreeMap, path::Path, process::Output};
 
 use chrono::{NaiveDate, TimeDelta};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+use rayon::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use sqlx::Row;
@@ -13,12 +18,14 @@ use tcg_radar::{
         profile::{Defaults, Profile},
     },
     rules::{
-        explain::{Answer, Explanation},
+        explain::{Answer, Explanation, explain as rules_explain},
+        lower::Answer as Decided,
         pack::Pack,
     },
     scan::{
-        self, Options, Settings,
+        self, Options, Settings, columns,
         explain::{self, ExplainError, Question},
+        ground::{self, Ground},
     },
     simulate::{Parameters, Simulation, write},
     store::{Store, users},
@@ -36,9 +43,13 @@ struct Market {
 }
 
 async fn market() -> Market {
+    market_of(80).await
+}
+
+async fn market_of(cards: u32) -> Market {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut parameters = Parameters::ending(NaiveDate::from_ymd_opt(2026, 5, 2).unwrap());
-    (parameters.seed, parameters.cards, parameters.days) = (3, 80, 30);
+    (parameters.seed, parameters.cards, parameters.days) = (3, cards, 30);
     let simulation = Simulation::new(parameters).unwrap();
     let database = Database::migrated().await;
     let store = database.store().await;
@@ -86,6 +97,34 @@ fn sample(report: &scan::report::Report) -> Vec<&scan::report::Found> {
             *count <= if found.decision.outcome == Stored::Signal { 6 } else { 2 }
         })
         .collect()
+}
+
+/// What columns decided, the interpreter explains: the same outcome, gate, reason and score.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_random_decisions_of_the_columns_are_explained_as_they_were_decided() {
+    const DECISIONS: usize = 1_000;
+    let market = market_of(150).await;
+    let (book, windows) = ground::load_book(&market.store, &market.pack, market.simulation.as_of(), &[]).await.unwrap();
+    let ground = Ground::of(&book, &windows, &market.pack, &market.settings).unwrap();
+    let case = ground.case(&market.pack, &book, &ground.routes, &market.profiles);
+    let found = columns::judge(&case, usize::MAX, &|_| ());
+    let mut decisions: Vec<_> = found.signals.iter().chain(&found.near_misses).collect();
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    decisions.sort_by_cached_key(|_| random.next_u64());
+    decisions.truncate(DECISIONS);
+    assert_eq!(decisions.len(), DECISIONS);
+    let signals = decisions.iter().filter(|one| one.is_signal()).count();
+    assert!(signals > 10 && signals < DECISIONS - 100, "{signals} signals");
+    decisions.par_iter().for_each(|one| {
+        let told = rules_explain(&mut case.replay(one.route, one.tenant, &one.aggregates), false);
+        let told_of = (told.gate, told.reason.as_deref(), told.score.filter(|_| one.is_signal()));
+        let expected = match one.answer {
+            Decided::Rejected(gate) => (Some(gate), Some(&*market.pack.gates[gate].reason), None),
+            Decided::Signal { scored } => (None, None, one.score.filter(|_| scored)),
+            other => panic!("{other:?} is no decision that is kept"),
+        };
+        assert_eq!(told_of, expected, "{one:?}");
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

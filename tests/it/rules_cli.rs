@@ -108,6 +108,56 @@ fn warnings_are_printed_and_fail_only_under_strict() {
 }
 
 #[test]
+fn costs_tell_what_is_lowered_and_where_what_is_not_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("pack.yaml", "name: costly\ngates: [ { reason: THIN, when: too_thin } ]\ntype: [ { type: arbitrage } ]\noutputs: [own_share]\n");
+    write(
+        "facts/share.rhai",
+        "/// A share that nobody rounded.\nfn share(sales_30d, active_listings) {\n    if active_listings == 0 { return 0 }\n    \
+         sales_30d / active_listings\n}\n/// Told by the tenant's floor.\nfn too_thin(share, min_score) { share < min_score }\n\
+         /// The tenant's own.\nfn own_share(sales_30d, min_score, share) {\n    let own = (sales_30d + 1) / (min_score * 3);\n    own + share\n}\n",
+    );
+    let pack = folder.path().to_str().unwrap();
+    let (code, output, errors) = rules(&["check", "--pack", pack, "--costs"], "");
+    assert_eq!(code, 0, "{errors}");
+    for part in [
+        "1 of 3 formulas, columns and parameters are lowered",
+        "facts/share.rhai:4:15: share is not: a quotient is not rounded: write ratio(a, b, places)\n    computed by the interpreter, once a route",
+        "facts/share.rhai:10:31: own_share is not: a quotient is not rounded",
+        "interpreter, for each route and tenant",
+    ] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    let (_, output, _) = rules(&["check", "--pack", pack, "--costs", "--format", "json"], "");
+    let costs = &lines(&output)[0]["costs"];
+    let of = |name: &str| costs["facts"].as_array().unwrap().iter().find(|fact| fact["fact"] == name).unwrap().clone();
+    assert_eq!((of("share")["lowered"].clone(), of("too_thin")["lowered"].clone()), (json!(false), json!(true)));
+    assert_eq!(of("share")["refused"]["place"], json!({"file": "facts/share.rhai", "line": 4, "column": 15, "length": 1}));
+    // one comparison, and what is known of both sides
+    assert!(of("too_thin")["instructions"].as_u64().is_some_and(|count| (1..10).contains(&count)), "{costs}");
+    assert!(costs["route"].is_u64() && costs["tenant"].is_u64() && costs["pair"].is_string(), "{costs}");
+    // a loop is no matter of cost: the pack is refused, and its place told
+    write("facts/share.rhai", "/// Told.\nfn share(sales_30d) {\n    while sales_30d > 0 { }\n    1\n}\n");
+    let (code, output, _) = rules(&["check", "--pack", pack, "--costs"], "");
+    assert!(code == 2 && output.contains("forbidden-script") && output.contains("facts/share.rhai:3:5"), "{output}");
+}
+
+#[test]
+fn the_shipped_pack_is_lowered_whole() {
+    let (code, output, errors) = rules(&["check", "--costs", "--format", "json", "--as-of", "2026-07-15"], "");
+    assert_eq!(code, 0, "{errors}");
+    let costs = &lines(&output)[0]["costs"];
+    let facts = costs["facts"].as_array().unwrap();
+    let left: Vec<&Value> = facts.iter().filter(|fact| fact["lowered"] != true).collect();
+    assert!(facts.len() > 200 && left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_day_tells_which_figures_have_run_out() {
     let ended = |date: &str| rules(&["check", "--pack", "tests/packs/small", "--strict", "--as-of", date], "");
     assert_eq!(ended("2026-07-01").0, 0);

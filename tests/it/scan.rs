@@ -149,7 +149,7 @@ async fn columns_come_to_what_the_interpreter_means() {
         .replace("  - { reason: NOISE_RATIO_MISS,", "  - { reason: COUNTED_OUT, when: counted_out }\n  - { reason: NOISE_RATIO_MISS,")
         .replace("  - { reason: DIRECTION_EXCLUDED,", "  - { reason: ODD_AGE, when: odd_age }\n  - { reason: DIRECTION_EXCLUDED,");
     source.files.insert("pack.yaml".into(), text.into());
-    let more = "/// Of the tenant.\nfn counted_out(net_profit, min_profit_threshold, set_density) { net_profit / 9 > min_profit_threshold && set_density > 1 }\n\n/// Of the card alone.\nfn odd_age(buy_age_hours, sell_age_hours) { buy_age_hours / 100 > sell_age_hours }\n";
+    let more = "/// Of the tenant.\nfn counted_out(net_profit, min_profit_threshold, set_density) { net_profit / 9 > min_profit_threshold && set_density > 1 }\n\n/// Of the card alone.\nfn odd_age(buy_age_hours, sell_age_hours) { buy_age_hours / 7 > sell_age_hours }\n";
     source.files.insert("facts/quotients.rhai".into(), more.into());
     let shipped = shipped();
     let odd = Pack::from_source(source).unwrap();

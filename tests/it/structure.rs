@@ -69,7 +69,7 @@ struct Source<'a> {
 /// `test_files` is compiled for tests only.
 fn check(path: &str, text: &str, test_files: &BTreeSet<String>) -> Vec<Violation> {
     let code = blank(text);
-    let production = if path.starts_with("tests/") || test_files.contains(path) { 0 } else { lines_before_tests(&code) };
+    let production = if path.starts_with("tests/") || is_for_tests(path, test_files) { 0 } else { lines_before_tests(&code) };
     let mut source = Source { path, text, code, production, found: Vec::new() };
     source.names();
     source.attributes();
@@ -200,6 +200,12 @@ fn test_files(path: &str, text: &str) -> Vec<String> {
     let folder = path.strip_suffix(".rs").unwrap_or(path).trim_end_matches("/lib").trim_end_matches("/main");
     let declared = lines.windows(2).filter(|two| two[0] == "#[cfg(test)]").filter_map(|two| two[1].strip_suffix(';')?.split("mod ").nth(1));
     declared.map(|name| format!("{folder}/{name}.rs")).collect()
+}
+
+/// Whether a file is one of these, or lies under one of them: `tests/row.rs` under `tests.rs`.
+fn is_for_tests(path: &str, test_files: &BTreeSet<String>) -> bool {
+    test_files.contains(path)
+        || test_files.iter().filter_map(|file| file.strip_suffix("rs")).any(|file| path.starts_with(&file.replace('.', "/")))
 }
 
 /// The crate's top-level modules that a file names, with line: after `crate::`, or after as many `super::` as it is deep.
@@ -470,7 +476,10 @@ fn a_file_that_only_tests_compile_may_stop_at_once() {
     assert_eq!(test_files("src/lib.rs", "//! x\n#[cfg(test)]\npub(crate) mod testing;\n"), ["src/testing.rs"]);
     assert_eq!(test_files("src/sources.rs", "//! x\n#[cfg(test)]\nmod tests {\n}\n"), Vec::<String>::new());
     let text = "//! x\nfn f() { g().unwrap(); }\n";
-    assert_eq!(check("src/sources/testing.rs", text, &declared.into_iter().collect()), []);
+    let declared = declared.into_iter().collect();
+    assert_eq!(check("src/sources/testing.rs", text, &declared), []);
+    assert_eq!(check("src/sources/testing/row.rs", text, &declared), []);
+    assert_eq!(check("src/sources/testing_row.rs", text, &declared).len(), 1);
     assert_eq!(rules("src/sources/testing.rs", text), [("a hidden panic", 2)]);
 }
 

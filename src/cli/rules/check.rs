@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     super::{Exit, Global, exit::WrongUsage},
-    PackArg,
+    PackArg, constants, costs,
 };
 use crate::rules::{
     diagnostic::{Code, Diagnostics, Severity, nearest},
@@ -26,6 +26,9 @@ pub struct Args {
     /// The day for which figures run out; today if not given.
     #[arg(long, value_name = "DATE")]
     as_of: Option<NaiveDate>,
+    /// Also tell what the pack costs: what is compiled to columns, what is left to the interpreter and why.
+    #[arg(long)]
+    costs: bool,
     /// Tell what a code means, why it matters and how to mend it; checks nothing.
     #[arg(long, value_name = "CODE")]
     explain: Option<String>,
@@ -48,7 +51,13 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let warnings = pack.warnings.clone().with(pack.expiring(as_of));
     let mut summary = serde_json::to_value(summary(&pack)).context("cannot write the summary")?;
     summary["diagnostics"] = json!(warnings);
-    global.show(&summary, |_| pretty(&pack, &warnings))?;
+    let mut told = pretty(&pack, &warnings);
+    if args.costs {
+        let costs = costs::of(&pack, as_of, constants(global, &pack, as_of)?);
+        summary["costs"] = costs::json(&pack, costs.as_ref());
+        let _ = write!(told, "\n\n{}", costs::pretty(&pack, costs.as_ref()));
+    }
+    global.show(&summary, |_| told)?;
     Ok(if args.strict && !warnings.0.is_empty() { Exit::Warnings } else { Exit::Good })
 }
 

@@ -13,7 +13,7 @@ use crate::{
         graph::Kind,
         infer,
         params::Figure,
-        tables::{self, Axis, Band, Cell, Table},
+        tables::{self, Axis, Band, Cell, Otherwise, Table},
         tree::Literal,
         units::Unit,
         value::Type,
@@ -144,7 +144,9 @@ pub(super) fn cost_currencies(table: &Table, column: usize) -> Vec<Currency> {
         Figure::Money(currency) => Some(currency),
         Figure::Unit(_) => None,
     };
-    let mut currencies: Vec<Currency> = table.rows.iter().filter_map(|row| row.values.get(column)?.currency).chain(declared).collect();
+    let rest = if let Some(Otherwise::Values(values)) = &table.otherwise { values.get(column) } else { None };
+    let entries = table.rows.iter().filter_map(|row| row.values.get(column)).chain(rest);
+    let mut currencies: Vec<Currency> = entries.filter_map(|entry| entry.currency).chain(declared).collect();
     currencies.sort_unstable();
     currencies.dedup();
     currencies

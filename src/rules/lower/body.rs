@@ -3,29 +3,73 @@
 //! What would be an error in the interpreter becomes a condition under which the fact is faulty. An
 //! expression is strict, so an error in it counts only where control would have come to it: on its `path`.
 
+use std::cell::{Cell, RefCell};
+
+use rhai::Engine;
+
 use super::{
     dag::{Dag, NodeId, Op},
-    refusal::Refusal,
+    refusal::{Refusal, Why},
     texts::Texts,
-    value::{Number, Shape, Value},
+    value::{Kind, Number, Shape, Value},
 };
 use crate::rules::{
     ast::Function,
-    tree::{Binary, Case, Chain, Expr, ExprKind, Literal, Unary},
+    diagnostic::Span,
+    tree::{Binary, Expr, ExprKind, Literal, Unary},
 };
 
 /// Helpers are followed this deep; the interpreter's own limit is not far above.
 const MAX_DEPTH: usize = 12;
+/// Steps that the interpreter counts for one expression at most: as statement, operand, call, and body of a function.
+const STEPS: u64 = 8;
+
+/// What the functions of a file are lowered with.
+pub struct Script<'a> {
+    pub texts: &'a Texts,
+    /// All functions of the file; helpers are found by position.
+    pub functions: &'a [Function],
+    limits: Limits,
+    /// Where the quotients stand that were not rounded when they were made.
+    quotients: RefCell<Vec<(Shape, Span)>>,
+}
+
+/// What the interpreter stops at with an error. Formulas that might come near are its own.
+struct Limits {
+    depth: usize,
+    names: usize,
+    /// Steps that are left, if every branch were taken.
+    steps: Cell<u64>,
+}
+
+impl<'a> Script<'a> {
+    pub const fn new(texts: &'a Texts, functions: &'a [Function], engine: &Engine) -> Self {
+        let depth = engine.max_call_levels();
+        let depth = if depth < MAX_DEPTH { depth } else { MAX_DEPTH };
+        let limits = Limits { depth, names: engine.max_variables(), steps: Cell::new(engine.max_operations()) };
+        Self { texts, functions, limits, quotients: RefCell::new(Vec::new()) }
+    }
+
+    /// A quotient, one of these, is needed as a number.
+    pub fn unrounded(&self, shapes: &[Shape]) -> Refusal {
+        let span = self.quotients.borrow().iter().find(|(quotient, _)| shapes.contains(quotient)).map(|(_, span)| *span);
+        Refusal { why: Why::Unrounded, span }
+    }
+
+    fn step(&self) -> Result<(), Refusal> {
+        let left = self.limits.steps.get().checked_sub(STEPS).ok_or(Why::Steps)?;
+        self.limits.steps.set(left);
+        Ok(())
+    }
+}
 
 /// A function being lowered.
 pub struct Body<'a> {
     pub(super) dag: &'a mut Dag,
-    texts: &'a Texts,
-    /// All functions of the file; helpers are found by position.
-    functions: &'a [Function],
+    script: &'a Script<'a>,
     locals: Vec<Option<Value>>,
     /// Where control is, if no `return` or `throw` has ended the function.
-    path: NodeId,
+    pub(super) path: NodeId,
     /// Where an error ended the evaluation.
     fault: NodeId,
     /// Where a number was too large for the columns, so that nothing here is to be believed.
@@ -48,28 +92,32 @@ pub struct Outcome {
 /// Lowers a function whose parameters have these values, where `path` holds.
 pub fn function(
     dag: &mut Dag,
-    texts: &Texts,
-    functions: &[Function],
+    script: &Script<'_>,
     position: usize,
     arguments: &[Value],
     path: NodeId,
     depth: usize,
 ) -> Result<Outcome, Refusal> {
-    if depth > MAX_DEPTH {
-        return Err(Refusal::Depth(MAX_DEPTH));
+    let function = &script.functions[position];
+    if depth >= script.limits.depth {
+        return Err(Why::Depth.into());
     }
-    let function = &functions[position];
+    if function.locals > script.limits.names {
+        return Err(Why::Names.into());
+    }
     let mut locals = vec![None; function.locals];
     for (slot, argument) in arguments.iter().enumerate() {
         locals[slot] = Some(*argument);
     }
     let (fault, doubt) = (dag.truth(false), dag.truth(false));
-    let mut body = Body { dag, texts, functions, locals, path, fault, doubt, returned: Vec::new(), depth };
+    let mut body = Body { dag, script, locals, path, fault, doubt, returned: Vec::new(), depth };
     let mut value = body.expr(&function.body)?;
     // a later return was taken only where no earlier one was
     while let Some((taken, early)) = body.returned.pop() {
-        value = Value::select(body.dag, taken, early, value)?;
+        value = body.select(taken, early, value)?;
     }
+    // the results were brought together for every path that led here
+    body.path = path;
     body.doubt_where_bounded();
     Ok(Outcome { value, fault: body.fault, doubt: body.doubt })
 }
@@ -87,7 +135,7 @@ impl Body<'_> {
     }
 
     /// Numbers too large for the columns are the interpreter's.
-    fn doubt_where_bounded(&mut self) {
+    pub(super) fn doubt_where_bounded(&mut self) {
         let bounded = self.dag.take_bounded();
         let here = self.dag.and(self.path, bounded);
         self.doubt = self.dag.or(self.doubt, here);
@@ -104,16 +152,19 @@ impl Body<'_> {
         Value::unknown(self.dag)
     }
 
-    /// Evaluates on a part of the path; afterwards control is where it was, less what returned.
-    fn within<T>(&mut self, condition: NodeId, run: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<(T, NodeId), Refusal> {
-        let before = self.path;
-        self.path = self.dag.and(before, condition);
-        let result = run(self)?;
-        let after = std::mem::replace(&mut self.path, before);
-        Ok((result, after))
+    /// The one value where the condition holds, else the other.
+    pub(super) fn select(&mut self, condition: NodeId, one: Value, two: Value) -> Result<Value, Refusal> {
+        Value::select(self.dag, condition, one, two).map_err(|refusal| match refusal.why {
+            Why::Unrounded => self.script.unrounded(&[one.shape, two.shape]),
+            _ => refusal,
+        })
     }
 
     pub(super) fn expr(&mut self, expr: &Expr) -> Result<Value, Refusal> {
+        self.script.step().and_then(|()| self.value(expr)).map_err(|refusal| refusal.at(expr.span))
+    }
+
+    fn value(&mut self, expr: &Expr) -> Result<Value, Refusal> {
         match &expr.kind {
             ExprKind::Literal(literal) => Ok(self.literal(literal)),
             ExprKind::Local(local) => Ok(match self.locals.get(local.slot).copied().flatten() {
@@ -132,18 +183,15 @@ impl Body<'_> {
                 }
                 Ok(last)
             }
-            ExprKind::If { condition, then, otherwise } => {
-                let condition = self.truth(condition)?;
-                self.branch(condition, |body| body.expr(then), |body| body.optional(otherwise.as_deref()))
-            }
-            ExprKind::Switch { subject, cases, default } => {
-                let subject = self.expr(subject)?;
-                self.switch(subject, cases, default.as_deref())
-            }
+            ExprKind::If { condition, then, otherwise } => self.choose(condition, then, otherwise.as_deref()),
+            ExprKind::Switch { subject, cases, default } => self.switch(subject, cases, default.as_deref()),
             ExprKind::Unary { operator, operand } => self.unary(*operator, operand),
             ExprKind::Binary { operator, left, right } => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
                 let value = self.binary(*operator, left, right)?;
+                if matches!(value.shape, Shape::Quotient(..)) {
+                    self.script.quotients.borrow_mut().push((value.shape, expr.span));
+                }
                 self.doubt_where_bounded();
                 Ok(value)
             }
@@ -168,36 +216,36 @@ impl Body<'_> {
                 self.path = self.dag.truth(false);
                 Ok(self.nothing())
             }
-            ExprKind::Unsupported(what) => Err(Refusal::Unsupported(what)),
+            ExprKind::Unsupported(what) => Err(Why::Unsupported(what).into()),
         }
     }
 
     /// What is not written is unknown.
-    fn optional(&mut self, expr: Option<&Expr>) -> Result<Value, Refusal> {
+    pub(super) fn optional(&mut self, expr: Option<&Expr>) -> Result<Value, Refusal> {
         match expr {
             Some(expr) => self.expr(expr),
             None => Ok(self.nothing()),
         }
     }
 
-    fn literal(&mut self, literal: &Literal) -> Value {
+    pub(super) fn literal(&mut self, literal: &Literal) -> Value {
         let shape = match literal {
             Literal::Unknown => return self.nothing(),
             Literal::Bool(truth) => Shape::Truth(self.dag.truth(*truth)),
-            Literal::Integer(number) => Shape::Number(Number::constant(self.dag, (*number).into(), true)),
-            Literal::Decimal(number) => Shape::Number(Number::constant(self.dag, *number, false)),
+            Literal::Integer(number) => Shape::Number(Number::constant(self.dag, (*number).into(), Kind::Whole)),
+            Literal::Decimal(number) => Shape::Number(Number::constant(self.dag, *number, Kind::Decimal)),
             Literal::Text(text) => Shape::Text(self.text(text)),
         };
         Value::known(self.dag, shape)
     }
 
-    fn text(&mut self, text: &str) -> NodeId {
-        let code = self.texts.code(text);
+    pub(super) fn text(&mut self, text: &str) -> NodeId {
+        let code = self.script.texts.code(text);
         self.dag.constant(code.into())
     }
 
     /// A condition: anything but a known truth is an error.
-    fn truth(&mut self, expr: &Expr) -> Result<NodeId, Refusal> {
+    pub(super) fn truth(&mut self, expr: &Expr) -> Result<NodeId, Refusal> {
         let value = self.expr(expr)?;
         Ok(self.truth_of(value))
     }
@@ -213,79 +261,12 @@ impl Body<'_> {
     pub(super) fn number_of(&mut self, value: Value) -> Result<Option<Number>, Refusal> {
         match self.needed(value) {
             Shape::Number(number) => Ok(Some(number)),
-            Shape::Quotient(..) => Err(Refusal::Unrounded),
+            Shape::Quotient(..) => Err(self.script.unrounded(&[value.shape])),
             Shape::Truth(_) | Shape::Text(_) | Shape::Date(_) | Shape::Nothing => {
                 self.fail();
                 Ok(None)
             }
         }
-    }
-
-    fn branch(
-        &mut self,
-        condition: NodeId,
-        then: impl FnOnce(&mut Self) -> Result<Value, Refusal>,
-        otherwise: impl FnOnce(&mut Self) -> Result<Value, Refusal>,
-    ) -> Result<Value, Refusal> {
-        match self.dag.constant_of(condition) {
-            Some(0) => return otherwise(self),
-            Some(_) => return then(self),
-            None => {}
-        }
-        let ((one, after_one), not) = (self.within(condition, then)?, self.dag.not(condition));
-        let (two, after_two) = self.within(not, otherwise)?;
-        let whole = {
-            let (first, second) = (self.dag.and(self.path, condition), self.dag.and(self.path, not));
-            after_one == first && after_two == second
-        };
-        // a branch that always returns has no value of its own
-        let never = |dag: &Dag, node: NodeId| dag.constant_of(node) == Some(0);
-        let value = match (never(self.dag, after_one), never(self.dag, after_two)) {
-            (true, false) => two,
-            (false, true) => one,
-            _ => Value::select(self.dag, condition, one, two)?,
-        };
-        self.doubt_where_bounded();
-        if !whole {
-            self.path = self.dag.or(after_one, after_two);
-        }
-        Ok(value)
-    }
-
-    fn switch(&mut self, subject: Value, cases: &[Case], default: Option<&Expr>) -> Result<Value, Refusal> {
-        let Some((case, rest)) = cases.split_first() else {
-            return self.optional(default);
-        };
-        let mut matches = self.dag.truth(false);
-        for label in &case.labels {
-            let same = self.is_label(subject, label)?;
-            matches = self.dag.or(matches, same);
-        }
-        // the unknown matches no label
-        let matches = self.dag.and(matches, subject.known);
-        self.branch(matches, |body| body.expr(&case.body), |body| body.switch(subject, rest, default))
-    }
-
-    fn is_label(&mut self, subject: Value, label: &Literal) -> Result<NodeId, Refusal> {
-        Ok(match (subject.shape, label) {
-            (Shape::Text(node), Literal::Text(text)) => {
-                let code = self.text(text);
-                self.dag.put(Op::Equal(node, code))?
-            }
-            (Shape::Truth(node), Literal::Bool(truth)) => {
-                if *truth {
-                    node
-                } else {
-                    self.dag.not(node)
-                }
-            }
-            (Shape::Number(number), Literal::Integer(label)) if number.whole => {
-                let label = self.dag.constant((*label).into());
-                self.dag.put(Op::Equal(number.node, label))?
-            }
-            (Shape::Number(_) | Shape::Quotient(..), Literal::Integer(_) | Literal::Decimal(_)) => return Err(Refusal::DecimalSwitch),
-            _ => self.dag.truth(false),
-        })
     }
 
     fn unary(&mut self, operator: Unary, operand: &Expr) -> Result<Value, Refusal> {
@@ -296,13 +277,11 @@ impl Body<'_> {
                 Shape::Truth(self.dag.not(truth))
             }
             Unary::Negate => match self.number_of(value)? {
-                Some(number) => {
-                    let zero = self.dag.constant(0);
-                    Shape::Number(Number { node: self.dag.put(Op::Subtract(zero, number.node))?, ..number })
-                }
+                Some(number) => Shape::Number(number.negated(self.dag)?),
                 None => return Ok(self.nothing()),
             },
         };
+        self.doubt_where_bounded();
         Ok(Value::known(self.dag, shape))
     }
 
@@ -316,14 +295,14 @@ impl Body<'_> {
                 Shape::Truth(if operator == Binary::Equal { same } else { self.dag.not(same) })
             }
             (Shape::Quotient(..), Shape::Number(_) | Shape::Quotient(..)) | (Shape::Number(_), Shape::Quotient(..)) => {
-                return Err(Refusal::Unrounded);
+                return Err(self.script.unrounded(&[one, two]));
             }
             _ => {
                 self.fail();
                 // the value no longer matters, but what is built on it should still make sense
                 let compares = !matches!(operator, Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Divide | Binary::Remainder);
                 let zero = self.dag.constant(0);
-                if compares { Shape::Truth(zero) } else { Shape::Number(Number { node: zero, places: 0, whole: false }) }
+                if compares { Shape::Truth(zero) } else { Shape::Number(Number { node: zero, places: 0, kind: Kind::Decimal }) }
             }
         };
         Ok(Value::known(self.dag, shape))
@@ -346,15 +325,15 @@ impl Body<'_> {
             }
             Binary::Remainder => {
                 self.fail_where_zero(two)?;
-                Shape::Number(Number { whole: false, ..Number::combine(self.dag, one, two, Op::Remainder)? })
+                Shape::Number(Number { kind: Kind::Decimal, ..Number::combine(self.dag, one, two, Op::Remainder)? })
             }
             Binary::Divide => {
                 self.fail_where_zero(two)?;
-                // by one, the quotient is the dividend; any other has no places that could be told beforehand
-                if two.places == 0 && self.dag.constant_of(two.node) == Some(1) {
-                    return Ok(Shape::Number(Number { whole: false, ..one }));
+                // other quotients have no number of places that could be told beforehand
+                match Number::by_constant(self.dag, one, two) {
+                    Some(number) => Shape::Number(number),
+                    None => Shape::Quotient(one, two),
                 }
-                Shape::Quotient(one, two)
             }
         })
     }
@@ -366,29 +345,9 @@ impl Body<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, operator: Chain, operands: &[Expr]) -> Result<Value, Refusal> {
-        let Some((first, rest)) = operands.split_first() else { return Ok(self.nothing()) };
-        if operator == Chain::Coalesce {
-            let value = self.expr(first)?;
-            if rest.is_empty() {
-                return Ok(value);
-            }
-            return self.branch(value.known, |_| Ok(value), |body| body.chain(operator, rest));
-        }
-        let decided = self.truth(first)?;
-        if rest.is_empty() {
-            return Ok(Value::known(self.dag, Shape::Truth(decided)));
-        }
-        if operator == Chain::And {
-            self.branch(decided, |body| body.chain(operator, rest), |body| Ok(body.literal(&Literal::Bool(false))))
-        } else {
-            self.branch(decided, |body| Ok(body.literal(&Literal::Bool(true))), |body| body.chain(operator, rest))
-        }
-    }
-
     fn helper(&mut self, position: usize, arguments: &[Expr]) -> Result<Value, Refusal> {
         let arguments = arguments.iter().map(|argument| self.expr(argument)).collect::<Result<Vec<_>, _>>()?;
-        let outcome = function(self.dag, self.texts, self.functions, position, &arguments, self.path, self.depth + 1)?;
+        let outcome = function(self.dag, self.script, position, &arguments, self.path, self.depth + 1)?;
         self.fault = self.dag.or(self.fault, outcome.fault);
         self.doubt = self.dag.or(self.doubt, outcome.doubt);
         Ok(outcome.value)

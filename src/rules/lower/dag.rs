@@ -187,7 +187,7 @@ impl Dag {
     }
 
     /// The node, kept between `-limit` and `limit`.
-    fn bound(&mut self, node: NodeId, limit: i128) -> Result<NodeId, TooLarge> {
+    pub fn bound(&mut self, node: NodeId, limit: i128) -> Result<NodeId, TooLarge> {
         let (low, high) = (self.constant(-limit), self.constant(limit));
         let at_least = self.put(Op::Max(node, low))?;
         let within = self.put(Op::Min(at_least, high))?;

@@ -1,27 +1,23 @@
 //! Lowers facts: inputs become columns or constants, parameters constants, tables chains of choices, formulas their body.
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
 
 use super::{
     Setting, Settings,
     body::{self, Outcome},
     dag::{Dag, NodeId, Op, Range},
-    refusal::Refusal,
+    refusal::{Refusal, Why},
     rows::{Column, told},
     texts::Texts,
-    value::{Number, Shape, Value, day, power},
+    value::{Kind as NumberKind, Number, Shape, Value, day, power},
 };
-use crate::{
-    domain::money::Currency,
-    rules::{
-        facts::{Domain, Stage},
-        graph::{FactId, Kind, rate_input},
-        pack::Pack,
-        params::Figure,
-        value::{Type, Value as Fact},
-    },
+use crate::rules::{
+    facts::{Domain, Stage},
+    graph::{FactId, Kind},
+    pack::Pack,
+    params::Figure,
+    value::{Type, Value as Fact},
 };
 
 /// What lowering keeps from one tenant to the next.
@@ -53,8 +49,11 @@ pub struct Builder<'b> {
 /// What an aggregate can count to.
 const MOST_COUNTED: Range = Range { low: 1, high: 1_000_000 };
 
-/// What an interpreted fact is taken to be: six places, below a million million.
-const INTERPRETED: Domain = Domain::Decimal { places: 6, min: -1_000_000_000_000, max: 1_000_000_000_000 };
+/// What an interpreted number is taken to be at most, and its decimal places.
+pub const INTERPRETED: i64 = 1_000_000_000_000;
+pub const INTERPRETED_PLACES: u32 = 6;
+/// The last day that a column of dates holds: the end of the year 9999 is before it.
+pub const LAST_DAY: i128 = 4_000_000;
 
 impl State {
     /// `constants` hold for every row and tenant: the date, the regime, the operator's switches.
@@ -83,7 +82,7 @@ impl State {
 
     /// What such an input tells.
     pub fn count_of(&mut self, node: NodeId) -> Outcome {
-        let value = Value::known(&mut self.dag, Shape::Number(Number { node, places: 0, whole: true }));
+        let value = Value::known(&mut self.dag, Shape::Number(Number { node, places: 0, kind: NumberKind::Whole }));
         self.sound(value)
     }
 
@@ -101,8 +100,8 @@ impl State {
     fn bound(&mut self, fact: &Fact) -> Outcome {
         let shape = match fact {
             Fact::Unknown => None,
-            Fact::Decimal(number) => Some(Shape::Number(Number::constant(&mut self.dag, *number, false))),
-            Fact::Integer(number) => Some(Shape::Number(Number::constant(&mut self.dag, (*number).into(), true))),
+            Fact::Decimal(number) => Some(Shape::Number(Number::constant(&mut self.dag, *number, NumberKind::Decimal))),
+            Fact::Integer(number) => Some(Shape::Number(Number::constant(&mut self.dag, (*number).into(), NumberKind::Whole))),
             Fact::Bool(truth) => Some(Shape::Truth(self.dag.truth(*truth))),
             Fact::Text(text) => {
                 let code = self.texts.code(text);
@@ -186,16 +185,10 @@ impl<'b> Builder<'b> {
 
     fn computed(&mut self, id: FactId) -> Result<Outcome, Refusal> {
         let fact = self.pack.graph.fact(id);
-        let outcome = self.memoised(id).map(|outcome| {
-            let bounded = self.state.dag.take_bounded();
-            Outcome { doubt: self.state.dag.or(outcome.doubt, bounded), ..outcome }
-        });
-        let refusal = match outcome {
+        let refusal = match self.memoised(id) {
             Ok(outcome) => return Ok(outcome),
             Err(refusal) => refusal,
         };
-        // what stands in the graph of a formula that was given up belongs to nobody
-        self.state.dag.take_bounded();
         if !self.state.refused.iter().any(|(refused, _)| *refused == id) {
             self.state.refused.push((id, refusal.clone()));
         }
@@ -211,7 +204,7 @@ impl<'b> Builder<'b> {
         let mut reads_of = Vec::with_capacity(fact.reads.len());
         for read in &fact.reads {
             let name = &self.pack.graph.fact(read.fact).name;
-            reads_of.push(self.fact(read.fact).map_err(|because| reads(name, because))?);
+            reads_of.push(self.fact(read.fact).map_err(|_| reads(name))?);
         }
         let key = (id, reads_of);
         if let Some(found) = self.state.memo.get(&key) {
@@ -223,6 +216,9 @@ impl<'b> Builder<'b> {
             Kind::Derived { script, function } => self.derived(id, script, function, &key.1),
             Kind::Input(_) | Kind::Aggregate => Ok(self.nothing()),
         };
+        // of a formula that was given up, they belong to nobody
+        let bounded = self.state.dag.take_bounded();
+        let outcome = outcome.map(|outcome| Outcome { doubt: self.state.dag.or(outcome.doubt, bounded), ..outcome });
         self.state.memo.insert(key, outcome.clone());
         outcome
     }
@@ -234,7 +230,7 @@ impl<'b> Builder<'b> {
             Domain::Integer { min, max } => (0, Range { low: min.into(), high: max.into() }),
             Domain::Bool => (0, Range::TRUTH),
             Domain::Enum(_) | Domain::Text => (0, Range { low: 0, high: i128::from(u32::MAX) }),
-            Domain::Date => (0, Range { low: 0, high: 4_000_000 }),
+            Domain::Date => (0, Range { low: 0, high: LAST_DAY }),
         };
         let state = &mut *self.state;
         let most = if interpreted { told::UNTOLD } else { told::FAULTY };
@@ -243,8 +239,8 @@ impl<'b> Builder<'b> {
         state.positions.extend([(value, position), (told, position + 1)]);
         state.columns.push(Column { fact: id, places, interpreted });
         let shape = match domain {
-            Domain::Decimal { places, .. } => Shape::Number(Number { node: value, places, whole: false }),
-            Domain::Integer { .. } => Shape::Number(Number { node: value, places: 0, whole: true }),
+            Domain::Decimal { places, .. } => Shape::Number(Number { node: value, places, kind: NumberKind::Decimal }),
+            Domain::Integer { .. } => Shape::Number(Number { node: value, places: 0, kind: NumberKind::Whole }),
             Domain::Bool => Shape::Truth(value),
             Domain::Enum(_) | Domain::Text => Shape::Text(value),
             Domain::Date => Shape::Date(value),
@@ -276,59 +272,6 @@ impl<'b> Builder<'b> {
         self.state.bound(value).value
     }
 
-    /// A written amount at a rate, in cents.
-    pub(super) fn money(&mut self, amount: Decimal, rate: Value) -> Result<Value, Refusal> {
-        let dag = &mut self.state.dag;
-        let Shape::Number(rate_number) = rate.shape else { return Ok(Value::unknown(dag)) };
-        let amount = Number::constant(dag, amount, false);
-        let number = Number::multiplied(dag, amount, rate_number)?.rounded(dag, 2)?;
-        Ok(Value { shape: Shape::Number(number), known: rate.known })
-    }
-
-    fn named(&mut self, name: &str) -> Result<Value, Refusal> {
-        match self.pack.graph.id(name) {
-            Some(id) => Ok(self.fact(id)?.value),
-            None => Ok(Value::unknown(&mut self.state.dag)),
-        }
-    }
-
-    /// Where the tenant's account is in that currency.
-    fn is_home(&mut self, currency: Currency) -> Result<NodeId, Refusal> {
-        let home = self.named("home_currency")?;
-        let Shape::Text(home_node) = home.shape else { return Ok(self.state.dag.truth(false)) };
-        let code = self.state.texts.code(currency.code());
-        let same = self.state.dag.equals(home_node, code.into());
-        Ok(self.state.dag.and(home.known, same))
-    }
-
-    fn one(&mut self) -> Value {
-        let one = Number::constant(&mut self.state.dag, Decimal::ONE, false);
-        Value::known(&mut self.state.dag, Shape::Number(one))
-    }
-
-    pub(super) fn market_rate(&mut self, currency: Currency) -> Result<Value, Refusal> {
-        let (at_home, one) = (self.is_home(currency)?, self.one());
-        let rate = self.named(rate_input(currency))?;
-        Value::select(&mut self.state.dag, at_home, one, rate)
-    }
-
-    /// What one unit of a currency costs, the buffer inside.
-    pub(super) fn cost_rate(&mut self, currency: Currency) -> Result<Value, Refusal> {
-        let (at_home, one) = (self.is_home(currency)?, self.one());
-        let (rate, buffer) = (self.named(rate_input(currency))?, self.named("forex_buffer")?);
-        let dag = &mut self.state.dag;
-        let abroad = match (rate.shape, buffer.shape) {
-            (Shape::Number(rate_number), Shape::Number(buffer_number)) => {
-                let whole = Number::constant(dag, Decimal::ONE, false);
-                let factor = Number::combine(dag, whole, buffer_number, Op::Add)?;
-                let number = Number::multiplied(dag, rate_number, factor)?;
-                Value { shape: Shape::Number(number), known: dag.and(rate.known, buffer.known) }
-            }
-            _ => Value::unknown(dag),
-        };
-        Value::select(dag, at_home, one, abroad)
-    }
-
     fn derived(&mut self, id: FactId, script: usize, function: usize, read: &[Outcome]) -> Result<Outcome, Refusal> {
         let dag = &mut self.state.dag;
         let never = dag.truth(false);
@@ -349,9 +292,10 @@ impl<'b> Builder<'b> {
         }
         let functions = &self.pack.scripts[script].functions;
         let always = dag.truth(true);
-        let outcome = body::function(dag, &self.state.texts, functions, function, &arguments, always, 0)?;
+        let script = body::Script::new(&self.state.texts, functions, &self.pack.engine);
+        let outcome = body::function(dag, &script, function, &arguments, always, 0)?;
         if matches!(outcome.value.shape, Shape::Quotient(..)) {
-            return Err(Refusal::Unrounded);
+            return Err(script.unrounded(&[outcome.value.shape]));
         }
         let (failing, doubtful) = (dag.and(running, outcome.fault), dag.and(running, outcome.doubt));
         let sound = dag.not(outcome.fault);
@@ -370,16 +314,12 @@ const fn interpreted(value_type: Type) -> Domain {
         Type::Bool => Domain::Bool,
         Type::Text => Domain::Text,
         Type::Date => Domain::Date,
-        Type::Integer => Domain::Integer { min: -1_000_000_000_000, max: 1_000_000_000_000 },
-        Type::Decimal => INTERPRETED,
+        Type::Integer => Domain::Integer { min: -INTERPRETED, max: INTERPRETED },
+        Type::Decimal => Domain::Decimal { places: INTERPRETED_PLACES, min: -INTERPRETED, max: INTERPRETED },
     }
 }
 
-/// Names the fact that stands in the way.
-pub(super) fn reads(fact: &str, because: Refusal) -> Refusal {
-    match because {
-        // the root of the trouble is what the analyst can mend
-        Refusal::Reads { .. } => because,
-        because => Refusal::Reads { fact: fact.to_owned(), because: Box::new(because) },
-    }
+/// The fact that stands in the way; why it does is told of itself.
+pub(super) fn reads(fact: &str) -> Refusal {
+    Why::Reads { fact: fact.to_owned() }.into()
 }

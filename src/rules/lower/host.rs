@@ -3,8 +3,8 @@
 use super::{
     body::Body,
     dag::Op,
-    refusal::Refusal,
-    value::{Number, Shape, Value, power},
+    refusal::{Refusal, Why},
+    value::{Kind, Number, Shape, Value, power},
 };
 use crate::rules::tree::{Expr, Host};
 
@@ -34,9 +34,8 @@ impl Body<'_> {
         let number = match function {
             Host::Cents | Host::RoundHalfUp => one.rounded(self.dag, places)?,
             Host::Abs => {
-                let zero = self.dag.constant(0);
-                let negative = self.dag.put(Op::Subtract(zero, one.node))?;
-                Number { node: self.dag.put(Op::Max(one.node, negative))?, ..one }
+                let negative = one.negated(self.dag)?;
+                Number { node: self.dag.put(Op::Max(one.node, negative.node))?, ..one }
             }
             Host::Floor => {
                 let unit = self.dag.constant(power(one.places)?);
@@ -61,10 +60,10 @@ impl Body<'_> {
     /// A count of places, which must be written out; one outside of what rounding takes is an error.
     fn places(&mut self, value: Value) -> Result<Option<u32>, Refusal> {
         let Some(number) = self.number_of(value)? else { return Ok(None) };
-        let places = self.dag.constant_of(number.node).ok_or(Refusal::PlacesVary)?;
+        let places = self.dag.constant_of(number.node).ok_or(Why::PlacesVary)?;
         match u32::try_from(places) {
-            Ok(places) if places <= 20 && number.whole => Ok(Some(places)),
-            _ => Err(Refusal::PlacesVary),
+            Ok(places) if places <= 20 && number.kind == Kind::Whole => Ok(Some(places)),
+            _ => Err(Why::PlacesVary.into()),
         }
     }
 
@@ -72,7 +71,7 @@ impl Body<'_> {
         let (from, to) = (self.needed(from), self.needed(to));
         if let (Shape::Date(from), Shape::Date(to)) = (from, to) {
             let node = self.dag.put(Op::Subtract(to, from))?;
-            return Ok(Value::known(self.dag, Shape::Number(Number { node, places: 0, whole: true })));
+            return Ok(Value::known(self.dag, Shape::Number(Number { node, places: 0, kind: Kind::Whole })));
         }
         self.fail();
         Ok(self.nothing())

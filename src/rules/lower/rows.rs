@@ -1,7 +1,7 @@
 //! Rows as columns: what the card part reads, and what it leaves for the tenants.
 
 use super::{
-    facts::State,
+    facts::{self, State},
     machine::{LANES, Machine},
     program::Program,
     texts::Texts,
@@ -84,11 +84,23 @@ fn encode(pack: &Pack, column: Column, texts: &Texts, value: Option<&Value>) -> 
     {
         return (0, told::FAULTY);
     }
-    let fits = value.value_type() == fact.value_type;
+    let fits = value.value_type() == fact.value_type && (!column.interpreted || is_likely(value));
     match number(value, column.places, texts).filter(|_| fits) {
         Some(number) => (number, told::KNOWN),
         None => (0, told::UNTOLD),
     }
+}
+
+/// Whether an interpreted fact lies within what columns take it to be. Inputs were held against their declaration.
+fn is_likely(value: &Value) -> bool {
+    let (places, range) = match value {
+        Value::Decimal(_) => (facts::INTERPRETED_PLACES, facts::INTERPRETED),
+        Value::Integer(_) => (0, facts::INTERPRETED),
+        Value::Date(date) => return (0..=facts::LAST_DAY).contains(&day(*date)),
+        Value::Unknown | Value::Bool(_) | Value::Text(_) => return true,
+    };
+    let limit = rust_decimal::Decimal::from(range);
+    value.as_decimal().is_some_and(|number| number.normalize().scale() <= places && number.abs() <= limit)
 }
 
 fn number(value: &Value, places: u32, texts: &Texts) -> Option<i64> {
@@ -97,17 +109,14 @@ fn number(value: &Value, places: u32, texts: &Texts) -> Option<i64> {
         Value::Decimal(number) => {
             let number = number.normalize();
             let factor = power(places.checked_sub(number.scale())?).ok()?;
-            i64::try_from(number.mantissa().checked_mul(factor)?).ok().filter(|number| number.abs() <= LARGEST)
+            i64::try_from(number.mantissa().checked_mul(factor)?).ok()
         }
-        Value::Integer(number) => Some(*number).filter(|number| number.abs() <= LARGEST || *number == i64::MIN),
+        Value::Integer(number) => Some(*number),
         Value::Bool(truth) => Some(i64::from(*truth)),
         Value::Text(text) => Some(texts.code(text)),
         Value::Date(date) => i64::try_from(day(*date)).ok(),
     }
 }
-
-/// What an interpreted fact may be; declared facts are narrower.
-const LARGEST: i64 = 1_000_000_000_000_000_000;
 
 /// What is known of rows before any tenant: how far each comes, and the columns that tenants' rules read.
 #[derive(Debug, Clone, Default)]

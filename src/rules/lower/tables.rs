@@ -6,8 +6,8 @@ use super::{
     body::Outcome,
     dag::{NodeId, Op},
     facts::{Builder, reads},
-    refusal::Refusal,
-    value::{Number, Shape, Value, day},
+    refusal::{Refusal, Why},
+    value::{Kind, Number, Shape, Value, day},
 };
 use crate::{
     domain::money::Currency,
@@ -86,7 +86,7 @@ impl Builder<'_> {
         let mut key = Vec::with_capacity(definition.key.len());
         for fact in &definition.key {
             let lowered = match self.pack.graph.id(&fact.name) {
-                Some(id) => self.fact(id).map_err(|because| reads(&fact.name, because))?,
+                Some(id) => self.fact(id).map_err(|_| reads(&fact.name))?,
                 None => self.nothing(),
             };
             let unknown = self.state.dag.not(lowered.value.known);
@@ -129,8 +129,8 @@ impl Builder<'_> {
             Cell::Band(band) => {
                 let number = match value.shape {
                     Shape::Number(number) => number,
-                    Shape::Date(node) => Number { node, places: 0, whole: true },
-                    Shape::Quotient(..) => return Err(Refusal::Unrounded),
+                    Shape::Date(node) => Number { node, places: 0, kind: Kind::Whole },
+                    Shape::Quotient(..) => return Err(Why::Unrounded.into()),
                     Shape::Truth(_) | Shape::Text(_) | Shape::Nothing => return Ok((never, never)),
                 };
                 let rate = band.currency.map(|currency| self.market_rate(currency)).transpose()?;
@@ -151,7 +151,7 @@ impl Builder<'_> {
         let mut inside = self.state.dag.truth(true);
         for (bound, lower) in [(band.low, true), (band.high, false)] {
             let Some(bound) = bound else { continue };
-            let mut limit = Number::constant(&mut self.state.dag, bound.value, false);
+            let mut limit = Number::constant(&mut self.state.dag, bound.value, Kind::Decimal);
             match rate.map(|rate| rate.shape) {
                 Some(Shape::Number(rate)) => limit = Number::multiplied(&mut self.state.dag, limit, rate)?,
                 Some(_) => return Ok(self.state.dag.truth(false)),
@@ -186,12 +186,12 @@ impl Builder<'_> {
             },
             Shape::Number(number) => match member.number {
                 Some(decimal) => {
-                    let wanted = Number::constant(&mut self.state.dag, decimal, false);
+                    let wanted = Number::constant(&mut self.state.dag, decimal, Kind::Decimal);
                     Number::compared(&mut self.state.dag, number, wanted, Op::Equal)?
                 }
                 None => self.state.dag.truth(false),
             },
-            Shape::Quotient(..) => return Err(Refusal::Unrounded),
+            Shape::Quotient(..) => return Err(Why::Unrounded.into()),
             Shape::Nothing => self.state.dag.truth(false),
         })
     }

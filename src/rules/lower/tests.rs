@@ -1,6 +1,15 @@
 //! Interpreter and columns, side by side on the shipped packs.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod corners;
+mod dice;
+mod fuzz;
+mod generator;
+mod ground;
+mod numbers;
+mod told;
+mod words;
+
 use std::path::Path;
 
 use rand_chacha::{

@@ -4,6 +4,7 @@ pub mod book;
 pub mod card;
 pub mod condition;
 pub mod decision;
+pub mod history;
 pub mod live_rate;
 pub mod market;
 pub mod money;

@@ -14,6 +14,7 @@ pub mod catalogue;
 mod current_prices;
 pub mod embedded;
 mod error;
+pub mod history;
 mod migrate;
 pub mod prices;
 pub mod rates;

@@ -15,9 +15,11 @@ use crate::{
 };
 
 mod files;
+mod history;
 mod report;
 
 pub use files::{ImportError, Progress, import_files, walk};
+pub use history::read_history;
 pub use report::{FileReport, Refusal};
 
 /// Things to store together. Order within a list matters only where it tells one thing twice: the last one counts.

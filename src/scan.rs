@@ -25,6 +25,7 @@ pub mod ground;
 pub mod inputs;
 pub mod judge;
 pub mod rehearsal;
+pub mod replay;
 pub mod report;
 pub mod routes;
 pub mod windows;

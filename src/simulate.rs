@@ -8,6 +8,7 @@
 pub mod catalogue;
 mod dice;
 pub mod feeds;
+mod history;
 mod plan;
 mod rates;
 pub mod sellers;
@@ -30,6 +31,7 @@ use catalogue::{Item, ReleasedSet, item, product_id};
 use feeds::Batches;
 use plan::{CardPlan, Role};
 use sellers::Seller;
+pub use history::history;
 pub use truth::{FaultKind, Opportunity, Planted};
 pub use write::{Progress, WriteError, write};
 

@@ -8,7 +8,7 @@ use std::{
 use super::{Counted, Course, Figure, History, Row, Terms};
 use crate::domain::{
     book::{CardActivity, CardIndex, PriceSeries},
-    card::{Card, CardId, Finish},
+    card::{Card, CardId, CardSet, Finish},
     condition::Condition,
     market::Market,
     money::{Currency, DailyRate},
@@ -29,6 +29,7 @@ type Key = (Subject, Arc<str>, Market, Currency, Finish, Option<Condition>, Pric
 /// See the module. Cards, ids and rates first, then prices.
 #[derive(Debug, Default)]
 pub struct Builder {
+    sets: HashMap<String, CardSet>,
     cards: BTreeMap<CardId, Card>,
     /// By market and product: the cards, and whether the crosswalk doubts one of them.
     products: HashMap<(Market, String), (BTreeSet<CardId>, bool)>,
@@ -42,6 +43,10 @@ pub struct Builder {
 }
 
 impl Builder {
+    pub fn add_set(&mut self, set: CardSet) {
+        self.sets.insert(set.set_code.clone(), set);
+    }
+
     pub fn add_card(&mut self, card: Card) {
         self.cards.insert(card.card_id.clone(), card);
     }
@@ -169,8 +174,15 @@ impl Builder {
 
     /// Everything in its order.
     pub fn finish(self) -> History {
-        let Self { cards, products, rates, mut courses, activity, imported, .. } = self;
-        let cards: Vec<Card> = cards.into_values().collect();
+        let Self { sets, cards, products, rates, mut courses, activity, imported, .. } = self;
+        let mut cards: Vec<Card> = cards.into_values().collect();
+        for card in &mut cards {
+            // a list of sets knows better than a card
+            if let Some(set) = sets.get(&card.set_code) {
+                card.set_name = Some(set.name.clone());
+                card.set_release_date = set.release_date.or(card.set_release_date);
+            }
+        }
         let index: HashMap<&CardId, CardIndex> = cards.iter().enumerate().map(|(place, card)| (&card.card_id, CardIndex(place))).collect();
         let of = |subject: &Subject| -> (Vec<CardIndex>, bool) {
             match subject {

@@ -108,6 +108,13 @@ impl Row {
         self.known.max(self.observed - CLOCK_AHEAD + 1)
     }
 
+    /// Other prices in place of those that were told: what a check of look-ahead puts into the future.
+    pub fn spoil(&mut self, chance: u64) {
+        let price = Decimal::new(i64::try_from(chance % 1_000_000).unwrap_or(0) + 1, 2);
+        let figure = Figure::new(Some(price)).unwrap_or(Figure::UNKNOWN);
+        (self.price, self.low, self.mid, self.high) = (figure, figure, figure, figure);
+    }
+
     /// The row as the book has it.
     pub fn quote(&self, terms: Option<&Terms>) -> Quote {
         let terms = terms.copied().unwrap_or_default();

@@ -9,7 +9,9 @@
 //! [`lookahead`] shows that no decision rests on what came after it.
 
 pub mod cursor;
+pub mod lookahead;
 pub mod outcome;
+pub mod report;
 pub mod step;
 pub mod summary;
 pub mod window;

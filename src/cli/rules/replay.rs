@@ -6,6 +6,7 @@ mod tenants;
 
 use std::{path::PathBuf, time::Instant};
 
+use anyhow::Context;
 use chrono::{NaiveDate, TimeDelta};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};
@@ -21,7 +22,7 @@ use crate::{
     rules::{pack::Pack, testing::Suite},
     scan::{
         describe_shifts,
-        replay::{self, IN_FULL, Plan, window, window::Window},
+        replay::{self, IN_FULL, Plan, lookahead, report, window, window::Window},
     },
 };
 
@@ -48,6 +49,9 @@ pub struct Args {
     /// Tell this card's decisions step by step.
     #[arg(long, value_name = "CARD", requires = "replay")]
     card: Option<String>,
+    /// Make so many decisions again on history that ends at them, and on garbage after them: they must be the same.
+    #[arg(long, value_name = "N", requires = "replay", value_parser = clap::value_parser!(u32).range(1..))]
+    lookahead: Option<u32>,
     /// Write all of it as one page for a browser.
     #[arg(long, value_name = "FILE.html", requires = "replay")]
     report: Option<PathBuf>,
@@ -120,9 +124,19 @@ pub async fn run(global: &Global, args: &Args, wanted: Window, pack: &Pack, suit
     bar.finish_and_clear();
     let took = begun.elapsed();
     tell(&format!("{} decisions in {:.1} s", replay.decisions, took.as_secs_f32()));
+    let wanted = args.lookahead.map(|wanted| usize::try_from(wanted).unwrap_or(usize::MAX));
+    let lookahead = tokio::task::block_in_place(|| wanted.map(|wanted| lookahead::check(&plan, &replay, wanted)).transpose())?;
     let remarks = remarks(&source, &args.shift, &replay);
-    global.show(&pretty::Told { remarks: &remarks, replay: &replay }, pretty::told)?;
-    Ok(if replay.invariants.iter().any(|kept| kept.broken > 0) { Exit::Failed } else { Exit::Good })
+    if let Some(path) = &args.report {
+        let page = report::write(&replay, &remarks, lookahead.as_ref());
+        std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        tell(&format!("wrote {}", path.display()));
+    }
+    let looks_ahead = lookahead.as_ref().is_some_and(|checked| checked.found > 0);
+    global.show(&pretty::Told { remarks: &remarks, replay: &replay, lookahead }, pretty::told)?;
+    Ok(if looks_ahead {
+        Exit::NotReproducible
+    } else if replay.invariants.iter().any(|kept| kept.broken > 0) { Exit::Failed } else { Exit::Good })
 }
 
 /// What has to be known before any figure is read.

@@ -9,6 +9,7 @@ use crate::{
     cli::table,
     domain::observation::day_of,
     scan::replay::{
+        lookahead::Checked,
         outcome::{HORIZONS, Outcomes},
         summary::{Best, Replay},
     },
@@ -20,6 +21,8 @@ pub struct Told<'a> {
     pub remarks: &'a [String],
     #[serde(flatten)]
     pub replay: &'a Replay,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookahead: Option<Checked>,
 }
 
 /// Steps that are told one by one; of a longer replay every so many are.
@@ -54,6 +57,9 @@ pub fn told(told: &Told<'_>) -> String {
         let _ = write!(text, "{}", waterfall(replay, best));
     }
     text.push_str(&of_card(replay));
+    if let Some(checked) = &told.lookahead {
+        let _ = write!(text, "\n{}", looked_ahead(checked));
+    }
     text
 }
 
@@ -183,4 +189,22 @@ fn of_card(replay: &Replay) -> String {
         vec![day_of(step.at).to_string(), said.join(", ")]
     });
     format!("\n{} {}\n\n{}\n", course.card_id, course.card_name, table(&["day", "decided, for how many tenants"], rows))
+}
+
+fn looked_ahead(checked: &Checked) -> String {
+    let Checked { steps, decisions, reasons, .. } = checked;
+    if checked.found == 0 {
+        return format!(
+            "no look-ahead: {decisions} decisions of {steps} days, {} kinds among them, are the same to the byte on history that ends there and on garbage after it",
+            reasons.len()
+        );
+    }
+    let rows = checked.differences.iter().map(|one| {
+        let card = one.card_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let direction = one.direction.map(|direction| direction.to_string()).unwrap_or_default();
+        let cells = [card, direction, one.what.clone(), one.replayed.clone(), one.again.clone(), one.against.to_owned()];
+        [vec![day_of(one.at).to_string(), one.tenant.to_string()], cells.to_vec()].concat()
+    });
+    let header = ["day", "tenant", "card", "direction", "differs", "replayed", "again", "on"];
+    format!("LOOKS AHEAD: {} differences in {decisions} decisions of {steps} days\n\n{}", checked.found, table(&header, rows))
 }

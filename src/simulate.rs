@@ -29,9 +29,9 @@ use crate::domain::{
 };
 use catalogue::{Item, ReleasedSet, item, product_id};
 use feeds::Batches;
+pub use history::history;
 use plan::{CardPlan, Role};
 use sellers::Seller;
-pub use history::history;
 pub use truth::{FaultKind, Opportunity, Planted};
 pub use write::{Progress, WriteError, write};
 

@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use super::{
     book::{CardActivity, PriceSeries, Quote, SourceShift},
     card::Card,
-    money::{DailyRate, RateOrigin, Rates},
     money::Currency,
+    money::{DailyRate, RateOrigin, Rates},
 };
 
 pub use builder::{Builder, TooManyDigits};

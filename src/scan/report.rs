@@ -94,8 +94,7 @@ pub fn best_signals<'f>(case: &Case<'_>, findings: &'f Findings) -> Vec<&'f Judg
 
 /// Per tenant and card the best passing route; best score first, then profit, then card.
 pub fn signals(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) -> Vec<Found> {
-    let mut found: Vec<Found> =
-        best_signals(case, findings).into_iter().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
+    let mut found: Vec<Found> = best_signals(case, findings).into_iter().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
     found.sort_by(|left, right| {
         let key = |found: &Found| (found.decision.score, found.decision.net_profit);
         key(right).cmp(&key(left)).then_with(|| left.opportunity.card_id.cmp(&right.opportunity.card_id))

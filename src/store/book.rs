@@ -98,7 +98,12 @@ impl Index {
     }
 }
 
-pub(super) fn subject(card: Option<String>, market: Option<String>, product: Option<String>, table: &'static str) -> Result<Subject, StoreError> {
+pub(super) fn subject(
+    card: Option<String>,
+    market: Option<String>,
+    product: Option<String>,
+    table: &'static str,
+) -> Result<Subject, StoreError> {
     match (card, market, product) {
         (Some(card), None, None) => Ok(Subject::Card(card_id(&card, table)?)),
         (None, Some(market), Some(id)) => Ok(Subject::Product { market: member(&market, table)?, id }),

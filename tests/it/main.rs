@@ -13,6 +13,7 @@ mod fuzz_corpus;
 mod hostile;
 mod import;
 mod planted_mistakes;
+mod replay;
 mod rules_bench;
 mod rules_cli;
 mod rules_readme;

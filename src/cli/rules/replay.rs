@@ -136,7 +136,11 @@ pub async fn run(global: &Global, args: &Args, wanted: Window, pack: &Pack, suit
     global.show(&pretty::Told { remarks: &remarks, replay: &replay, lookahead }, pretty::told)?;
     Ok(if looks_ahead {
         Exit::NotReproducible
-    } else if replay.invariants.iter().any(|kept| kept.broken > 0) { Exit::Failed } else { Exit::Good })
+    } else if replay.invariants.iter().any(|kept| kept.broken > 0) {
+        Exit::Failed
+    } else {
+        Exit::Good
+    })
 }
 
 /// What has to be known before any figure is read.
@@ -175,7 +179,9 @@ fn check_shifts(history: &History, shifts: &[SourceShift]) -> Result<(), WrongUs
 
 fn known_card(history: &History, card: &str) -> Result<CardId, WrongUsage> {
     let found = history.cards.iter().find(|known| known.card_id.as_str() == card);
-    found.map(|known| known.card_id.clone()).ok_or_else(|| WrongUsage(format!("no card is called \"{card}\": --card takes an id such as sv1-25")))
+    found
+        .map(|known| known.card_id.clone())
+        .ok_or_else(|| WrongUsage(format!("no card is called \"{card}\": --card takes an id such as sv1-25")))
 }
 
 /// A bar on a terminal, nothing elsewhere.

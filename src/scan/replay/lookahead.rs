@@ -12,13 +12,7 @@ use serde::Serialize;
 
 use super::{Plan, cursor::Cursor, step::chance, summary::Replay};
 use crate::{
-    domain::{
-        card::CardId,
-        history::History,
-        market::Direction,
-        observation::day_of,
-        profile::Profile,
-    },
+    domain::{card::CardId, history::History, market::Direction, observation::day_of, profile::Profile},
     rules::{
         interpret::{Evaluation, Slot},
         lower::Answer,
@@ -104,7 +98,9 @@ pub fn check(plan: &Plan<'_>, replay: &Replay, wanted: usize) -> Result<Checked,
                 found.push(difference(at, *tenant, "the same history", "signals", replayed.to_string(), signals.to_string()));
             }
         }
-        for (against, history) in [("history that ends there", cut(plan.history, at)), ("garbage from there on", garbled(plan.history, at, plan.seed))] {
+        for (against, history) in
+            [("history that ends there", cut(plan.history, at)), ("garbage from there on", garbled(plan.history, at, plan.seed))]
+        {
             let again = decide(plan, &history, at, &tenants, &|_| keys.clone())?;
             compare(plan, at, against, (&whole, &again), &keys, &mut found);
         }
@@ -173,8 +169,7 @@ fn decide(
         let route = &case.routes[one.route];
         (route.card.0, route.direction, cursor.course_of(route.buy), cursor.course_of(route.sell), tenants[one.tenant])
     };
-    let mut decided =
-        Decided { by_reason: BTreeMap::new(), readings: HashMap::new(), counts: BTreeMap::new(), signals: BTreeMap::new() };
+    let mut decided = Decided { by_reason: BTreeMap::new(), readings: HashMap::new(), counts: BTreeMap::new(), signals: BTreeMap::new() };
     let name = |answer: Answer| answer.reason(plan.pack).unwrap_or(SIGNAL).to_owned();
     for (tenant, _, answer, count) in findings.counts() {
         *decided.counts.entry((tenants[tenant], name(answer))).or_default() += count;
@@ -244,7 +239,14 @@ fn compare(
     for count in all {
         let of = |decided: &Decided| decided.counts.get(count).copied().unwrap_or(0);
         if of(whole) != of(again) {
-            found.push(difference(at, count.0, against, &format!("cards that are {}", count.1), of(whole).to_string(), of(again).to_string()));
+            found.push(difference(
+                at,
+                count.0,
+                against,
+                &format!("cards that are {}", count.1),
+                of(whole).to_string(),
+                of(again).to_string(),
+            ));
         }
     }
 }

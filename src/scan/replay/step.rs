@@ -18,13 +18,15 @@ use crate::{
         money::{Currency, Rates, cents},
         observation::day_of,
     },
-    rules::{
-        graph::FactId,
-        interpret::Evaluation,
-        testing::invariants::Held,
-        value::Value,
+    rules::{graph::FactId, interpret::Evaluation, testing::invariants::Held, value::Value},
+    scan::{
+        ScanError, columns,
+        findings::Findings,
+        ground::Ground,
+        judge::{Case, Judged},
+        report::best_signals,
+        windows::Windows,
     },
-    scan::{ScanError, columns, findings::Findings, ground::Ground, judge::{Case, Judged}, report::best_signals, windows::Windows},
 };
 
 /// Rejected routes of a step that invariants are held against.
@@ -157,7 +159,13 @@ impl<'a> Stepper<'a> {
         // new ones go first, among equals chance decides
         let mut chosen: Vec<(bool, u64, &Judged)> = signals
             .into_iter()
-            .map(|one| (self.before.contains(&key(one)), chance(&[plan.seed, one.tenant as u64, key(one).1.0 as u64, at.timestamp().unsigned_abs()]), one))
+            .map(|one| {
+                (
+                    self.before.contains(&key(one)),
+                    chance(&[plan.seed, one.tenant as u64, key(one).1.0 as u64, at.timestamp().unsigned_abs()]),
+                    one,
+                )
+            })
             .collect();
         if chosen.len() > plan.in_full {
             chosen.select_nth_unstable_by_key(plan.in_full, |(stood, chance, _)| (*stood, *chance));

@@ -147,7 +147,8 @@ impl Replay {
         }
         let best = best(plan, &taken);
         let chosen = plan.card.and_then(|card| history.cards.binary_search_by(|known| known.card_id.cmp(card)).ok()).map(CardIndex);
-        let chosen = chosen.or_else(|| taken.iter().flat_map(|step| &step.signals).max_by_key(|signal| signal.predicted).map(|signal| signal.card));
+        let chosen =
+            chosen.or_else(|| taken.iter().flat_map(|step| &step.signals).max_by_key(|signal| signal.predicted).map(|signal| signal.card));
         let new: Vec<&Signal> = taken.iter().flat_map(|step| &step.signals).filter(|signal| signal.is_new).collect();
         let priced: BTreeSet<CardIndex> = history.courses.iter().flat_map(|course| course.first.cards.iter().copied()).collect();
         Self {
@@ -166,13 +167,18 @@ impl Replay {
             waterfall: plan.pack.waterfall.iter().map(|id| plan.pack.graph.fact(*id).name.clone()).collect(),
             best,
             reasons,
-            invariants: plan.invariants.iter().zip(held).map(|(invariant, held)| Kept {
-                invariant: invariant.text.clone(),
-                held: held.held,
-                untold: held.untold,
-                broken: held.broken,
-                ran: invariant.ran(&held),
-            }).collect(),
+            invariants: plan
+                .invariants
+                .iter()
+                .zip(held)
+                .map(|(invariant, held)| Kept {
+                    invariant: invariant.text.clone(),
+                    held: held.held,
+                    untold: held.untold,
+                    broken: held.broken,
+                    ran: invariant.ran(&held),
+                })
+                .collect(),
             seen: taken.iter().map(seen).collect(),
             steps: taken.iter().map(step).collect(),
             signals: taken.into_iter().flat_map(|step| step.signals).collect(),

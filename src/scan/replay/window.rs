@@ -52,7 +52,8 @@ impl Window {
             }
         };
         let last = end_of_day(to);
-        let times: Vec<_> = std::iter::successors(Some(end_of_day(from)), |at| at.checked_add_signed(every)).take_while(|at| *at <= last).collect();
+        let times: Vec<_> =
+            std::iter::successors(Some(end_of_day(from)), |at| at.checked_add_signed(every)).take_while(|at| *at <= last).collect();
         (!times.is_empty()).then_some(times)
     }
 }
@@ -110,7 +111,8 @@ pub fn sources(history: &History, market: Option<Market>) -> BTreeMap<String, (N
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let days: Vec<String> = stretches(&self.days).iter().map(|(from, to)| if from == to { from.to_string() } else { format!("{from}..{to}") }).collect();
+        let days: Vec<String> =
+            stretches(&self.days).iter().map(|(from, to)| if from == to { from.to_string() } else { format!("{from}..{to}") }).collect();
         write!(f, "{}: nothing was told in the {SILENT_DAYS} days before {}", self.market, days.join(", "))?;
         if self.sources.is_empty() {
             return write!(f, "; no source tells of this market at all");

@@ -144,7 +144,12 @@ fn invariants(replay: &Replay) -> String {
     }
     let rows = replay.invariants.iter().map(|kept| {
         let verdict = if kept.broken > 0 { "BROKEN" } else { "" };
-        [vec![kept.invariant.clone()], [kept.held, kept.broken, kept.untold].map(|count| count.to_string()).to_vec(), vec![verdict.to_owned()]].concat()
+        [
+            vec![kept.invariant.clone()],
+            [kept.held, kept.broken, kept.untold].map(|count| count.to_string()).to_vec(),
+            vec![verdict.to_owned()],
+        ]
+        .concat()
     });
     let mut text = table(&["invariant", "held", "broken", "untold", ""], rows);
     for failure in replay.invariants.iter().filter_map(|kept| kept.ran.as_ref()).flat_map(|ran| &ran.failures) {

@@ -52,7 +52,9 @@ pub async fn resolve(global: &Global, wanted: &[Wanted], source: &Source) -> any
             }
             Wanted::Many(count) => {
                 if names.is_empty() {
-                    return Err(WrongUsage("there are no presets to make tenants of: TCG_RADAR_PROFILES names their folder".to_owned()).into());
+                    return Err(
+                        WrongUsage("there are no presets to make tenants of: TCG_RADAR_PROFILES names their folder".to_owned()).into()
+                    );
                 }
                 for number in 0..*count {
                     let preset = names[number % names.len()];
@@ -65,7 +67,14 @@ pub async fn resolve(global: &Global, wanted: &[Wanted], source: &Source) -> any
     Ok(profiles)
 }
 
-fn profile(global: &Global, presets: &Presets, preset: &str, country: Country, number: usize, overrides: Settings) -> anyhow::Result<Profile> {
+fn profile(
+    global: &Global,
+    presets: &Presets,
+    preset: &str,
+    country: Country,
+    number: usize,
+    overrides: Settings,
+) -> anyhow::Result<Profile> {
     let tenant = Tenant {
         id: TenantId(Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("replayed tenant {number}").as_bytes())),
         tier: Tier::Pro,
@@ -80,9 +89,7 @@ fn profile(global: &Global, presets: &Presets, preset: &str, country: Country, n
 
 /// What a made-up tenant asks for: no two of a few hundred alike.
 fn wishes(number: usize) -> Settings {
-    let of = |least: i64, choices: usize, places: u32| {
-        Decimal::new(least + i64::try_from(number % choices).unwrap_or_default(), places)
-    };
+    let of = |least: i64, choices: usize, places: u32| Decimal::new(least + i64::try_from(number % choices).unwrap_or_default(), places);
     Settings { min_profit_threshold: Some(of(5, 37, 0)), forex_buffer: Some(of(100, 151, 4)), ..Settings::default() }
 }
 

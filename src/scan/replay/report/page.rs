@@ -63,7 +63,14 @@ pub fn write(replay: &Replay, remarks: &[String], lookahead: Option<&Checked>) -
             checked.decisions, checked.steps
         );
     }
-    section(&mut page, "Signals per step", &format!("{}<p class=\"keys\"><span style=\"color:var(--b)\">● new</span> <span style=\"color:var(--a)\">● standing since an earlier step</span></p>", signals(replay)));
+    section(
+        &mut page,
+        "Signals per step",
+        &format!(
+            "{}<p class=\"keys\"><span style=\"color:var(--b)\">● new</span> <span style=\"color:var(--a)\">● standing since an earlier step</span></p>",
+            signals(replay)
+        ),
+    );
     section(&mut page, "What happened next", &next(replay));
     section(&mut page, "Rejected because of", &chart::lying(&reasons(replay), "reasons"));
     section(&mut page, "For whom", &tenants(replay));
@@ -110,7 +117,12 @@ fn next(replay: &Replay) -> String {
     let horizon = |one: &Horizon| {
         let ratio = one.price_ratio.map_or_else(|| "?".to_owned(), |ratio| format!("{ratio:.3}"));
         let counts = [one.told.to_string(), share(one.at_target, one.told), ratio];
-        [vec![format!("{} days later", one.days)], counts.to_vec(), vec![amount(one.predicted), amount(one.realised), share(one.lost, one.told)]].concat()
+        [
+            vec![format!("{} days later", one.days)],
+            counts.to_vec(),
+            vec![amount(one.predicted), amount(one.realised), share(one.lost, one.told)],
+        ]
+        .concat()
     };
     let horizons = table(
         &["", "with a price", "at or above target", "price / target", "predicted", "realised", "lost money"],
@@ -127,7 +139,10 @@ fn next(replay: &Replay) -> String {
         &["tenth", "signals", "predicted", "after 7 days", "lost", "after 30 days", "lost"],
         outcomes.deciles.iter().enumerate().map(decile),
     );
-    format!("{looked_at}{}<p class=\"keys\">dots: signals; rings: the mean of each tenth; dashed: as predicted</p>{horizons}<h3>By predicted profit</h3>{deciles}", predicted(replay))
+    format!(
+        "{looked_at}{}<p class=\"keys\">dots: signals; rings: the mean of each tenth; dashed: as predicted</p>{horizons}<h3>By predicted profit</h3>{deciles}",
+        predicted(replay)
+    )
 }
 
 fn reasons(replay: &Replay) -> Vec<(String, usize)> {
@@ -156,16 +171,19 @@ fn waterfall(replay: &Replay, best: &Best) -> String {
         signal.home
     );
     let lines = replay.waterfall.iter().zip(&signal.waterfall).map(|(name, value)| vec![name.replace('_', " "), amount(*value)]);
-    let after = signal.after.iter().zip(super::super::outcome::HORIZONS).map(|(after, days)| {
-        vec![format!("price {days} days later, hoped for {}", signal.sell_price), amount(after.price)]
-    });
+    let after = signal
+        .after
+        .iter()
+        .zip(super::super::outcome::HORIZONS)
+        .map(|(after, days)| vec![format!("price {days} days later, hoped for {}", signal.sell_price), amount(after.price)]);
     format!("<details><summary>{}</summary>\n{}</details>\n", escaped(&head), table(&["", &signal.home], lines.chain(after)))
 }
 
 fn invariants(replay: &Replay) -> String {
-    let rows = replay.invariants.iter().map(|kept| {
-        [vec![kept.invariant.clone()], [kept.held, kept.broken, kept.untold].map(|count| count.to_string()).to_vec()].concat()
-    });
+    let rows = replay
+        .invariants
+        .iter()
+        .map(|kept| [vec![kept.invariant.clone()], [kept.held, kept.broken, kept.untold].map(|count| count.to_string()).to_vec()].concat());
     table(&["invariant", "held", "broken", "untold"], rows)
 }
 

@@ -22,7 +22,6 @@ pub struct History {
     /// Ascending by id.
     pub cards: Vec<Card>,
     pub courses: Vec<Course>,
-    /// Ascending by the moment at which each could be known.
     pub activity: Vec<Counted>,
     pub rates: Vec<DailyRate>,
     /// How many rows were read from files or written later than they could have been known.
@@ -59,14 +58,22 @@ pub struct Terms {
     pub seller_sales: Option<i64>,
 }
 
-/// A count of sales and offers of a card, and since when it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// All that one source counted of one thing.
+#[derive(Debug, Clone)]
 pub struct Counted {
-    /// Counts of the same thing by the same source: the latest of them holds.
-    pub thing: usize,
+    /// The thing as each of its cards, without figures.
     pub cards: Vec<CardActivity>,
+    /// Ascending by the moment at which each could be known.
+    pub rows: Vec<Count>,
+}
+
+/// One count, its times in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
     pub observed: i64,
     pub known: i64,
+    pub sales_30d: Option<i64>,
+    pub active_listings: Option<i64>,
 }
 
 /// A decimal in eight bytes: digits and scale side by side. Unknown is a figure of its own.
@@ -178,13 +185,11 @@ impl History {
         for counted in &mut self.activity {
             let Some(delta) = counted.cards.first().and_then(|one| by(&one.source)) else { continue };
             let micros = delta.num_microseconds().unwrap_or(0);
-            counted.observed += micros;
-            counted.known += micros;
-            for one in &mut counted.cards {
-                one.observed_at += delta;
+            for row in &mut counted.rows {
+                row.observed += micros;
+                row.known += micros;
             }
         }
-        self.activity.sort_by_key(|counted| (counted.known, counted.observed));
     }
 
     /// The rates as they were known at a time: of the last day with dollars, with the pounds of the same publication.

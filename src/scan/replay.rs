@@ -26,7 +26,7 @@ use self::{
     step::{Stepper, Taken},
     summary::Replay,
 };
-use super::{ScanError, Settings};
+use super::{ScanError, Settings, routes::Route};
 use crate::{
     domain::{card::CardId, history::History, profile::Profile},
     rules::{pack::Pack, testing::invariants::Invariant},
@@ -48,8 +48,21 @@ pub struct Plan<'a> {
     /// Signals of a step that are looked at in full.
     pub in_full: usize,
     pub invariants: &'a [Invariant],
+    /// Only these are decided, though all are read; every one where it is empty.
+    pub cards: &'a [CardId],
     /// A card whose decisions are told step by step.
     pub card: Option<&'a CardId>,
+}
+
+impl Plan<'_> {
+    /// The routes that are decided.
+    fn routes(&self, history: &History, all: &[Route]) -> Vec<Route> {
+        let is_wanted = |route: &&Route| {
+            let card = history.cards.get(route.card.0);
+            self.cards.is_empty() || card.is_some_and(|card| self.cards.contains(&card.card_id))
+        };
+        all.iter().filter(is_wanted).cloned().collect()
+    }
 }
 
 /// Signals of a whole replay that are looked at in full, where nobody says otherwise.

@@ -62,6 +62,7 @@ fn run(market: &Market, times: &[DateTime<Utc>], clock: fn(&Row) -> i64, wanted:
         seed: 1,
         in_full: usize::MAX,
         invariants: &[],
+        cards: &[],
         card: None,
     };
     let replay = replay::run(&plan, &|_, _| ()).unwrap();
@@ -164,10 +165,10 @@ fn what_is_simulated_in_memory_is_what_the_database_would_hold() {
 fn missing_days_are_named_with_their_sources() {
     let mut history = simulate::history(&simulation(), &|_, _| ()).unwrap();
     let between = |from: &str, to: &str| Window::Between(from.parse().unwrap(), to.parse().unwrap());
-    let times = between("2026-05-01", "2026-05-12").times(&history, TimeDelta::days(1)).unwrap();
+    let times = between("2026-05-01", "2026-05-19").times(&history, TimeDelta::days(1)).unwrap();
     let gaps: Vec<String> = window::gaps(&history, &times).iter().map(ToString::to_string).collect();
     assert_eq!(gaps.len(), 2, "{gaps:?}");
-    assert!(gaps[0].starts_with("cardmarket: nothing was told in the 7 days before 2026-05-09..2026-05-12; "), "{gaps:?}");
+    assert!(gaps[0].starts_with("cardmarket: nothing was told in the 14 days before 2026-05-16..2026-05-19; "), "{gaps:?}");
     assert!(gaps[1].contains("tcgcsv tells of 2026-03-24..2026-05-02"), "{gaps:?}");
     assert_eq!(window::gaps(&history, &days(10)), []);
     // the last days that both markets tell of
@@ -195,6 +196,7 @@ fn a_page_says_what_was_moved_escapes_what_vendors_wrote_and_names_no_tenant() {
         seed: 1,
         in_full: 100,
         invariants: &[],
+        cards: &[],
         card: None,
     };
     let replay = replay::run(&plan, &|_, _| ()).unwrap();
@@ -225,6 +227,7 @@ fn what_happened_next_is_reckoned_with_the_price_that_came() {
         seed: 1,
         in_full: usize::MAX,
         invariants: &[],
+        cards: &[],
         card: None,
     };
     let replay = replay::run(&plan, &|_, _| ()).unwrap();
@@ -272,7 +275,7 @@ fn the_command_says_what_is_simulated_and_ends_with_the_codes_of_the_design() {
 
     let (code, _, errors) = replay(&["--replay", "2026-06-01..2026-06-03"]);
     assert_eq!(code, Some(65));
-    assert!(errors.contains("history is missing: tcgplayer: nothing was told in the 7 days before 2026-06-01..2026-06-03"), "{errors}");
+    assert!(errors.contains("history is missing: tcgplayer: nothing was told in the 14 days before 2026-06-01..2026-06-03"), "{errors}");
     for wrong in ["0d", "90", "2026-06-03..2026-06-01"] {
         assert_eq!(replay(&["--replay", wrong]).0, Some(64), "{wrong}");
     }

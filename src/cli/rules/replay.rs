@@ -1,5 +1,6 @@
 //! `rules test --replay`: the past decided again, with what was known then, and what happened next.
 
+pub mod checks;
 mod history;
 mod pretty;
 mod tenants;
@@ -116,6 +117,7 @@ pub async fn run(global: &Global, args: &Args, wanted: Window, pack: &Pack, suit
         seed,
         in_full: (IN_FULL / times.len()).max(1),
         invariants: &suite.invariants,
+        cards: &[],
         card: card.as_ref(),
     };
     let begun = Instant::now();

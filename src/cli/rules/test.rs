@@ -19,7 +19,7 @@ use super::{
 use crate::{
     rules::{
         pack::Pack,
-        testing::{Outcome, Suite, coverage::Coverage, junit, mutate, mutate::Mutation, series::Decide, update::update},
+        testing::{Outcome, Suite, coverage::Coverage, junit, mutate, mutate::Mutation, replays::Rewrite, series::Decide, update::update},
     },
     scan::rehearsal,
 };
@@ -51,6 +51,9 @@ pub struct Args {
     /// Write the figures that came out into the test files. Changed verdicts, reasons, types and flags stay failures.
     #[arg(long, conflicts_with_all = ["mutate", "coverage"])]
     update: bool,
+    /// Write golden files of replays although verdicts turned round.
+    #[arg(long, conflicts_with_all = ["mutate", "coverage"])]
+    accept_flips: bool,
     #[command(flatten)]
     replay: replay::Args,
 }
@@ -93,6 +96,9 @@ pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     });
     let threads = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.unwrap_or(0)).build().context("cannot start threads")?;
     let mut report = threads.install(|| measure(args, &pack, &suite));
+    let rewrite = Rewrite { update: args.update, accept_flips: args.accept_flips };
+    let golden = replay::checks::run(global, &args.pack.pack, (&pack, &suite), args.seed, rewrite).await?;
+    report.tests.ran.extend(golden.ran);
     let mut failed = report.tests.failed().next().is_some() || !report.below.is_empty();
     if args.update {
         let update = update(&pack.source.tests, &report.tests);
@@ -100,7 +106,7 @@ pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
             let path = args.pack.pack.join(&**file);
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        report.updated = Some(update.changed);
+        report.updated = Some(update.changed + golden.files);
         failed = update.left > 0;
     }
     match global.format {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Counted, Course, Figure, History, Row, Terms};
+use super::{Count, Counted, Course, Figure, History, Row, Terms, moment};
 use crate::domain::{
     book::{CardActivity, CardIndex, PriceSeries},
     card::{Card, CardId, CardSet, Finish},
@@ -37,7 +37,7 @@ pub struct Builder {
     rates: BTreeMap<(chrono::NaiveDate, &'static str, String), DailyRate>,
     courses: Vec<Course>,
     places: HashMap<Key, usize>,
-    activity: BTreeMap<(Subject, String, Market, Finish), Vec<Activity>>,
+    activity: BTreeMap<(Subject, String, Market, Finish), Vec<Count>>,
     texts: BTreeSet<Arc<str>>,
     imported: u64,
 }
@@ -64,8 +64,13 @@ impl Builder {
     }
 
     pub fn add_activity(&mut self, activity: Activity) {
-        let key = (activity.subject.clone(), activity.source.clone(), activity.market, activity.finish);
-        self.activity.entry(key).or_default().push(activity);
+        let count = Count {
+            observed: activity.observed_at.timestamp_micros(),
+            known: activity.known_at.timestamp_micros(),
+            sales_30d: activity.sales_30d,
+            active_listings: activity.active_listings,
+        };
+        self.activity.entry((activity.subject, activity.source, activity.market, activity.finish)).or_default().push(count);
     }
 
     /// Takes a row that somebody told later than it could have been known.
@@ -202,33 +207,26 @@ impl Builder {
             }
             course.sort();
         }
-        let things = activity.into_iter().enumerate();
-        let mut activity: Vec<Counted> = things.flat_map(|(thing, (key, counts))| counted(thing, &of(&key.0).0, counts)).collect();
-        activity.sort_by_key(|counted| (counted.known, counted.observed));
+        let activity = activity
+            .into_iter()
+            .map(|((subject, source, market, finish), rows)| counted(&of(&subject).0, source, market, finish, rows))
+            .collect();
         History { courses, activity, rates: rates.into_values().collect(), imported, cards }
     }
 }
 
-fn counted(thing: usize, cards: &[CardIndex], counts: Vec<Activity>) -> Vec<Counted> {
-    let each = |count: Activity| {
-        let source: Arc<str> = count.source.as_str().into();
-        Counted {
-            thing,
-            observed: count.observed_at.timestamp_micros(),
-            known: count.known_at.timestamp_micros(),
-            cards: cards
-                .iter()
-                .map(|card| CardActivity {
-                    card: *card,
-                    market: count.market,
-                    finish: count.finish,
-                    source: source.clone(),
-                    sales_30d: count.sales_30d,
-                    active_listings: count.active_listings,
-                    observed_at: count.observed_at,
-                })
-                .collect(),
-        }
+fn counted(cards: &[CardIndex], source: String, market: Market, finish: Finish, mut rows: Vec<Count>) -> Counted {
+    rows.sort_by_key(|row| (row.known, row.observed));
+    rows.shrink_to_fit();
+    let source: Arc<str> = source.into();
+    let of = |card: &CardIndex| CardActivity {
+        card: *card,
+        market,
+        finish,
+        source: source.clone(),
+        sales_30d: None,
+        active_listings: None,
+        observed_at: moment(0),
     };
-    counts.into_iter().map(each).collect()
+    Counted { cards: cards.iter().map(of).collect(), rows }
 }

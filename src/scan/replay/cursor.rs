@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{
-    book::{Book, PriceSeries},
-    history::{History, Row, moment},
+    book::{Book, CardActivity, PriceSeries},
+    history::{Count, History, Row, moment},
     series::Point,
 };
 
@@ -21,17 +21,16 @@ pub struct Cursor<'h> {
     held: Vec<usize>,
     /// The series of each course, as soon as there is one.
     places: Vec<Option<usize>>,
-    /// The next row of each course, and of the counts.
+    /// The next row of each course, and of each thing that is counted.
     next: Vec<usize>,
-    next_count: usize,
+    next_count: Vec<usize>,
     /// The count that holds of each thing.
-    counts: Vec<Option<usize>>,
+    counts: Vec<Option<Count>>,
 }
 
 impl<'h> Cursor<'h> {
     /// Stands before the first row.
     pub fn new(history: &'h History, clock: Clock) -> Self {
-        let things = history.activity.iter().map(|counted| counted.thing + 1).max().unwrap_or(0);
         Self {
             history,
             clock,
@@ -45,8 +44,8 @@ impl<'h> Cursor<'h> {
             held: Vec::new(),
             places: vec![None; history.courses.len()],
             next: vec![0; history.courses.len()],
-            next_count: 0,
-            counts: vec![None; things],
+            next_count: vec![0; history.activity.len()],
+            counts: vec![None; history.activity.len()],
         }
     }
 
@@ -116,21 +115,24 @@ impl<'h> Cursor<'h> {
     }
 
     fn take_counts(&mut self, now: i64) {
-        let news = &self.history.activity[self.next_count..];
-        let news = news.iter().take_while(|counted| counted.known <= now).count();
-        if news == 0 {
-            return;
-        }
-        for at in self.next_count..self.next_count + news {
-            let counted = &self.history.activity[at];
-            let holds = &mut self.counts[counted.thing];
-            if holds.is_none_or(|known| self.history.activity[known].observed <= counted.observed) {
-                *holds = Some(at);
+        let mut has_news = false;
+        for ((counted, next), holds) in self.history.activity.iter().zip(&mut self.next_count).zip(&mut self.counts) {
+            for row in counted.rows[*next..].iter().take_while(|row| row.known <= now) {
+                *next += 1;
+                if holds.is_none_or(|known| known.observed <= row.observed) {
+                    (*holds, has_news) = (Some(*row), true);
+                }
             }
         }
-        self.next_count += news;
-        let held = self.counts.iter().flatten().flat_map(|at| self.history.activity[*at].cards.iter().cloned());
-        self.book.activity = held.collect();
+        if !has_news {
+            return;
+        }
+        self.book.activity.clear();
+        for (counted, holds) in self.history.activity.iter().zip(&self.counts) {
+            let Some(Count { sales_30d, active_listings, observed, .. }) = *holds else { continue };
+            let filled = |card: &CardActivity| CardActivity { sales_30d, active_listings, observed_at: moment(observed), ..card.clone() };
+            self.book.activity.extend(counted.cards.iter().map(filled));
+        }
     }
 }
 

@@ -160,7 +160,8 @@ fn decide(
     cursor.advance(at, windows.longest());
     let ground = Ground::of(cursor.book(), &windows, plan.pack, plan.settings)?;
     let profiles: Vec<Profile> = tenants.iter().map(|tenant| plan.profiles[*tenant].clone()).collect();
-    let case = ground.case(plan.pack, cursor.book(), &ground.routes, &profiles);
+    let routes = plan.routes(history, &ground.routes);
+    let case = ground.case(plan.pack, cursor.book(), &routes, &profiles);
     let findings = columns::judge(&case, usize::MAX, &|_| ());
     let stopped = findings.behind().filter(|(behind, _)| !matches!(behind.answer, Answer::Rejected(_)));
     let stopped = stopped.map(|(behind, _)| case.judge_one(behind.route, behind.tenant, Vec::new()));
@@ -260,7 +261,9 @@ fn cut(history: &History, at: DateTime<Utc>) -> History {
         course.rows.truncate(known);
         course.terms.truncate(known);
     }
-    cut.activity.retain(|counted| counted.known <= now);
+    for counted in &mut cut.activity {
+        counted.rows.retain(|row| row.known <= now);
+    }
     cut.rates.retain(|rate| rate.known_at <= at);
     cut
 }
@@ -278,10 +281,8 @@ fn garbled(history: &History, at: DateTime<Utc>, seed: u64) -> History {
             (terms.seller_rating, terms.seller_sales) = (None, Some(i64::from(u8::MAX)));
         }
     }
-    for counted in garbled.activity.iter_mut().filter(|counted| counted.known > now) {
-        for one in &mut counted.cards {
-            (one.sales_30d, one.active_listings) = (one.active_listings, one.sales_30d.map(|sales| sales + 1_000));
-        }
+    for row in garbled.activity.iter_mut().flat_map(|counted| &mut counted.rows).filter(|row| row.known > now) {
+        (row.sales_30d, row.active_listings) = (row.active_listings, row.sales_30d.map(|sales| sales + 1_000));
     }
     for rate in garbled.rates.iter_mut().filter(|rate| rate.known_at > at) {
         rate.units_per_eur += rate.units_per_eur;

@@ -127,7 +127,8 @@ impl<'a> Stepper<'a> {
         self.cursor.advance(at, windows.longest());
         let book = self.cursor.book();
         let ground = Ground::of(book, &windows, plan.pack, plan.settings)?;
-        let case = ground.case(plan.pack, book, &ground.routes, plan.profiles);
+        let routes = plan.routes(plan.history, &ground.routes);
+        let case = ground.case(plan.pack, book, &routes, plan.profiles);
         let findings = columns::judge(&case, 0, &|_| ());
         let signals = best_signals(&case, &findings);
         let key = |one: &Judged| (one.tenant, case.routes[one.route].card);

@@ -31,8 +31,8 @@ pub struct Gap {
     pub days: Vec<NaiveDate>,
 }
 
-/// A market that was not told for so many days has no history there: prices that old are decided by no tenant.
-pub const SILENT_DAYS: i64 = 7;
+/// A market that was not told for so many days has no history there. Feeds lose a week; rules doubt older prices themselves.
+pub const SILENT_DAYS: i64 = 14;
 const DAY: i64 = 86_400_000_000;
 
 /// The days on which each market was told.

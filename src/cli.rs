@@ -40,7 +40,7 @@ enum Command {
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
     /// The rule pack: check it, list its facts, compute with it.
-    Rules(rules::Args),
+    Rules(Box<rules::Args>),
     /// The customs regime: which is in force, and what another would do.
     Customs(customs::Args),
     /// Judge every card for every tenant.
@@ -119,7 +119,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         match cli.command {
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
-            Command::Rules(args) => rules::run(&global, args).await,
+            Command::Rules(args) => rules::run(&global, *args).await,
             Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,

@@ -83,14 +83,13 @@ impl<'h> Cursor<'h> {
             }
             self.next[index] = from + news;
             let place = self.places[index];
-            let series = match place.and_then(|place| self.book.series.get_mut(place)) {
-                Some(series) => series,
-                None => {
-                    fresh.push((index, course.first.clone()));
-                    let Some((_, series)) = fresh.last_mut() else { continue };
-                    series.latest = course.rows[from].quote(course.terms.get(from));
-                    series
-                }
+            let series = if let Some(series) = place.and_then(|place| self.book.series.get_mut(place)) {
+                series
+            } else {
+                fresh.push((index, course.first.clone()));
+                let Some((_, series)) = fresh.last_mut() else { continue };
+                series.latest = course.rows[from].quote(course.terms.get(from));
+                series
             };
             for (row, terms) in course.rows[from..from + news].iter().zip((from..).map(|at| course.terms.get(at))) {
                 if (row.observed, row.known) >= (series.latest.observed_at.timestamp_micros(), series.latest.known_at.timestamp_micros()) {

@@ -189,7 +189,7 @@ impl<'a> Stepper<'a> {
     /// The signal with its waterfall, and what became of it.
     fn signal(&self, case: &Case<'_>, ground: &Ground, one: &Judged, mut evaluation: Evaluation<'_>, is_new: bool) -> Option<Signal> {
         let route = &case.routes[one.route];
-        let (buy, sell) = (&case.book.series[route.buy], &case.book.series[route.sell]);
+        let (bought, sold) = (&case.book.series[route.buy], &case.book.series[route.sell]);
         let net_profit = self.net_profit(&mut evaluation);
         let home = evaluation.known(self.facts.home_currency?)?.to_string();
         let per_euro = home.parse::<Currency>().ok().and_then(|home| ground.rates.market(Currency::Eur, home).ok())?;
@@ -200,7 +200,7 @@ impl<'a> Stepper<'a> {
         let course = &self.plan.history.courses[self.cursor.course_of(route.sell)];
         let after = HORIZONS.map(|days| {
             let until = case.book.as_of + TimeDelta::days(days);
-            let since = (until - TimeDelta::days(TOLERANCE_DAYS)).max(sell.latest.observed_at);
+            let since = (until - TimeDelta::days(TOLERANCE_DAYS)).max(sold.latest.observed_at);
             let price = course.price_between(since, until);
             let sold = price.zip(self.facts.sell_price.as_ref()).and_then(|(price, (id, dependents))| {
                 evaluation.pin(*id, Value::Decimal(cents(price)), dependents).ok()?;
@@ -221,8 +221,8 @@ impl<'a> Stepper<'a> {
             net_profit,
             predicted: in_euros(net_profit),
             home,
-            buy_price: buy.latest.price?,
-            sell_price: sell.latest.price?,
+            buy_price: bought.latest.price?,
+            sell_price: sold.latest.price?,
             waterfall,
             flags,
             after,
@@ -283,7 +283,7 @@ fn asked(case: &Case<'_>, card: CardIndex, findings: &Findings) -> Vec<(usize, D
     best.iter().map(|((tenant, direction), one)| (*tenant, *direction, said(one))).collect()
 }
 
-/// A number that looks like chance and is the same on every machine (SplitMix64).
+/// A number that looks like chance and is the same on every machine (splitmix64).
 pub fn chance(numbers: &[u64]) -> u64 {
     numbers.iter().fold(0, |state: u64, number| {
         let mut mixed = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -107,7 +107,7 @@ fn outcomes(outcomes: &Outcomes) -> String {
             format!("{} days later", horizon.days),
             horizon.told.to_string(),
             share(horizon.at_target, horizon.told),
-            horizon.price_ratio.map_or_else(|| "?".to_owned(), |ratio| format!("{:.3}", ratio)),
+            horizon.price_ratio.map_or_else(|| "?".to_owned(), |ratio| format!("{ratio:.3}")),
             amount(horizon.predicted),
             amount(horizon.realised),
             share(horizon.lost, horizon.told),

@@ -84,9 +84,9 @@ impl Plot {
         for mark in axis.marks() {
             let y = axis.at(mark);
             let class = if mark.is_zero() { "zero" } else { "grid" };
-            let _ = write!(
+            let _ = writeln!(
                 self.svg,
-                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/><text class=\"up\" x=\"{}\" y=\"{}\">{}</text>\n",
+                "<line class=\"{class}\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/><text class=\"up\" x=\"{}\" y=\"{}\">{}</text>",
                 WIDTH - RIGHT,
                 LEFT - 8,
                 y + Decimal::from(4),

@@ -92,12 +92,17 @@ fn section(page: &mut String, title: &str, body: &str) {
 }
 
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let cells = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
-        cells.map(|cell| format!("<{tag}>{}</{tag}>", escaped(&cell))).collect::<String>()
+    let line = |text: &mut String, tag: &str, cells: &mut dyn Iterator<Item = String>| {
+        text.push_str("<tr>");
+        for cell in cells {
+            let _ = write!(text, "<{tag}>{}</{tag}>", escaped(&cell));
+        }
+        text.push_str("</tr>\n");
     };
-    let head = cells("th", &mut header.iter().map(|name| (*name).to_owned()));
-    let body: String = rows.map(|row| format!("<tr>{}</tr>\n", cells("td", &mut row.into_iter()))).collect();
-    format!("<div class=\"wide\"><table>\n<tr>{head}</tr>\n{body}</table></div>\n")
+    let (mut head, mut body) = (String::new(), String::new());
+    line(&mut head, "th", &mut header.iter().map(|name| (*name).to_owned()));
+    rows.for_each(|row| line(&mut body, "td", &mut row.into_iter()));
+    format!("<div class=\"wide\"><table>\n{head}{body}</table></div>\n")
 }
 
 fn amount(amount: Option<Decimal>) -> String {

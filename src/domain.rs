@@ -5,6 +5,7 @@ pub mod card;
 pub mod condition;
 pub mod decision;
 pub mod feed;
+pub mod history;
 pub mod live_rate;
 pub mod market;
 pub mod money;

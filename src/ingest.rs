@@ -17,6 +17,7 @@ use crate::{
 mod feeds;
 mod files;
 mod fold;
+mod history;
 mod report;
 mod rows;
 mod schedule;
@@ -24,6 +25,7 @@ mod schedule;
 pub use feeds::{Changed, Clock, Feeds};
 pub use files::{ImportError, Progress, import_files, walk};
 pub use fold::fold_once;
+pub use history::read_history;
 pub use report::{FileReport, Refusal};
 pub use schedule::run;
 

@@ -29,6 +29,7 @@ pub mod inputs;
 pub mod judge;
 pub mod periodic;
 pub mod rehearsal;
+pub mod replay;
 pub mod report;
 pub mod review;
 pub mod routes;

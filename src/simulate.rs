@@ -8,6 +8,7 @@
 pub mod catalogue;
 mod dice;
 pub mod feeds;
+mod history;
 mod plan;
 mod rates;
 pub mod sellers;
@@ -29,6 +30,7 @@ use crate::domain::{
 };
 use catalogue::{Item, ReleasedSet, item, product_id};
 use feeds::Batches;
+pub use history::history;
 use plan::{CardPlan, Role};
 use sellers::Seller;
 pub use truth::{FaultKind, Opportunity, Planted};

@@ -15,6 +15,7 @@ mod current_prices;
 pub mod embedded;
 mod error;
 pub mod feeds;
+pub mod history;
 mod job;
 mod migrate;
 pub mod opportunities;

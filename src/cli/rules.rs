@@ -2,6 +2,7 @@
 
 mod check;
 mod costs;
+mod replay;
 mod status;
 mod test;
 
@@ -121,7 +122,7 @@ impl PackArg {
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Check(args) => check::run(global, &args),
-        Command::Test(args) => test::run(global, &args),
+        Command::Test(args) => test::run(global, &args).await,
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
         Command::Explain(args) => explain::run(global, args).await,

@@ -57,6 +57,8 @@ pub enum ImportError {
     Store(#[from] StoreError),
     #[error("cannot read {}: {fault}", path.display())]
     Path { path: PathBuf, fault: std::io::Error },
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: SourceError },
     #[error("the reading thread died: {0}")]
     Reader(#[from] tokio::task::JoinError),
 }
@@ -110,7 +112,7 @@ pub async fn import_files(
 }
 
 /// The phase of a file; standard input can be read once only, so it stays open.
-fn recognised(path: &Path) -> Result<(sources::Phase, Option<Input>), SourceError> {
+pub(super) fn recognised(path: &Path) -> Result<(sources::Phase, Option<Input>), SourceError> {
     let is_stdin = path.as_os_str() == "-";
     let input = if is_stdin { Input::stream("-", std::io::stdin().lock())? } else { Input::file(path)? };
     let phase = sources::recognise(input.head())?.phase;

@@ -39,22 +39,24 @@ mod tests;
 mod texts;
 mod value;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use rustc_hash::FxHashMap;
 
 use self::{
     body::Outcome,
     dag::{NodeId, Op},
     facts::{Builder, State},
     gates::{kind, passed},
-    program::{Program, plan},
+    program::Program,
     split::{Split, nodes_of},
     tenants::{Class, Tenant},
     value::Shape,
 };
 pub use self::{
     machine::LANES,
+    program::Planner,
     refusal::Refusal,
     rows::{ALONE, Cards, Facts, Rows},
     tenants::{Batch, Bench, Codes, Scores},
@@ -156,13 +158,14 @@ pub struct Lowered {
     aggregates: usize,
     /// The card part: code, groups, then the cut.
     screen: Program,
+    split: Split,
     /// Where tenants' programs find the nodes of the card part.
-    cut: HashMap<NodeId, u32>,
+    cut: FxHashMap<NodeId, u32>,
     tenants: Vec<Tenant>,
     classes: Vec<Class>,
-    class_of: HashMap<(usize, NodeId), usize>,
+    class_of: FxHashMap<(usize, NodeId), usize>,
     /// For each term how many tenants have it.
-    popularity: HashMap<NodeId, u32>,
+    popularity: FxHashMap<NodeId, u32>,
     batches: Vec<Batch>,
 }
 
@@ -188,11 +191,12 @@ impl Lowered {
             leading: gates::leading(pack),
             aggregates: pack.aggregates.len(),
             screen: Program::default(),
-            cut: HashMap::new(),
+            split: Split::default(),
+            cut: FxHashMap::default(),
             tenants: Vec::new(),
             classes: Vec::new(),
-            class_of: HashMap::new(),
-            popularity: HashMap::new(),
+            class_of: FxHashMap::default(),
+            popularity: FxHashMap::default(),
             batches: Vec::new(),
         };
         let mut builder = Builder::new(pack, &mut lowered.state);
@@ -256,17 +260,17 @@ impl Lowered {
     fn split(&mut self, screen: &[NodeId], groups: &[NodeId], read: &[Outcome]) {
         let through = self.state.dag.constant(passed(self.gates).into());
         let code = screen.iter().fold(through, |least, term| self.state.dag.put(Op::Min(least, *term)).unwrap_or(least));
+        self.split = Split::of(&self.state.dag, self.state.shared());
         let cut = self.cut_for(read.iter().copied().flat_map(nodes_of).chain(self.tenants.iter().flat_map(|tenant| self.asked(tenant))));
         self.cut = cut.iter().zip(0..).map(|(node, column)| (*node, column)).collect();
         let outputs: Vec<NodeId> = std::iter::once(code).chain(groups.iter().copied()).chain(cut).collect();
         let positions = &self.state.positions;
-        self.screen = plan(&self.state.dag, &|node| positions.get(&node).copied(), &[outputs]);
+        self.screen = Planner::default().plan(&self.state.dag, &|node| positions.get(&node).copied(), &[outputs]);
     }
 
     fn cut_for(&self, nodes: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
-        let split = Split::of(&self.state.dag, self.state.shared());
         let mut cut = BTreeSet::new();
-        split.cut(&self.state.dag, nodes, &mut cut);
+        self.split.cut(&self.state.dag, nodes, &mut cut);
         cut
     }
 

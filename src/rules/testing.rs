@@ -9,6 +9,7 @@ pub mod invariants;
 pub mod junit;
 pub mod mutate;
 mod picture;
+pub mod replays;
 pub mod series;
 pub mod update;
 mod walk;
@@ -26,6 +27,7 @@ use super::{
 use coverage::Reached;
 pub use expect::{Expected, Failure, Wanted, What};
 use invariants::Invariant;
+use replays::Replay;
 use series::Series;
 
 /// Everything that the test files of a pack ask.
@@ -33,6 +35,7 @@ use series::Series;
 pub struct Suite {
     pub cases: Vec<Case>,
     pub series: Vec<Series>,
+    pub replays: Vec<Replay>,
     /// Of every decision of a series or a replay.
     pub invariants: Vec<Invariant>,
 }
@@ -64,7 +67,7 @@ impl Suite {
 
     /// How many tests there are.
     pub fn len(&self) -> usize {
-        self.cases.len() + self.series.len() + self.invariants.len()
+        self.cases.len() + self.series.len() + self.replays.len() + self.invariants.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -75,6 +78,7 @@ impl Suite {
     pub fn retain(&mut self, wanted: impl Fn(&str, &str) -> bool) {
         self.cases.retain(|case| wanted(&case.place.file, &case.name));
         self.series.retain(|series| wanted(&series.place.file, &series.name));
+        self.replays.retain(|replay| wanted(&replay.place.file, &replay.name));
         self.invariants.retain(|invariant| wanted(&invariant.place.file, &invariant.text));
     }
 
@@ -95,6 +99,7 @@ impl Suite {
 pub enum Kind {
     Case,
     Series,
+    Replay,
     Invariant,
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
+use rayon::prelude::*;
 use rust_decimal::Decimal;
 
 use super::windows::{ACTIVITY_DAYS, TREND_DAYS, Windows};
@@ -83,7 +84,8 @@ impl Health {
     /// Looks at every series of the book.
     pub fn of(book: &Book, windows: &Windows) -> Self {
         let comparable = Comparable::of(book);
-        let signs: Vec<Signs> = book.series.iter().enumerate().map(|(index, one)| signs(book, &comparable, index, one, windows)).collect();
+        let signs: Vec<Signs> =
+            book.series.par_iter().enumerate().map(|(index, one)| signs(book, &comparable, index, one, windows)).collect();
         let mut health = Self { signs, jumped: HashMap::new(), frozen: HashMap::new(), feeds: HashMap::new(), min_feed: windows.min_feed };
         let lately = book.as_of - Duration::days(windows.frozen_days);
         for (one, signs) in book.series.iter().zip(&health.signs).filter(|(one, _)| is_aggregate(one)) {

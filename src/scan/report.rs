@@ -99,8 +99,8 @@ impl Opportunities {
     }
 }
 
-/// Per tenant and card the best passing route; best score first, then profit, then card.
-pub fn signals(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) -> Vec<Found> {
+/// Per tenant and card the best passing route, by tenant and card.
+pub fn best_signals<'f>(case: &Case<'_>, findings: &'f Findings) -> Vec<&'f Judged> {
     let mut by_card: BTreeMap<(usize, CardIndex), &Judged> = BTreeMap::new();
     for one in &findings.signals {
         let place = by_card.entry((one.tenant, case.routes[one.route].card)).or_insert(one);
@@ -108,7 +108,12 @@ pub fn signals(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) ->
             *place = one;
         }
     }
-    let mut found: Vec<Found> = by_card.into_values().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
+    by_card.into_values().collect()
+}
+
+/// Per tenant and card the best passing route; best score first, then profit, then card.
+pub fn signals(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) -> Vec<Found> {
+    let mut found: Vec<Found> = best_signals(case, findings).into_iter().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
     found.sort_by(|left, right| {
         let key = |found: &Found| (found.decision.score, found.decision.net_profit);
         key(right).cmp(&key(left)).then_with(|| left.opportunity.card_id.cmp(&right.opportunity.card_id))

@@ -98,7 +98,12 @@ impl Index {
     }
 }
 
-fn subject(card: Option<String>, market: Option<String>, product: Option<String>, table: &'static str) -> Result<Subject, StoreError> {
+pub(super) fn subject(
+    card: Option<String>,
+    market: Option<String>,
+    product: Option<String>,
+    table: &'static str,
+) -> Result<Subject, StoreError> {
     match (card, market, product) {
         (Some(card), None, None) => Ok(Subject::Card(card_id(&card, table)?)),
         (None, Some(market), Some(id)) => Ok(Subject::Product { market: member(&market, table)?, id }),
@@ -106,12 +111,12 @@ fn subject(card: Option<String>, market: Option<String>, product: Option<String>
     }
 }
 
-fn card_id(text: &str, table: &'static str) -> Result<CardId, StoreError> {
+pub(super) fn card_id(text: &str, table: &'static str) -> Result<CardId, StoreError> {
     CardId::new(text).map_err(|error| StoreError::BadRow { table, fault: error.to_string() })
 }
 
 /// Equal texts of many rows are held once.
-fn shared(held: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
+pub(super) fn shared(held: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
     if let Some(known) = held.get(text) {
         return Arc::clone(known);
     }
@@ -120,15 +125,15 @@ fn shared(held: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
     new
 }
 
-fn member<T: FromStr<Err: std::fmt::Display>>(text: &str, table: &'static str) -> Result<T, StoreError> {
+pub(super) fn member<T: FromStr<Err: std::fmt::Display>>(text: &str, table: &'static str) -> Result<T, StoreError> {
     text.parse().map_err(|error: T::Err| StoreError::BadRow { table, fault: error.to_string() })
 }
 
-fn finish(printing: &str, edition: &str, language: &str, table: &'static str) -> Result<Finish, StoreError> {
+pub(super) fn finish(printing: &str, edition: &str, language: &str, table: &'static str) -> Result<Finish, StoreError> {
     Ok(Finish { printing: member(printing, table)?, edition: member(edition, table)?, language: member(language, table)? })
 }
 
-async fn cards(tx: &mut ServiceTx) -> Result<Vec<Card>, StoreError> {
+pub(super) async fn cards(tx: &mut ServiceTx) -> Result<Vec<Card>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT card_id, name, set_code, set_name, card_number, rarity, supertype, regulation_mark, set_release_date, legality_standard,
             legality_expanded, tcgplayer_url, cardmarket_url, image_url

@@ -188,6 +188,11 @@ fn the_schemas_have_the_keys_that_the_loaders_read_and_no_others() {
                     .replace("signals: [{ market: ebay, course: \"1\", zzzzzzzz: 1 }]", "signals: []")
             ),
         ),
+        ("/definitions/replay", test("replays", "history: db, days: 3d, tenants: [{ country: US }], expect: { signals: 1 }")),
+        (
+            "/definitions/replay/properties/expect",
+            "replays: [{ name: x, history: db, days: 3d, tenants: [{ country: US }], expect: { signals: 1, zzzzzzzz: 1 } }]".to_owned(),
+        ),
         ("/definitions/moment", format!("series: [{{ name: x, {series}, expect: [{{ at: 1d, signals: [], zzzzzzzz: 1 }}] }}]")),
     ] {
         assert_eq!(schema_keys("test", pointer), keys_of_tests(&text), "test{pointer}");

@@ -17,6 +17,7 @@ mod import;
 mod live;
 mod planted_mistakes;
 mod reload;
+mod replay;
 mod rules_bench;
 mod rules_cli;
 mod rules_readme;

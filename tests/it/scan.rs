@@ -41,7 +41,7 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn shipped() -> Pack {
+pub fn shipped() -> Pack {
     Pack::load(&root().join("rules")).unwrap()
 }
 
@@ -55,11 +55,11 @@ pub async fn profiles(store: &Store) -> Vec<Profile> {
         .collect()
 }
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings { customs_regime: None, bundle_logic: true, eur_usd_rate: Decimal::new(108, 2) }
 }
 
-async fn scan(store: &Store, pack: &Pack, as_of: DateTime<Utc>, shifts: Vec<SourceShift>, dry_run: bool) -> Report {
+pub async fn scan(store: &Store, pack: &Pack, as_of: DateTime<Utc>, shifts: Vec<SourceShift>, dry_run: bool) -> Report {
     let options = Options { as_of, shifts, dry_run, near_misses: 20 };
     scan_once(store, pack, &profiles(store).await, &settings(), &options, as_of, &|_, _| ()).await.unwrap()
 }
@@ -71,7 +71,7 @@ async fn market(parameters: Parameters) -> (Store, Simulation) {
     (store, simulation)
 }
 
-fn end() -> NaiveDate {
+pub fn end() -> NaiveDate {
     "2026-05-02".parse().unwrap()
 }
 

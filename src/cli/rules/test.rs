@@ -14,12 +14,12 @@ use serde_json::json;
 use self::minimum::Minimum;
 use super::{
     super::{Exit, Format, Global, exit::WrongUsage, write},
-    PackArg,
+    PackArg, replay,
 };
 use crate::{
     rules::{
         pack::Pack,
-        testing::{Outcome, Suite, coverage::Coverage, junit, mutate, mutate::Mutation, series::Decide, update::update},
+        testing::{Outcome, Suite, coverage::Coverage, junit, mutate, mutate::Mutation, replays::Rewrite, series::Decide, update::update},
     },
     scan::rehearsal,
 };
@@ -42,7 +42,7 @@ pub struct Args {
     /// Plant this many small faults in the pack, one at a time, and tell which of them no test notices.
     #[arg(long, value_name = "N")]
     mutate: Option<usize>,
-    /// Chooses the faults that are planted.
+    /// Chooses the faults that are planted, and the decisions that a replay looks at.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Fail below these percentages: one for everything that is measured, or such as `functions=95,reasons=100,killed=90`.
@@ -51,6 +51,11 @@ pub struct Args {
     /// Write the figures that came out into the test files. Changed verdicts, reasons, types and flags stay failures.
     #[arg(long, conflicts_with_all = ["mutate", "coverage"])]
     update: bool,
+    /// Write golden files of replays although verdicts turned round.
+    #[arg(long, conflicts_with_all = ["mutate", "coverage"])]
+    accept_flips: bool,
+    #[command(flatten)]
+    replay: replay::Args,
 }
 
 /// Everything that a run has found out.
@@ -69,7 +74,7 @@ struct Report {
     below: Vec<String>,
 }
 
-pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
+pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let expression = args.run.as_deref().map(Regex::new).transpose().map_err(|error| WrongUsage(format!("--run: {error}")))?;
     if !args.min.is_empty() && !args.coverage && args.mutate.is_none() {
         return Err(WrongUsage("--min needs something to measure: add --coverage or --mutate N".to_owned()).into());
@@ -81,6 +86,9 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::BadRules);
         }
     };
+    if let Some(window) = args.replay.replay {
+        return replay::run(global, &args.replay, window, &pack, &suite, args.seed).await;
+    }
     let all = suite.len();
     suite.retain(|file, name| {
         let found = args.filter.is_empty() || args.filter.iter().any(|part| file.contains(part.as_str()) || name.contains(part.as_str()));
@@ -88,6 +96,9 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     });
     let threads = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.unwrap_or(0)).build().context("cannot start threads")?;
     let mut report = threads.install(|| measure(args, &pack, &suite));
+    let rewrite = Rewrite { update: args.update, accept_flips: args.accept_flips };
+    let golden = replay::checks::run(global, &args.pack.pack, (&pack, &suite), args.seed, rewrite).await?;
+    report.tests.ran.extend(golden.ran);
     let mut failed = report.tests.failed().next().is_some() || !report.below.is_empty();
     if args.update {
         let update = update(&pack.source.tests, &report.tests);
@@ -95,7 +106,7 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
             let path = args.pack.pack.join(&**file);
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        report.updated = Some(update.changed);
+        report.updated = Some(update.changed + golden.files);
         failed = update.left > 0;
     }
     match global.format {

@@ -9,7 +9,7 @@ use super::{
     body::Outcome,
     dag::{Dag, NodeId},
     facts::{Builder, State},
-    program::plan,
+    program::Planner,
     split::nodes_of,
 };
 use crate::rules::{
@@ -143,5 +143,5 @@ fn facts(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &
 /// Instructions for a fact where those that it reads are at hand.
 fn own<'o>(dag: &Dag, outcome: Outcome, read: impl Iterator<Item = &'o Outcome>) -> usize {
     let at_hand: HashMap<NodeId, u32> = read.flat_map(|outcome| nodes_of(*outcome)).zip(0..).collect();
-    plan(dag, &|node| at_hand.get(&node).copied(), &[nodes_of(outcome).collect()]).instructions.len()
+    Planner::default().plan(dag, &|node| at_hand.get(&node).copied(), &[nodes_of(outcome).collect()]).instructions.len()
 }

@@ -4,7 +4,7 @@
 //! from a list of texts. Ranges follow from the declared ranges of the inputs, so overflow is ruled out while the graph
 //! is built, and comparisons that can only end one way fold to constants.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A node's position in the graph; operands always stand before their users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,7 +100,7 @@ pub struct TooLarge;
 pub struct Dag {
     ops: Vec<Op>,
     ranges: Vec<Range>,
-    known: HashMap<Op, NodeId>,
+    known: FxHashMap<Op, NodeId>,
     inputs: Vec<Range>,
     /// Conditions under which an operand was bounded since they were last taken.
     bounded: Vec<NodeId>,

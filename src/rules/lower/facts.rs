@@ -1,8 +1,7 @@
 //! Lowers facts: inputs become columns or constants, parameters constants, tables chains of choices, formulas their body.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
+use rustc_hash::FxHashMap;
 
 use super::{
     Setting, Settings,
@@ -31,12 +30,12 @@ pub struct State {
     /// Formulas that the columns can't compute, and why.
     pub refused: Vec<(FactId, Refusal)>,
     /// The position of an input among the columns of a row: two for each of the facts above.
-    pub positions: HashMap<NodeId, u32>,
+    pub positions: FxHashMap<NodeId, u32>,
     date: NaiveDate,
     /// Facts that no tenant changes.
-    shared: HashMap<FactId, Result<Outcome, Refusal>>,
+    shared: FxHashMap<FactId, Result<Outcome, Refusal>>,
     /// What a fact comes to where the facts that it reads are these: tenants who are alike share it.
-    memo: HashMap<(FactId, Vec<Outcome>), Result<Outcome, Refusal>>,
+    memo: FxHashMap<(FactId, Vec<Outcome>), Result<Outcome, Refusal>>,
 }
 
 /// Lowers the facts of one tenant, or those of none.
@@ -64,10 +63,10 @@ impl State {
             texts: Texts::default(),
             columns: Vec::new(),
             refused: Vec::new(),
-            positions: HashMap::new(),
+            positions: FxHashMap::default(),
             date,
-            shared: HashMap::new(),
-            memo: HashMap::new(),
+            shared: FxHashMap::default(),
+            memo: FxHashMap::default(),
         };
         for (fact, value) in constants {
             let outcome = state.bound(value);

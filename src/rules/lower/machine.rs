@@ -56,6 +56,18 @@ enum Kind {
     Select,
 }
 
+impl Kind {
+    /// Whether only it matters of a constant beyond 64 bits that lanes within the limit are below it, or above.
+    const fn compares(self, constant: i128) -> bool {
+        match self {
+            Self::Less | Self::LessOrEqual | Self::Equal => true,
+            Self::Min => constant > 0,
+            Self::Max => constant < 0,
+            _ => false,
+        }
+    }
+}
+
 impl Instruction {
     /// `of` tells where operands stand; the target is set by whoever gives out registers.
     pub fn new(op: Op, of: impl Fn(NodeId) -> Source) -> Self {
@@ -158,7 +170,8 @@ impl Machine {
             Source::Input(column) => Lanes::Column(&inputs[column as usize][..lanes]),
             Source::Narrow(register) => Lanes::Column(&self.narrow[register as usize][..lanes]),
             Source::Wide(register) => Lanes::Column(&self.wide[register as usize].lanes[..lanes]),
-            Source::Constant(value) => Lanes::Splat(i64::try_from(value).unwrap_or(0)),
+            // beyond 64 bits, a value is compared with as the last that there is
+            Source::Constant(value) => Lanes::Splat(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })),
         }
     }
 
@@ -214,7 +227,7 @@ impl Machine {
         for operand in instruction.operands {
             match operand {
                 Source::Wide(register) => odd.extend(self.wide[register as usize].odd.iter().map(|(lane, _)| *lane)),
-                Source::Constant(_) if !is_narrow(operand) => odd.extend(0..lanes),
+                Source::Constant(value) if !is_narrow(operand) && !instruction.kind.compares(value) => odd.extend(0..lanes),
                 Source::Constant(_) | Source::Narrow(_) | Source::Input(_) => {}
             }
         }
@@ -360,7 +373,7 @@ mod tests {
     use super::{
         super::{
             dag::{Dag, Range},
-            program::plan,
+            program::Planner,
         },
         *,
     };
@@ -425,7 +438,7 @@ mod tests {
             if let Ok(product) = dag.put(Op::Multiply(nodes[4], factor)) {
                 nodes.extend([Op::DivideRounded(product, million), Op::Subtract(product, y), Op::LessOrEqual(product, x)].map(|op| dag.put(op).expect("in range")));
             }
-            let program = plan(&dag, &|node| if node == x { Some(0) } else if node == y { Some(1) } else { None }, std::slice::from_ref(&nodes));
+            let program = Planner::default().plan(&dag, &|node| if node == x { Some(0) } else if node == y { Some(1) } else { None }, std::slice::from_ref(&nodes));
             let columns: [Vec<i64>; 2] = [values.iter().map(|pair| pair.0).collect(), values.iter().map(|pair| pair.1).collect()];
             let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
             let mut machine = Machine::new(&program, values.len());

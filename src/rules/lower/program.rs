@@ -4,8 +4,6 @@
 //! need is computed when the first one asks, and its register is free again once the last one has read it. So questions
 //! that have much in common should stand next to each other.
 
-use std::collections::HashMap;
-
 use super::{
     dag::{Dag, NodeId},
     machine::{Instruction, Source},
@@ -28,33 +26,27 @@ pub struct Answer {
     pub outputs: Vec<Source>,
 }
 
-/// Plans a program. `given` tells the column of a node that somebody else computes.
-pub fn plan(dag: &Dag, given: &dyn Fn(NodeId) -> Option<u32>, questions: &[Vec<NodeId>]) -> Program {
-    let outside = |node: NodeId| dag.constant_of(node).map(Source::Constant).or_else(|| given(node).map(Source::Input));
-    let mut order = Order::of(dag, &|node| outside(node).is_some(), questions);
-    let mut registers = Registers::default();
-    let mut program = Program::default();
-    for (number, (question, end)) in questions.iter().zip(order.ends.clone()).enumerate() {
-        for position in program.instructions.len()..end {
-            let node = order.nodes[position];
-            let op = dag.op(node);
-            let mut instruction = Instruction::new(op, |operand| outside(operand).unwrap_or_else(|| order.source(operand)));
-            for operand in op.operands() {
-                order.release(operand, moment(position, number), &mut registers);
-            }
-            // a result is computed aside and then put in place, so it may take the register of an operand
-            instruction.target = registers.take(dag.range(node).is_narrow());
-            order.place(node, instruction.target);
-            program.instructions.push(instruction);
-        }
-        let outputs = question.iter().map(|node| outside(*node).unwrap_or_else(|| order.source(*node))).collect();
-        program.answers.push(Answer { end, outputs });
-        for node in question {
-            order.release(*node, moment(end, number), &mut registers);
-        }
-    }
-    (program.narrow, program.wide) = (registers.narrow.peak, registers.wide.peak);
-    program
+/// Plans programs. It keeps room for the nodes of the graph from one program to the next, since a small program is
+/// planned sooner than that room is made.
+#[derive(Debug, Default)]
+pub struct Planner {
+    /// By node.
+    steps: Vec<Step>,
+    /// Steps of earlier programs count for nothing.
+    program: u32,
+    nodes: Vec<NodeId>,
+    /// For each question, how many nodes are computed before it is answered.
+    ends: Vec<usize>,
+}
+
+/// A node that is computed.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    program: u32,
+    /// When it is read for the last time.
+    last: usize,
+    /// Where it stands, from when it is computed until it was read for the last time.
+    source: Option<Source>,
 }
 
 /// Moments count instructions and answers alike, in the order in which they happen: this is that of an instruction before
@@ -63,33 +55,51 @@ const fn moment(position: usize, question: usize) -> usize {
     position + question
 }
 
-/// A node that is computed.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    /// When it is read for the last time.
-    last: usize,
-    /// Where it stands, from when it is computed until it was read for the last time.
-    source: Option<Source>,
-}
+impl Planner {
+    /// Plans a program. `given` tells the column of a node that somebody else computes.
+    pub fn plan(&mut self, dag: &Dag, given: &dyn Fn(NodeId) -> Option<u32>, questions: &[Vec<NodeId>]) -> Program {
+        let outside = |node: NodeId| dag.constant_of(node).map(Source::Constant).or_else(|| given(node).map(Source::Input));
+        self.order(dag, &|node| outside(node).is_some(), questions);
+        let mut registers = Registers::default();
+        let mut program = Program::default();
+        for (number, question) in questions.iter().enumerate() {
+            let end = self.ends[number];
+            for position in program.instructions.len()..end {
+                let node = self.nodes[position];
+                let op = dag.op(node);
+                let mut instruction = Instruction::new(op, |operand| outside(operand).unwrap_or_else(|| self.source(operand)));
+                for operand in op.operands() {
+                    self.release(operand, moment(position, number), &mut registers);
+                }
+                // a result is computed aside and then put in place, so it may take the register of an operand
+                instruction.target = registers.take(dag.range(node).is_narrow());
+                if let Some(step) = self.step(node) {
+                    step.source = Some(instruction.target);
+                }
+                program.instructions.push(instruction);
+            }
+            let outputs = question.iter().map(|node| outside(*node).unwrap_or_else(|| self.source(*node))).collect();
+            program.answers.push(Answer { end, outputs });
+            for node in question {
+                self.release(*node, moment(end, number), &mut registers);
+            }
+        }
+        (program.narrow, program.wide) = (registers.narrow.peak, registers.wide.peak);
+        program
+    }
 
-/// The nodes to be computed, each after those that it reads.
-#[derive(Debug, Default)]
-struct Order {
-    nodes: Vec<NodeId>,
-    /// For each question, how many nodes are computed before it is answered.
-    ends: Vec<usize>,
-    steps: HashMap<NodeId, Step>,
-}
-
-impl Order {
-    fn of(dag: &Dag, is_outside: &dyn Fn(NodeId) -> bool, questions: &[Vec<NodeId>]) -> Self {
-        let mut order = Self::default();
+    /// Puts the nodes to be computed into an order, each after those that it reads.
+    fn order(&mut self, dag: &Dag, is_outside: &dyn Fn(NodeId) -> bool, questions: &[Vec<NodeId>]) {
+        self.nodes.clear();
+        self.ends.clear();
+        self.program = self.program.wrapping_add(1);
+        self.steps.resize(dag.size(), Step { program: self.program.wrapping_sub(1), last: 0, source: None });
         let (mut open, mut fresh) = (Vec::new(), Vec::new());
         for (number, question) in questions.iter().enumerate() {
             open.extend(question.iter().copied());
             while let Some(node) = open.pop() {
-                if !is_outside(node) && !order.steps.contains_key(&node) {
-                    order.steps.insert(node, Step { last: 0, source: None });
+                if self.steps[node.0 as usize].program != self.program && !is_outside(node) {
+                    self.steps[node.0 as usize] = Step { program: self.program, last: 0, source: None };
                     fresh.push(node);
                     open.extend(dag.op(node).operands());
                 }
@@ -98,37 +108,35 @@ impl Order {
             fresh.sort_unstable();
             for node in fresh.drain(..) {
                 for operand in dag.op(node).operands() {
-                    order.read(operand, moment(order.nodes.len(), number));
+                    self.read(operand, moment(self.nodes.len(), number));
                 }
-                order.nodes.push(node);
+                self.nodes.push(node);
             }
             for node in question {
-                order.read(*node, moment(order.nodes.len(), number));
+                self.read(*node, moment(self.nodes.len(), number));
             }
-            order.ends.push(order.nodes.len());
+            self.ends.push(self.nodes.len());
         }
-        order
+    }
+
+    fn step(&mut self, node: NodeId) -> Option<&mut Step> {
+        let program = self.program;
+        self.steps.get_mut(node.0 as usize).filter(|step| step.program == program)
     }
 
     fn read(&mut self, node: NodeId, moment: usize) {
-        if let Some(step) = self.steps.get_mut(&node) {
+        if let Some(step) = self.step(node) {
             step.last = moment;
         }
     }
 
-    fn place(&mut self, node: NodeId, source: Source) {
-        if let Some(step) = self.steps.get_mut(&node) {
-            step.source = Some(source);
-        }
-    }
-
     fn source(&self, node: NodeId) -> Source {
-        self.steps.get(&node).and_then(|step| step.source).unwrap_or(Source::Constant(0))
+        self.steps[node.0 as usize].source.unwrap_or(Source::Constant(0))
     }
 
     /// Frees the node's register if this is the last time that it is read.
     fn release(&mut self, node: NodeId, moment: usize, registers: &mut Registers) {
-        if let Some(step) = self.steps.get_mut(&node)
+        if let Some(step) = self.step(node)
             && step.last == moment
             && let Some(source) = step.source.take()
         {
@@ -207,7 +215,7 @@ mod tests {
         let columns: [&[i64]; 3] = [&[1, 500, 3, 0], &[7, 2, 1_000, 0], &[0, 4, 4, 1]];
         let given = |node: NodeId| inputs.iter().position(|input| *input == node).map(|column| u32::try_from(column).unwrap());
         let answers = |questions: &[Vec<NodeId>]| -> Vec<Vec<i128>> {
-            let program = plan(&dag, &given, questions);
+            let program = Planner::default().plan(&dag, &given, questions);
             let mut machine = Machine::new(&program, 4);
             let mut found = Vec::new();
             machine.run(&program, &columns, 4, |_, answer, machine| {
@@ -218,6 +226,6 @@ mod tests {
         let together = answers(&questions);
         let alone: Vec<Vec<i128>> = questions.iter().flat_map(|question| answers(std::slice::from_ref(question))).collect();
         assert_eq!(together, alone);
-        assert!(plan(&dag, &given, &questions).narrow < 60, "registers are used again");
+        assert!(Planner::default().plan(&dag, &given, &questions).narrow < 60, "registers are used again");
     }
 }

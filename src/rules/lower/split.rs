@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashSet;
+
 use super::{
     body::Outcome,
     dag::{Dag, NodeId},
@@ -12,7 +14,7 @@ use super::{
 };
 
 /// The card part of a graph.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Split {
     /// By node: whether it is computed from cards and routes alone.
     of_cards: Vec<bool>,
@@ -36,10 +38,10 @@ impl Split {
 
     /// The nodes of the card part that these nodes rest on. A column holds 64 bits: what may be wider is cut further down.
     pub fn cut(&self, dag: &Dag, from: impl Iterator<Item = NodeId>, cut: &mut BTreeSet<NodeId>) {
-        let mut seen = vec![false; dag.size()];
+        let mut seen = FxHashSet::default();
         let mut open: Vec<NodeId> = from.collect();
         while let Some(node) = open.pop() {
-            if dag.constant_of(node).is_some() || std::mem::replace(&mut seen[node.0 as usize], true) {
+            if dag.constant_of(node).is_some() || !seen.insert(node) {
                 continue;
             }
             if self.is_of_cards(node) && dag.range(node).is_narrow() {

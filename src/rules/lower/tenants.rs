@@ -1,15 +1,16 @@
 //! Tenants in batches: those who have much in common are planned together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
 use super::{
     Lowered,
     dag::{Dag, NodeId, Op},
     gates::Terms,
     machine::{Machine, Source},
-    program::{Answer, Program, plan},
+    program::{Answer, Planner, Program},
 };
 
 /// Tenants of a batch: few enough that a changed one is planned again at once.
@@ -149,11 +150,18 @@ impl Lowered {
     /// Judges rows for one tenant alone, with other counts than the rest of its batch.
     ///
     /// `columns` are as for [`Batch::judge`], with a column for each aggregate in place of the classes'.
-    pub fn judge_alone(&self, tenant: usize, columns: &[&[i64]], lanes: usize, judged: impl FnOnce(Codes<'_>, Scores<'_>)) {
-        let question = self.tenants[tenant].question.clone();
+    pub fn judge_alone(
+        &self,
+        planner: &mut Planner,
+        tenant: usize,
+        columns: &[&[i64]],
+        lanes: usize,
+        judged: impl FnOnce(Codes<'_>, Scores<'_>),
+    ) {
+        let question = std::slice::from_ref(&self.tenants[tenant].question);
         let local = self.tenants[tenant].classes.iter().map(|class| self.classes[*class].input);
         let given = self.given(local.collect());
-        let program = plan(&self.state.dag, &|node| given(node), &[question]);
+        let program = planner.plan(&self.state.dag, &given, question);
         let mut judged = Some(judged);
         Machine::new(&program, lanes).run(&program, columns, lanes, |_, answer, machine| {
             let (codes, scores) = self.read(tenant, answer, machine, columns);
@@ -166,7 +174,7 @@ impl Lowered {
     /// The columns that tenants' programs find: the cards', then one for each of these inputs.
     fn given(&self, inputs: Vec<NodeId>) -> impl Fn(NodeId) -> Option<u32> {
         let first = self.cut.len();
-        let counted: HashMap<NodeId, u32> =
+        let counted: FxHashMap<NodeId, u32> =
             inputs.into_iter().enumerate().map(|(local, node)| (node, u32::try_from(first + local).unwrap_or(u32::MAX))).collect();
         move |node| self.cut.get(&node).or_else(|| counted.get(&node)).copied()
     }
@@ -196,21 +204,21 @@ impl Lowered {
         let never = self.state.dag.truth(false);
         let counts: Vec<Vec<NodeId>> = classes.iter().map(|class| vec![self.classes[*class].counts.unwrap_or(never)]).collect();
         let given = self.given(classes.iter().map(|class| self.classes[*class].input).collect());
-        let (counts, judges) =
-            (plan(&self.state.dag, &|node| given(node), &counts), plan(&self.state.dag, &|node| given(node), &questions));
+        let mut planner = Planner::default();
+        let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
         drop(given);
         self.batches[batch] = Batch { tenants, classes, counts, judges };
     }
 }
 
 /// Terms that many tenants share before those that few do.
-fn ranked(popularity: &HashMap<NodeId, u32>, terms: &[NodeId]) -> Vec<NodeId> {
+fn ranked(popularity: &FxHashMap<NodeId, u32>, terms: &[NodeId]) -> Vec<NodeId> {
     let mut terms = terms.to_vec();
     terms.sort_by_key(|term| (std::cmp::Reverse(popularity.get(term).copied().unwrap_or(0)), *term));
     terms
 }
 
-fn question(dag: &mut Dag, popularity: &HashMap<NodeId, u32>, tenant: &Tenant, passed: i64) -> Vec<NodeId> {
+fn question(dag: &mut Dag, popularity: &FxHashMap<NodeId, u32>, tenant: &Tenant, passed: i64) -> Vec<NodeId> {
     let through = dag.constant(passed.into());
     let terms = ranked(popularity, &tenant.terms.terms);
     let code = terms.into_iter().fold(through, |least, term| dag.put(Op::Min(least, term)).unwrap_or(least));

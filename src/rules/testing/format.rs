@@ -1,5 +1,6 @@
 //! Reads the test files: names become facts of the pack, a case inherits what another one says.
 
+mod replays;
 mod series;
 mod subject;
 mod value;
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::{Case, Expected, Suite, invariants::Invariant, series::Series};
+use super::{Case, Expected, Suite, invariants::Invariant, replays::Replay, series::Series};
 use crate::rules::{
     diagnostic::{Code, Diagnostic, Place, Sink, nearest},
     graph::FactId,
@@ -54,6 +55,7 @@ pub(super) fn read(pack: &Pack, sink: &Sink) -> Suite {
     }
     for file in files {
         suite.series.extend(file.series);
+        suite.replays.extend(file.replays);
         suite.invariants.extend(file.invariants);
     }
     suite
@@ -96,6 +98,7 @@ struct File {
     setting: Setting,
     cases: Vec<Raw>,
     series: Vec<Series>,
+    replays: Vec<Replay>,
     invariants: Vec<Invariant>,
 }
 
@@ -176,10 +179,12 @@ impl Reader<'_> {
         let cases = items.iter().filter_map(|item| self.case(item)).collect();
         let items = fields.optional("series").and_then(|node| node.items(self.sink, "series")).unwrap_or_default();
         let series = items.iter().filter_map(|item| self.series(item, &setting)).collect();
+        let items = fields.optional("replays").and_then(|node| node.items(self.sink, "replays")).unwrap_or_default();
+        let replays = items.iter().filter_map(|item| self.replay(item, &setting)).collect();
         let items = fields.optional("invariants").and_then(|node| node.items(self.sink, "invariants")).unwrap_or_default();
         let invariants = items.iter().filter_map(|item| Invariant::read(self.pack, item, self.sink)).collect();
         fields.finish();
-        Some(File { like, setting, cases, series, invariants })
+        Some(File { like, setting, cases, series, replays, invariants })
     }
 
     fn case(&self, node: &Node) -> Option<Raw> {

@@ -16,7 +16,7 @@ use crate::{
     domain::book::CardIndex,
     rules::{
         graph::FactId,
-        lower::{ALONE, Answer, Batch, LANES},
+        lower::{ALONE, Answer, Batch, LANES, Planner},
     },
 };
 
@@ -169,13 +169,24 @@ impl Counted {
                 }
             });
         }
+        let mut planner = Planner::default();
         for (tenant, lanes) in passing {
-            self.refine_tenant(side, tenant, &lanes, layout, groups, &mut patches);
+            self.refine_tenant(side, &mut planner, tenant, &lanes, layout, groups, &mut patches);
         }
         patches
     }
 
-    fn refine_tenant(&self, side: &Side<'_>, tenant: usize, lanes: &[Lane], layout: &Layout, groups: &Groups, patches: &mut Patches) {
+    #[expect(clippy::too_many_arguments, reason = "the planner's room is kept from tenant to tenant")]
+    fn refine_tenant(
+        &self,
+        side: &Side<'_>,
+        planner: &mut Planner,
+        tenant: usize,
+        lanes: &[Lane],
+        layout: &Layout,
+        groups: &Groups,
+        patches: &mut Patches,
+    ) {
         let aggregates = groups.members.len();
         let mut left: Vec<HashMap<i64, BTreeSet<CardIndex>>> = vec![HashMap::new(); aggregates];
         for lane in lanes {
@@ -203,7 +214,7 @@ impl Counted {
         let columns: Vec<Vec<i64>> = of_cards.chain(counted).collect();
         let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
         let gates = side.case.pack.gates.len();
-        side.lowered.judge_alone(tenant, &columns, again.len(), |codes, scores| {
+        side.lowered.judge_alone(planner, tenant, &columns, again.len(), |codes, scores| {
             for (position, lane) in again.iter().enumerate() {
                 let counts = (0..aggregates).filter(|aggregate| groups.group_of[*aggregate][lane.place] != ALONE);
                 let counts: Vec<(FactId, i64)> =

@@ -235,7 +235,7 @@ impl<'p> Ground<'p> {
                 alone += 1;
                 let of_classes = counted(lowered.classes_of(tenant));
                 let columns: Vec<&[i64]> = screened.iter().copied().chain(of_classes.iter().map(Vec::as_slice)).collect();
-                lowered.judge_alone(tenant, &columns, lanes, |codes, scores| {
+                lowered.judge_alone(&mut crate::rules::lower::Planner::default(), tenant, &columns, lanes, |codes, scores| {
                     assert_eq!(answers[tenant][first..], told(codes, scores), "tenant {tenant} alone: {about}");
                 });
             }

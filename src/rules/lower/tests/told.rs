@@ -14,7 +14,7 @@ use crate::rules::{
         body::Outcome,
         dag::{NodeId, Op},
         facts::{Builder, State},
-        program::plan,
+        program::Planner,
         rows,
         value::{Kind as NumberKind, Shape, day},
     },
@@ -139,7 +139,7 @@ impl Lanes {
         let low = state.dag.put(Op::Remainder(value, half)).unwrap();
         let question: Vec<NodeId> = vec![half, low, high, outcome.value.known, outcome.fault, outcome.doubt];
         let positions = &state.positions;
-        let program = plan(&state.dag, &|node| positions.get(&node).copied(), &[question]);
+        let program = Planner::default().plan(&state.dag, &|node| positions.get(&node).copied(), &[question]);
         let columns = rows::screen(&program, filling, 0).columns;
         Self { shape: outcome.value.shape, columns: columns.try_into().unwrap() }
     }

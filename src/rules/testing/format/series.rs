@@ -176,7 +176,7 @@ impl Reader<'_> {
         time.map(|time| time.and_utc())
     }
 
-    fn duration(&self, node: &Node) -> Option<Duration> {
+    pub(super) fn duration(&self, node: &Node) -> Option<Duration> {
         let text = node.text(self.sink, "every")?;
         let found = duration(text).filter(|every| *every > Duration::zero());
         if found.is_none() {

@@ -202,7 +202,7 @@ impl Machine {
                     }
                 }
                 // what is sound as a sum may be too large for the next
-                if aside[..lanes].iter().any(|value| value.unsigned_abs() > LIMIT) {
+                if greatest(&aside[..lanes]) > LIMIT {
                     let sums = aside[..lanes]
                         .iter()
                         .enumerate()
@@ -235,13 +235,11 @@ impl Machine {
             let [one, two, _] = instruction.operands.map(|operand| self.operand(operand, inputs, lanes));
             let (one, two, most) = match (one, two) {
                 (Lanes::Splat(most), other) | (other, Lanes::Splat(most)) => (other, None, most.unsigned_abs()),
-                (Lanes::Column(one), Lanes::Column(two)) => {
-                    (Lanes::Column(one), Some(two), two.iter().map(|value| value.unsigned_abs()).max().unwrap_or(0))
-                }
+                (Lanes::Column(one), Lanes::Column(two)) => (Lanes::Column(one), Some(two), greatest(two)),
             };
             if let Lanes::Column(one) = one {
                 let limit = LIMIT / most.max(1);
-                if one.iter().any(|value| value.unsigned_abs() > limit) {
+                if greatest(one) > limit {
                     let too_much = |lane: usize| {
                         let by = two.map_or(most, |two| two[lane].unsigned_abs());
                         u128::from(one[lane].unsigned_abs()) * u128::from(by) > LIMIT.into()
@@ -344,6 +342,12 @@ impl pulp::NullaryFnOnce for Run<'_> {
             self.machine.step(instruction, self.inputs, self.lanes);
         }
     }
+}
+
+/// The greatest magnitude; a fold, unlike a search, becomes vector instructions.
+#[inline(always)]
+fn greatest(lanes: &[i64]) -> u64 {
+    lanes.iter().fold(0, |most, value| most.max(value.unsigned_abs()))
 }
 
 const fn is_narrow(source: Source) -> bool {

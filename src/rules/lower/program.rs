@@ -4,6 +4,8 @@
 //! need is computed when the first one asks, and its register is free again once the last one has read it. So questions
 //! that have much in common should stand next to each other.
 
+use rustc_hash::FxHashMap;
+
 use super::{
     dag::{Dag, NodeId},
     machine::{Instruction, Source},
@@ -26,23 +28,18 @@ pub struct Answer {
     pub outputs: Vec<Source>,
 }
 
-/// Plans programs. It keeps room for the nodes of the graph from one program to the next, since a small program is
-/// planned sooner than that room is made.
+/// Plans programs. What it allocates for one serves the next.
 #[derive(Debug, Default)]
 pub struct Planner {
-    /// By node.
-    steps: Vec<Step>,
-    /// Steps of earlier programs count for nothing.
-    program: u32,
+    steps: FxHashMap<NodeId, Step>,
     nodes: Vec<NodeId>,
     /// For each question, how many nodes are computed before it is answered.
     ends: Vec<usize>,
 }
 
 /// A node that is computed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Step {
-    program: u32,
     /// When it is read for the last time.
     last: usize,
     /// Where it stands, from when it is computed until it was read for the last time.
@@ -73,7 +70,7 @@ impl Planner {
                 }
                 // a result is computed aside and then put in place, so it may take the register of an operand
                 instruction.target = registers.take(dag.range(node).is_narrow());
-                if let Some(step) = self.step(node) {
+                if let Some(step) = self.steps.get_mut(&node) {
                     step.source = Some(instruction.target);
                 }
                 program.instructions.push(instruction);
@@ -92,14 +89,13 @@ impl Planner {
     fn order(&mut self, dag: &Dag, is_outside: &dyn Fn(NodeId) -> bool, questions: &[Vec<NodeId>]) {
         self.nodes.clear();
         self.ends.clear();
-        self.program = self.program.wrapping_add(1);
-        self.steps.resize(dag.size(), Step { program: self.program.wrapping_sub(1), last: 0, source: None });
+        self.steps.clear();
         let (mut open, mut fresh) = (Vec::new(), Vec::new());
         for (number, question) in questions.iter().enumerate() {
             open.extend(question.iter().copied());
             while let Some(node) = open.pop() {
-                if self.steps[node.0 as usize].program != self.program && !is_outside(node) {
-                    self.steps[node.0 as usize] = Step { program: self.program, last: 0, source: None };
+                if !self.steps.contains_key(&node) && !is_outside(node) {
+                    self.steps.insert(node, Step::default());
                     fresh.push(node);
                     open.extend(dag.op(node).operands());
                 }
@@ -119,24 +115,19 @@ impl Planner {
         }
     }
 
-    fn step(&mut self, node: NodeId) -> Option<&mut Step> {
-        let program = self.program;
-        self.steps.get_mut(node.0 as usize).filter(|step| step.program == program)
-    }
-
     fn read(&mut self, node: NodeId, moment: usize) {
-        if let Some(step) = self.step(node) {
+        if let Some(step) = self.steps.get_mut(&node) {
             step.last = moment;
         }
     }
 
     fn source(&self, node: NodeId) -> Source {
-        self.steps[node.0 as usize].source.unwrap_or(Source::Constant(0))
+        self.steps.get(&node).and_then(|step| step.source).unwrap_or(Source::Constant(0))
     }
 
     /// Frees the node's register if this is the last time that it is read.
     fn release(&mut self, node: NodeId, moment: usize, registers: &mut Registers) {
-        if let Some(step) = self.step(node)
+        if let Some(step) = self.steps.get_mut(&node)
             && step.last == moment
             && let Some(source) = step.source.take()
         {

@@ -103,20 +103,6 @@ impl Findings {
         });
     }
 
-    /// Adds what was found for other tenants or in the other direction.
-    pub fn merge(&mut self, other: Self) {
-        self.signals.extend(other.signals);
-        self.near_misses.extend(other.near_misses);
-        for (mine, more) in self.stops.iter_mut().flatten().zip(other.stops.iter().flatten()) {
-            for (code, more) in more {
-                *mine.entry(*code).or_default() += more;
-            }
-        }
-        for ((route, code), (count, tenant)) in other.behind {
-            self.stand_behind(route, code, tenant, count);
-        }
-    }
-
     /// How many cards stopped where, for each tenant and direction.
     pub fn counts(&self) -> impl Iterator<Item = (usize, Direction, Answer, usize)> + '_ {
         self.stops.iter().enumerate().flat_map(move |(tenant, both)| {

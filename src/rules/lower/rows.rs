@@ -150,17 +150,6 @@ impl Cards {
             all.append(more);
         }
     }
-
-    /// Gives a row what another set of rows says at a position.
-    pub fn replace(&mut self, row: usize, from: &Self, at: usize) {
-        self.codes[row] = from.codes[at];
-        for (all, new) in self.groups.iter_mut().zip(&from.groups) {
-            all[row] = new[at];
-        }
-        for (all, new) in self.columns.iter_mut().zip(&from.columns) {
-            all[row] = new[at];
-        }
-    }
 }
 
 /// Runs the card part. Its outputs are the code, a group for each aggregate, then the columns.

@@ -2,13 +2,14 @@
 //!
 //! 1. Routes become rows; what depends on no tenant is computed once for each ([`Side`]). Most rows stop there.
 //! 2. The rows that are left are laid out in blocks ([`blocks`]).
-//! 3. Batch by batch, tenants count what aggregates count ([`counts`]) and judge the blocks, and of each card the best
-//!    route is kept ([`tally`]).
+//! 3. Batch by batch, tenants count what aggregates count ([`groups`]) and judge the blocks, then the rows that are counted
+//!    together ([`grouped`]), and of each card the best route is kept ([`tally`]).
 //!
 //! The interpreter is asked where columns can't tell: single rows, single tenants, single formulas.
 
 mod blocks;
-mod counts;
+mod grouped;
+mod groups;
 mod tally;
 
 use std::{
@@ -20,8 +21,9 @@ use rayon::prelude::*;
 
 use self::{
     blocks::Layout,
-    counts::{Counted, Groups},
-    tally::Tally,
+    grouped::Grouped,
+    groups::Groups,
+    tally::{Seat, Tally},
 };
 use super::{
     findings::{Findings, says_more},
@@ -37,7 +39,7 @@ use crate::{
     rules::{
         graph::{FactId, Kind},
         interpret::Slot,
-        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings, Unprepared},
+        lower::{ALONE, Answer, Batch, Cards, Column, Lowered, Setting, Settings, Slice, Unfit, Unprepared},
         pack::Pack,
         value::{Type, Value},
     },
@@ -69,7 +71,7 @@ impl Prepared {
     ///
     /// # Errors
     /// An aggregate that only the interpreter can count.
-    pub fn new(case: &Case<'_>) -> Result<Self, NoGroups> {
+    pub fn new(case: &Case<'_>) -> Result<Self, Unfit> {
         let constants: Vec<(FactId, Value)> =
             case.constants.iter().filter_map(|(name, value)| Some((case.pack.graph.id(name)?, value.clone()))).collect();
         let lower = |direction: Direction| {
@@ -168,56 +170,48 @@ impl<'a> Side<'a> {
         let layout = Layout::of(self, &groups);
         self.count_closed(&layout, findings);
         let furthest = self.furthest_closed(&layout, keep);
-        let open: usize = layout.blocks.iter().map(|block| block.rows.len()).sum();
+        let grouped = Grouped::of(self, &layout, &groups);
+        let open = layout.open();
         progress(self.routes.len() - open);
         let batches = self.lowered.batches();
-        let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), blocks: batches.len() * layout.blocks.len(), open };
-        let tallies: Vec<Tally> = batches
+        let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), steps: batches.len() * (layout.blocks.len() + 1), open };
+        let tallies: Vec<_> = batches
             .par_iter()
             .map(|batch| {
+                let mut tally = self.judge_batch(batch, &layout, keep, &|blocks| work.tell(blocks, progress));
                 let counted = groups.count(self, batch);
-                let mut tally = self.judge_batch(batch, &counted, &layout, &groups, keep, &|blocks| work.tell(blocks, progress));
+                grouped.judge(self, batch, &counted, &groups, &mut tally);
                 tally.take_closed(self, &furthest);
-                tally.close(self, batch, &counted, &groups);
-                tally
+                work.tell(1, progress);
+                (tally, counted)
             })
             .collect();
-        for (tally, batch) in tallies.into_iter().zip(batches) {
-            tally.settle(self, batch, findings);
+        for ((tally, counted), batch) in tallies.into_iter().zip(batches) {
+            tally.settle(self, batch, &counted, &groups, findings);
         }
         if batches.is_empty() {
             progress(open);
         }
     }
 
-    fn judge_batch(
-        &self,
-        batch: &Batch,
-        counted: &Counted,
-        layout: &Layout,
-        groups: &Groups,
-        keep: usize,
-        done: &(dyn Fn(usize) + Sync),
-    ) -> Tally {
-        let patches = counted.refine(self, batch, layout, groups);
-        let longest = layout.blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
-        let chunks = layout.blocks.par_chunks(BLOCKS).enumerate();
-        let tallies = chunks.map(|(chunk, blocks)| {
-            let mut bench = batch.bench(longest);
+    /// Judges the rows that are counted with no others.
+    fn judge_batch(&self, batch: &Batch, layout: &Layout, keep: usize, done: &(dyn Fn(usize) + Sync)) -> Tally {
+        let alone = vec![1; layout.longest()];
+        let chunks = layout.blocks.par_chunks(BLOCKS);
+        let tallies = chunks.map(|blocks| {
+            let mut bench = batch.bench(layout.longest());
             let mut tally = Tally::new(self, batch, keep);
-            for (block, number) in blocks.iter().zip(chunk * BLOCKS..) {
-                let columns = counted.columns(block);
-                let columns: Vec<&[i64]> = block.columns.iter().chain(&columns).map(Vec::as_slice).collect();
-                let mut position = 0;
-                batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |tenant, codes, scores| {
-                    tally.take(self, (block, number), position, tenant, codes, scores, counted, groups, &patches);
-                    position += 1;
+            for block in blocks {
+                let counts = std::iter::repeat_n(Slice::Numbers(&alone), self.cards.groups.len());
+                let columns: Vec<Slice<'_>> = block.columns.iter().map(Column::slice).chain(counts).collect();
+                batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |position, codes, scores| {
+                    tally.take(self, block, Seat { position, tenant: batch.tenants[position] }, codes, scores);
                 });
             }
             done(blocks.len());
             tally
         });
-        tallies.reduce(|| Tally::new(self, batch, keep), Tally::merged)
+        tallies.reduce_with(Tally::merged).unwrap_or_else(|| Tally::new(self, batch, keep))
     }
 
     /// Cards that no tenant can come further with than the gates before all tenants.
@@ -237,13 +231,13 @@ impl<'a> Side<'a> {
     }
 
     /// Of these cards the rejections that got furthest.
-    fn furthest_closed(&self, layout: &Layout, keep: usize) -> Vec<(i64, usize)> {
+    fn furthest_closed(&self, layout: &Layout, keep: usize) -> Vec<(u8, usize)> {
         let gates = self.case.pack.gates.len();
         let mut furthest: Vec<_> =
             layout.closed.iter().copied().filter(|(code, _)| matches!(Answer::of(*code, gates), Answer::Rejected(_))).collect();
         furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
         furthest.truncate(keep);
-        furthest
+        furthest.into_iter().map(|(code, row)| (u8::try_from(code).unwrap_or(u8::MAX), row)).collect()
     }
 
     /// Whether a row is counted together with others.
@@ -256,14 +250,14 @@ impl<'a> Side<'a> {
 struct Work {
     done: AtomicUsize,
     reached: AtomicUsize,
-    blocks: usize,
+    steps: usize,
     open: usize,
 }
 
 impl Work {
-    fn tell(&self, blocks: usize, progress: &(dyn Fn(usize) + Sync)) {
-        let done = self.done.fetch_add(blocks, Ordering::Relaxed) + blocks;
-        let reached = self.open * done / self.blocks.max(1);
+    fn tell(&self, steps: usize, progress: &(dyn Fn(usize) + Sync)) {
+        let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
+        let reached = self.open * done / self.steps.max(1);
         let before = self.reached.fetch_max(reached, Ordering::Relaxed);
         if reached > before {
             progress(reached - before);

@@ -92,7 +92,7 @@ fn main() {
             seconds(ready),
             seconds(took),
             per_pair.round_dp(2),
-            findings.signals.len(),
+            findings.signal_count(),
             most_memory(),
         )
         .unwrap();

@@ -4,6 +4,7 @@ use super::{
     facts::{self, State},
     machine::{LANES, Machine},
     program::Program,
+    registers::{Column as Values, Slice, Source},
     texts::Texts,
     value::{day, power},
 };
@@ -125,15 +126,17 @@ pub struct Cards {
     pub codes: Vec<i64>,
     /// For each aggregate the number of the row's group, or [`ALONE`].
     pub groups: Vec<Vec<i64>>,
-    pub columns: Vec<Vec<i64>>,
+    pub columns: Vec<Values>,
 }
 
 /// The group of a row that is counted with no other.
 pub const ALONE: i64 = -1;
 
 impl Cards {
-    pub(super) fn new(aggregates: usize, columns: usize) -> Self {
-        Self { codes: Vec::new(), groups: vec![Vec::new(); aggregates], columns: vec![Vec::new(); columns] }
+    /// Columns for what a program puts out.
+    fn new(aggregates: usize, outputs: &[Source]) -> Self {
+        let columns = outputs.iter().skip(1 + aggregates).map(|output| Values::new(matches!(output, Source::Byte(_))));
+        Self { codes: Vec::new(), groups: vec![Vec::new(); aggregates], columns: columns.collect() }
     }
 
     pub fn count(&self) -> usize {
@@ -155,20 +158,26 @@ impl Cards {
 /// Runs the card part. Its outputs are the code, a group for each aggregate, then the columns.
 pub(super) fn screen(program: &Program, rows: &Rows, aggregates: usize) -> Cards {
     let outputs = program.answers.first().map_or(&[][..], |answer| &answer.outputs);
-    let mut cards = Cards::new(aggregates, outputs.len().saturating_sub(1 + aggregates));
+    let mut cards = Cards::new(aggregates, outputs);
     let mut machine = Machine::new(program, LANES.min(rows.count));
-    let mut inputs: Vec<&[i64]> = Vec::with_capacity(rows.columns.len());
+    let mut inputs: Vec<Slice<'_>> = Vec::with_capacity(rows.columns.len());
     for first in (0..rows.count).step_by(LANES) {
         let end = (first + LANES).min(rows.count);
         inputs.clear();
-        inputs.extend(rows.columns.iter().map(|column| &column[first..end]));
-        machine.run(program, &inputs, end - first, |_, _, machine| {
-            let mut targets = std::iter::once(&mut cards.codes).chain(&mut cards.groups).chain(&mut cards.columns);
-            for output in outputs {
-                let Some(target) = targets.next() else { break };
-                match machine.column(*output, &inputs) {
-                    Some(column) => target.extend_from_slice(&column[..end - first]),
-                    None => target.extend((0..end - first).map(|lane| i64::try_from(machine.read(*output, &inputs, lane)).unwrap_or(0))),
+        inputs.extend(rows.columns.iter().map(|column| Slice::Numbers(&column[first..end])));
+        machine.run(program, &inputs, end - first, |_, _, told| {
+            let number = |output: Source, lane: usize| i64::try_from(told.read(output, lane)).unwrap_or(0);
+            let (numbers, columns) = outputs.split_at(outputs.len().min(1 + aggregates));
+            for (target, output) in std::iter::once(&mut cards.codes).chain(&mut cards.groups).zip(numbers) {
+                target.extend((0..end - first).map(|lane| number(*output, lane)));
+            }
+            for (target, output) in cards.columns.iter_mut().zip(columns) {
+                match (target, told.bytes(*output), told.numbers(*output)) {
+                    (Values::Bytes(target), Some(bytes), _) => target.extend_from_slice(bytes),
+                    (Values::Numbers(target), _, Some(numbers)) => target.extend_from_slice(numbers),
+                    (Values::Numbers(target), ..) => target.extend((0..end - first).map(|lane| number(*output, lane))),
+                    // a column of bytes is given bytes
+                    (Values::Bytes(_), None, _) => {}
                 }
             }
         });

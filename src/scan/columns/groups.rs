@@ -1,0 +1,160 @@
+//! What aggregates count: the rows of a seller, say, and how many of his cards count for a tenant.
+
+use std::collections::HashMap;
+
+use super::Side;
+use crate::{
+    domain::book::CardIndex,
+    rules::{
+        graph::FactId,
+        lower::{ALONE, Batch, Codes, Column, LANES, Slice},
+    },
+};
+
+/// The rows of a side that are counted together with others. A row's *place* is its position among these.
+#[derive(Debug, Default)]
+pub struct Groups {
+    rows: Vec<usize>,
+    cards: Vec<CardIndex>,
+    /// By row of the side.
+    places: HashMap<usize, usize>,
+    /// By aggregate: the places of each group, in the order of their cards.
+    members: Vec<Vec<Vec<usize>>>,
+    /// By aggregate: the group of each place, if it belongs to one.
+    group_of: Vec<Vec<Option<usize>>>,
+    /// What the cards' columns hold of these rows, block by block.
+    blocks: Vec<Vec<Column>>,
+}
+
+impl Groups {
+    pub fn of(side: &Side<'_>) -> Self {
+        let mut groups = Self::default();
+        // rows stand in the order of their cards
+        groups.rows = (0..side.routes.len()).filter(|row| side.is_grouped(*row)).collect();
+        groups.places = groups.rows.iter().zip(0..).map(|(row, place)| (*row, place)).collect();
+        groups.cards = groups.rows.iter().map(|row| side.case.routes[side.routes[*row]].card).collect();
+        for numbers in &side.cards.groups {
+            let mut known: HashMap<i64, usize> = HashMap::new();
+            let mut members: Vec<Vec<usize>> = Vec::new();
+            let mut group_of = Vec::with_capacity(groups.rows.len());
+            for (place, row) in groups.rows.iter().enumerate() {
+                let group = (numbers[*row] != ALONE).then(|| *known.entry(numbers[*row]).or_insert(members.len()));
+                if let Some(group) = group {
+                    if group == members.len() {
+                        members.push(Vec::new());
+                    }
+                    members[group].push(place);
+                }
+                group_of.push(group);
+            }
+            groups.members.push(members);
+            groups.group_of.push(group_of);
+        }
+        let pick = |rows: &[usize]| side.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
+        groups.blocks = groups.rows.chunks(LANES).map(pick).collect();
+        groups
+    }
+
+    /// A row's place, if it is counted together with others.
+    pub fn place(&self, row: usize) -> Option<usize> {
+        self.places.get(&row).copied()
+    }
+
+    /// The group of an aggregate that a place belongs to.
+    pub fn group(&self, aggregate: usize, place: usize) -> Option<usize> {
+        self.group_of[aggregate][place]
+    }
+
+    /// How many groups each aggregate has.
+    pub fn counts(&self) -> impl Iterator<Item = usize> + '_ {
+        self.members.iter().map(Vec::len)
+    }
+
+    /// Counts for the tenants of a batch.
+    pub fn count(&self, side: &Side<'_>, batch: &Batch) -> Counted {
+        let mut sizes: Vec<Vec<i64>> = vec![Vec::new(); batch.classes.len()];
+        if !self.rows.is_empty() {
+            let mut counts: Vec<Vec<bool>> = vec![Vec::with_capacity(self.rows.len()); batch.classes.len()];
+            let mut bench = batch.bench(LANES.min(self.rows.len()));
+            for (block, rows) in self.blocks.iter().zip(self.rows.chunks(LANES)) {
+                let columns: Vec<Slice<'_>> = block.iter().map(Column::slice).collect();
+                batch.count(&mut bench, &columns, rows.len(), |position, codes| {
+                    self.take(side, batch, position, codes, rows.len(), &mut counts[position]);
+                });
+            }
+            for ((sizes, counts), class) in sizes.iter_mut().zip(&counts).zip(&batch.classes) {
+                let members = self.members[side.lowered.class(*class).0].iter();
+                *sizes = members.map(|places| self.cards_of(places.iter().copied().filter(|place| counts[*place]))).collect();
+            }
+        }
+        Counted { sizes, position: batch.classes.iter().enumerate().map(|(position, class)| (*class, position)).collect() }
+    }
+
+    /// Takes which rows of a block count for a class.
+    fn take(&self, side: &Side<'_>, batch: &Batch, position: usize, codes: Codes<'_>, lanes: usize, counts: &mut Vec<bool>) {
+        let (aggregate, in_columns) = side.lowered.class(batch.classes[position]);
+        for lane in 0..lanes {
+            let place = counts.len();
+            counts.push(match codes.of(lane) {
+                code if in_columns && code != 2 => code == 1,
+                _ => self.group(aggregate, place).is_some() && self.ask(side, batch, batch.classes[position], place),
+            });
+        }
+    }
+
+    /// Whether a row counts, by the interpreter.
+    fn ask(&self, side: &Side<'_>, batch: &Batch, class: usize, place: usize) -> bool {
+        let aggregate = side.lowered.class(class).0;
+        let of_class = |tenant: &&usize| side.lowered.classes_of(**tenant).get(aggregate) == Some(&class);
+        let tenant = batch.tenants.iter().find(of_class);
+        tenant.is_some_and(|tenant| side.case.counts(side.routes[self.rows[place]], *tenant, aggregate))
+    }
+
+    /// How many cards these places are of.
+    fn cards_of(&self, places: impl Iterator<Item = usize>) -> i64 {
+        let (mut count, mut last) = (0, None);
+        for place in places {
+            count += i64::from(last.replace(self.cards[place]) != Some(self.cards[place]));
+        }
+        count
+    }
+}
+
+/// What the tenants of a batch counted: for each of its classes the size of each group.
+#[derive(Debug)]
+pub struct Counted {
+    sizes: Vec<Vec<i64>>,
+    position: HashMap<usize, usize>,
+}
+
+impl Counted {
+    /// The sizes that a group has for the tenants of the batch, as they are counted with: at least 1, ascending.
+    pub fn values(&self, side: &Side<'_>, batch: &Batch, aggregate: usize, group: usize) -> Vec<i64> {
+        let of_aggregate = batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
+        let mut values: Vec<i64> = of_aggregate.map(|(_, sizes)| sizes[group].max(1)).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    /// The size of each group of an aggregate for a tenant, from 0 on.
+    pub fn sizes(&self, side: &Side<'_>, tenant: usize, aggregate: usize) -> &[i64] {
+        let position = side.lowered.classes_of(tenant).get(aggregate).and_then(|class| self.position.get(class));
+        position.map_or(&[], |position| &self.sizes[*position])
+    }
+
+    /// What was counted for a row and tenant, in the order of the aggregates that it belongs to a group of.
+    pub fn told(&self, side: &Side<'_>, groups: &Groups, row: usize, tenant: usize) -> Vec<(FactId, i64)> {
+        let Some(place) = groups.place(row) else { return Vec::new() };
+        let of = |aggregate: usize| {
+            let size = *self.sizes(side, tenant, aggregate).get(groups.group(aggregate, place)?)?;
+            Some(told(side, aggregate, size.max(1)))
+        };
+        (0..groups.group_of.len()).filter_map(of).collect()
+    }
+}
+
+/// A count as decisions tell it.
+pub fn told(side: &Side<'_>, aggregate: usize, count: i64) -> (FactId, i64) {
+    (side.case.pack.aggregates[aggregate].fact, count)
+}

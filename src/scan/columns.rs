@@ -11,6 +11,7 @@ mod blocks;
 mod grouped;
 mod groups;
 mod tally;
+mod variants;
 
 use std::{
     collections::BTreeMap,

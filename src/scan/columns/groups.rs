@@ -128,13 +128,18 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// The sizes that a group has for the tenants of the batch, as they are counted with: at least 1, ascending.
-    pub fn values(&self, side: &Side<'_>, batch: &Batch, aggregate: usize, group: usize) -> Vec<i64> {
+    /// For each group of an aggregate, by size from 0 on: whether any tenant of the batch counted so many.
+    pub fn sizes_seen(&self, side: &Side<'_>, batch: &Batch, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
+        let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places.len() + 1]).collect();
         let of_aggregate = batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
-        let mut values: Vec<i64> = of_aggregate.map(|(_, sizes)| sizes[group].max(1)).collect();
-        values.sort_unstable();
-        values.dedup();
-        values
+        for (_, sizes) in of_aggregate {
+            for (seen, size) in seen.iter_mut().zip(sizes) {
+                if let Some(seen) = usize::try_from(*size).ok().and_then(|size| seen.get_mut(size)) {
+                    *seen = true;
+                }
+            }
+        }
+        seen
     }
 
     /// The size of each group of an aggregate for a tenant, from 0 on.

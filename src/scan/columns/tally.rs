@@ -120,8 +120,7 @@ impl Tally {
                 *best = (*best).max(*code);
             }
         }
-        let stops = &mut self.stops[seat.position * self.codes..][..self.codes];
-        best.iter().for_each(|code| stops[usize::from(*code)] += 1);
+        self.count_all(seat, &best);
         for (card, code) in best.iter().enumerate() {
             if *code >= self.signal {
                 let lanes = block.lanes(card).map(|lane| (lane, codes[lane]));
@@ -140,6 +139,12 @@ impl Tally {
     /// Counts cards that stopped alike.
     pub fn count(&mut self, seat: Seat, code: u8, cards: usize) {
         self.stops[seat.position * self.codes + usize::from(code)] += u32::try_from(cards).unwrap_or(u32::MAX);
+    }
+
+    /// Counts cards by their codes.
+    pub fn count_all(&mut self, seat: Seat, codes: &[u8]) {
+        let stops = &mut self.stops[seat.position * self.codes..][..self.codes];
+        codes.iter().for_each(|code| stops[usize::from(*code)] += 1);
     }
 
     /// Of a card's routes and their codes the best signal and its score: the highest score, of equals the first.

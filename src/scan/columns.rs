@@ -272,14 +272,16 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
     let mut evaluation = case.evaluation();
     let mut rows = lowered.rows();
     let mut facts: Vec<Option<Value>> = vec![Some(Value::Unknown); case.pack.graph.facts.len()];
-    let mut names = Names::default();
+    let (mut names, mut card_names, mut last) = (Names::default(), Names::default(), None);
     for route in routes {
         let route = &case.routes[*route];
-        let mut given = inputs::route_facts(case.book, case.health, &case.activity, route);
-        if let Some(card) = case.book.card(route.card) {
-            given.extend(inputs::card_facts(card, day_of(case.book.as_of)));
+        names.fill(case.pack, inputs::route_facts(case.book, case.health, &case.activity, route), &mut facts);
+        // a card's routes follow each other
+        if last.replace(route.card) != Some(route.card)
+            && let Some(card) = case.book.card(route.card)
+        {
+            card_names.fill(case.pack, inputs::card_facts(card, day_of(case.book.as_of)), &mut facts);
         }
-        names.fill(case.pack, given, &mut facts);
         if !interpreted.is_empty() {
             case.enter_route(&mut evaluation, route);
             for id in &interpreted {
@@ -311,7 +313,7 @@ struct Names(Vec<(&'static str, Option<FactId>)>);
 impl Names {
     fn fill(&mut self, pack: &Pack, given: Facts, facts: &mut [Option<Value>]) {
         for (position, (name, value)) in given.into_iter().enumerate() {
-            if self.0.get(position).is_none_or(|(known, _)| *known != name) {
+            if self.0.get(position).is_none_or(|(known, _)| !std::ptr::eq(*known, name)) {
                 self.0.truncate(position);
                 self.0.push((name, pack.graph.id(name)));
             }

@@ -120,11 +120,16 @@ impl Grouped {
         let mut bench = batch.bench(blocks.iter().map(|block| block.lanes.len()).max().unwrap_or(0));
         let mut own = Vec::new();
         for block in &blocks {
+            own.clear();
             self.run(side, batch, &mut bench, &lanes, block.lanes.clone(), |position, codes, scores| {
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
-                variants.own(&choices[position], block, &mut own);
+                if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
+                    variants.own(&choices[position], block, &mut own);
+                }
                 match codes {
                     Codes::Same(code) => target.fill(code),
+                    // every row has one lane
+                    Codes::Each(codes) if codes.len() == target.len() => target.copy_from_slice(codes),
                     Codes::Each(codes) => {
                         target.iter_mut().zip(&own).for_each(|(target, lane)| *target = codes[*lane as usize]);
                     }

@@ -1,6 +1,6 @@
 //! What aggregates count: the rows of a seller, say, and how many of his cards count for a tenant.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use super::Side;
 use crate::{
@@ -18,8 +18,8 @@ pub struct Groups {
     cards: Vec<CardIndex>,
     /// By row of the side.
     places: HashMap<usize, usize>,
-    /// By aggregate: the places of each group, in the order of their cards.
-    members: Vec<Vec<Vec<usize>>>,
+    /// By aggregate and group: how many places belong to it.
+    members: Vec<Vec<usize>>,
     /// By aggregate: the group of each place, if it belongs to one.
     group_of: Vec<Vec<Option<usize>>>,
     /// What the cards' columns hold of these rows, block by block.
@@ -35,15 +35,13 @@ impl Groups {
         groups.cards = groups.rows.iter().map(|row| side.case.routes[side.routes[*row]].card).collect();
         for numbers in &side.cards.groups {
             let mut known: HashMap<i64, usize> = HashMap::new();
-            let mut members: Vec<Vec<usize>> = Vec::new();
+            let mut members: Vec<usize> = Vec::new();
             let mut group_of = Vec::with_capacity(groups.rows.len());
-            for (place, row) in groups.rows.iter().enumerate() {
+            for row in &groups.rows {
                 let group = (numbers[*row] != ALONE).then(|| *known.entry(numbers[*row]).or_insert(members.len()));
                 if let Some(group) = group {
-                    if group == members.len() {
-                        members.push(Vec::new());
-                    }
-                    members[group].push(place);
+                    members.resize(members.len().max(group + 1), 0);
+                    members[group] += 1;
                 }
                 group_of.push(group);
             }
@@ -72,33 +70,37 @@ impl Groups {
 
     /// Counts for the tenants of a batch.
     pub fn count(&self, side: &Side<'_>, batch: &Batch) -> Counted {
-        let mut sizes: Vec<Vec<i64>> = vec![Vec::new(); batch.classes.len()];
+        let empty = |class: &usize| vec![Size::default(); self.members[side.lowered.class(*class).0].len()];
+        let mut sizes: Vec<Vec<Size>> = batch.classes.iter().map(empty).collect();
         if !self.rows.is_empty() {
-            let mut counts: Vec<Vec<bool>> = vec![Vec::with_capacity(self.rows.len()); batch.classes.len()];
             let mut bench = batch.bench(LANES.min(self.rows.len()));
-            for (block, rows) in self.blocks.iter().zip(self.rows.chunks(LANES)) {
+            for (block, first) in self.blocks.iter().zip((0..).step_by(LANES)) {
                 let columns: Vec<Slice<'_>> = block.iter().map(Column::slice).collect();
-                batch.count(&mut bench, &columns, rows.len(), |position, codes| {
-                    self.take(side, batch, position, codes, rows.len(), &mut counts[position]);
+                let places = first..(first + LANES).min(self.rows.len());
+                batch.count(&mut bench, &columns, places.len(), |position, codes| {
+                    self.take(side, batch, position, codes, places.clone(), &mut sizes[position]);
                 });
             }
-            for ((sizes, counts), class) in sizes.iter_mut().zip(&counts).zip(&batch.classes) {
-                let members = self.members[side.lowered.class(*class).0].iter();
-                *sizes = members.map(|places| self.cards_of(places.iter().copied().filter(|place| counts[*place]))).collect();
-            }
         }
+        let sizes = sizes.into_iter().map(|sizes| sizes.into_iter().map(|size| size.cards).collect()).collect();
         Counted { sizes, position: batch.classes.iter().enumerate().map(|(position, class)| (*class, position)).collect() }
     }
 
-    /// Takes which rows of a block count for a class.
-    fn take(&self, side: &Side<'_>, batch: &Batch, position: usize, codes: Codes<'_>, lanes: usize, counts: &mut Vec<bool>) {
+    /// Adds the rows of a block that count for a class.
+    fn take(&self, side: &Side<'_>, batch: &Batch, position: usize, codes: Codes<'_>, places: Range<usize>, sizes: &mut [Size]) {
         let (aggregate, in_columns) = side.lowered.class(batch.classes[position]);
-        for lane in 0..lanes {
-            let place = counts.len();
-            counts.push(match codes.of(lane) {
-                code if in_columns && code != 2 => code == 1,
-                _ => self.group(aggregate, place).is_some() && self.ask(side, batch, batch.classes[position], place),
-            });
+        let of = self.group_of[aggregate][places.clone()].iter().zip(&self.cards[places.clone()]);
+        for ((lane, place), (group, card)) in places.enumerate().zip(of) {
+            let code = codes.of(lane);
+            if code == 0 && in_columns {
+                continue;
+            }
+            if let Some(group) = group
+                && (in_columns && code == 1 || self.ask(side, batch, batch.classes[position], place))
+            {
+                let size = &mut sizes[*group];
+                size.cards += i64::from(size.last.replace(*card) != Some(*card));
+            }
         }
     }
 
@@ -109,15 +111,13 @@ impl Groups {
         let tenant = batch.tenants.iter().find(of_class);
         tenant.is_some_and(|tenant| side.case.counts(side.routes[self.rows[place]], *tenant, aggregate))
     }
+}
 
-    /// How many cards these places are of.
-    fn cards_of(&self, places: impl Iterator<Item = usize>) -> i64 {
-        let (mut count, mut last) = (0, None);
-        for place in places {
-            count += i64::from(last.replace(self.cards[place]) != Some(self.cards[place]));
-        }
-        count
-    }
+/// How many cards of a group count, and the last of them: rows stand in the order of their cards.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    cards: i64,
+    last: Option<CardIndex>,
 }
 
 /// What the tenants of a batch counted: for each of its classes the size of each group.
@@ -130,7 +130,7 @@ pub struct Counted {
 impl Counted {
     /// For each group of an aggregate, by size from 0 on: whether any tenant of the batch counted so many.
     pub fn sizes_seen(&self, side: &Side<'_>, batch: &Batch, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
-        let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places.len() + 1]).collect();
+        let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places + 1]).collect();
         let of_aggregate = batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
         for (_, sizes) in of_aggregate {
             for (seen, size) in seen.iter_mut().zip(sizes) {

@@ -166,29 +166,44 @@ impl<'a> Side<'a> {
         Self { case, lowered, direction, routes, cards }
     }
 
-    fn judge(&self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
-        let groups = Groups::of(self);
-        let layout = Layout::of(self, &groups);
-        self.count_closed(&layout, findings);
-        let furthest = self.furthest_closed(&layout, keep);
-        let grouped = Grouped::of(self, &layout, &groups);
+    fn judge(mut self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
+        let groups = Groups::of(&self);
+        let layout = Layout::of(&self, &groups);
+        let grouped = Grouped::of(&self, &layout, &groups);
+        // laid out anew for those who read them
+        self.cards.columns = Vec::new();
+        self.judge_all(&groups, &layout, &grouped, keep, findings, progress);
+    }
+
+    fn judge_all(
+        &self,
+        groups: &Groups,
+        layout: &Layout,
+        grouped: &Grouped,
+        keep: usize,
+        findings: &mut Findings,
+        progress: &(dyn Fn(usize) + Sync),
+    ) {
+        self.count_closed(layout, findings);
+        let furthest = self.furthest_closed(layout, keep);
         let open = layout.open();
         progress(self.routes.len() - open);
         let batches = self.lowered.batches();
         let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), steps: batches.len() * (layout.blocks.len() + 1), open };
-        let tallies: Vec<_> = batches
+        let tallies: Vec<Tally> = batches
             .par_iter()
             .map(|batch| {
-                let mut tally = self.judge_batch(batch, &layout, keep, &|blocks| work.tell(blocks, progress));
+                let mut tally = self.judge_batch(batch, layout, keep, &|blocks| work.tell(blocks, progress));
                 let counted = groups.count(self, batch);
-                grouped.judge(self, batch, &counted, &groups, &mut tally);
+                grouped.judge(self, batch, &counted, groups, &mut tally);
                 tally.take_closed(self, &furthest);
+                tally.close(self, batch, &counted, groups);
                 work.tell(1, progress);
-                (tally, counted)
+                tally
             })
             .collect();
-        for ((tally, counted), batch) in tallies.into_iter().zip(batches) {
-            tally.settle(self, batch, &counted, &groups, findings);
+        for (tally, batch) in tallies.into_iter().zip(batches) {
+            tally.settle(self, batch, findings);
         }
         if batches.is_empty() {
             progress(open);

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Tenants of a batch: few enough that a changed one is planned again at once.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 256;
 
 /// How rows of a group are counted: tenants who count the same rows share the count.
 #[derive(Debug, Clone)]

@@ -31,6 +31,7 @@ pub struct Tally {
     signals: Signals,
     /// Rejections that got furthest.
     nearest: Vec<BinaryHeap<Reverse<Near>>>,
+    near_misses: Vec<Judged>,
     keep: usize,
     /// By row and code: how many tenants, and the first of them.
     behind: HashMap<(usize, u8), (usize, usize)>,
@@ -64,6 +65,7 @@ impl Tally {
             codes,
             signals: Signals::new(batch.tenants.len()),
             nearest: vec![BinaryHeap::new(); batch.tenants.len()],
+            near_misses: Vec::new(),
             keep,
             behind: HashMap::new(),
             says_more,
@@ -192,8 +194,22 @@ impl Tally {
         }
     }
 
+    /// Turns the rejections that got furthest into judgements, with what was counted for them.
+    pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups) {
+        let gates = side.case.pack.gates.len();
+        for (nearest, tenant) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants) {
+            self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
+                route,
+                tenant: *tenant,
+                answer: Answer::of(code.into(), gates),
+                score: None,
+                aggregates: counts.unwrap_or_else(|| counted.told(side, groups, row, *tenant)),
+            }));
+        }
+    }
+
     /// Tells everything that was found.
-    pub fn settle(self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups, findings: &mut Findings) {
+    pub fn settle(self, side: &Side<'_>, batch: &Batch, findings: &mut Findings) {
         for (stops, tenant) in self.stops.chunks(self.codes).zip(&batch.tenants) {
             for (cards, code) in stops.iter().zip(0..) {
                 findings.count(*tenant, side.direction, code, *cards as usize);
@@ -203,16 +219,7 @@ impl Tally {
             findings.stand_behind(side.routes[row], code.into(), tenant, cards);
         }
         findings.take_signals(self.signals, &batch.tenants);
-        let gates = side.case.pack.gates.len();
-        for (nearest, tenant) in self.nearest.into_iter().zip(&batch.tenants) {
-            findings.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
-                route,
-                tenant: *tenant,
-                answer: Answer::of(code.into(), gates),
-                score: None,
-                aggregates: counts.unwrap_or_else(|| counted.told(side, groups, row, *tenant)),
-            }));
-        }
+        findings.near_misses.extend(self.near_misses);
     }
 }
 

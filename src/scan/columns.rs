@@ -24,7 +24,7 @@ use self::{
     blocks::Layout,
     grouped::Grouped,
     groups::Groups,
-    tally::{Seat, Tally},
+    tally::{Closed, Seat, Tally},
 };
 use super::{
     findings::{Findings, says_more},
@@ -184,8 +184,7 @@ impl<'a> Side<'a> {
         findings: &mut Findings,
         progress: &(dyn Fn(usize) + Sync),
     ) {
-        self.count_closed(layout, findings);
-        let furthest = self.furthest_closed(layout, keep);
+        let closed = self.closed(layout, keep, findings);
         let open = layout.open();
         progress(self.routes.len() - open);
         let batches = self.lowered.batches();
@@ -196,7 +195,7 @@ impl<'a> Side<'a> {
                 let mut tally = self.judge_batch(batch, layout, keep, &|blocks| work.tell(blocks, progress));
                 let counted = groups.count(self, batch);
                 grouped.judge(self, batch, &counted, groups, &mut tally);
-                tally.take_closed(self, &furthest);
+                tally.take_closed(self, &closed);
                 tally.close(self, batch, &counted, groups);
                 work.tell(1, progress);
                 tally
@@ -231,29 +230,21 @@ impl<'a> Side<'a> {
     }
 
     /// Cards that no tenant can come further with than the gates before all tenants.
-    fn count_closed(&self, layout: &Layout, findings: &mut Findings) {
+    fn closed(&self, layout: &Layout, keep: usize, findings: &mut Findings) -> Closed {
         let gates = self.case.pack.gates.len();
         let tenants = self.case.profiles.len();
-        let mut stops: BTreeMap<i64, usize> = BTreeMap::new();
+        let mut cards: BTreeMap<u8, u32> = BTreeMap::new();
         for (code, row) in &layout.closed {
-            *stops.entry(*code).or_default() += 1;
-            if says_more(Answer::of(*code, gates), self.case.pack) && tenants > 0 {
-                findings.stand_behind(self.routes[*row], *code, 0, tenants);
+            *cards.entry(*code).or_default() += 1;
+            if says_more(Answer::of((*code).into(), gates), self.case.pack) && tenants > 0 {
+                findings.stand_behind(self.routes[*row], (*code).into(), 0, tenants);
             }
         }
-        for (code, cards) in stops {
-            (0..tenants).for_each(|tenant| findings.count(tenant, self.direction, code, cards));
-        }
-    }
-
-    /// Of these cards the rejections that got furthest.
-    fn furthest_closed(&self, layout: &Layout, keep: usize) -> Vec<(u8, usize)> {
-        let gates = self.case.pack.gates.len();
-        let mut furthest: Vec<_> =
-            layout.closed.iter().copied().filter(|(code, _)| matches!(Answer::of(*code, gates), Answer::Rejected(_))).collect();
+        let is_rejection = |(code, _): &(u8, usize)| matches!(Answer::of((*code).into(), gates), Answer::Rejected(_));
+        let mut furthest: Vec<(u8, usize)> = layout.closed.iter().copied().filter(is_rejection).collect();
         furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
         furthest.truncate(keep);
-        furthest.into_iter().map(|(code, row)| (u8::try_from(code).unwrap_or(u8::MAX), row)).collect()
+        Closed { cards: cards.into_iter().collect(), furthest }
     }
 
     /// Whether a row is counted together with others.

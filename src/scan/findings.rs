@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many cards stopped where, for one tenant and direction, by [`Answer::code`]: there are few such places.
-type Stops = Vec<(i64, usize)>;
+pub type Stops = Vec<(i64, usize)>;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,16 @@ impl Findings {
                 Ok(place) => stops[place].1 += cards,
                 Err(place) => stops.insert(place, (code, cards)),
             }
+        }
+    }
+
+    /// Takes over where cards stopped, in the order of their codes.
+    pub fn take_stops(&mut self, tenant: usize, direction: Direction, stops: Stops) {
+        let known = &mut self.stops[tenant][direction as usize];
+        if known.is_empty() {
+            *known = stops;
+        } else {
+            stops.into_iter().for_each(|(code, cards)| self.count(tenant, direction, code, cards));
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Layout {
     /// The open rows of each card of which one is counted together with others.
     pub grouped: Vec<Vec<usize>>,
     /// Cards none of whose routes is open: the code and row of the one that came furthest.
-    pub closed: Vec<(i64, usize)>,
+    pub closed: Vec<(u8, usize)>,
 }
 
 impl Layout {
@@ -45,7 +45,7 @@ impl Layout {
             let count = side.routes[first..].iter().take_while(|route| side.case.routes[**route].card == card_of(first)).count();
             let rows: Vec<usize> = (first..first + count).filter(|row| side.cards.codes[*row] == through).collect();
             if rows.is_empty() {
-                let furthest = (first..first + count).map(|row| (side.cards.codes[row], row));
+                let furthest = (first..first + count).map(|row| (u8::try_from(side.cards.codes[row]).unwrap_or(u8::MAX), row));
                 layout.closed.extend(furthest.reduce(|best, next| if next.0 > best.0 { next } else { best }));
             } else if rows.iter().any(|row| groups.place(*row).is_some()) {
                 layout.grouped.push(rows);

@@ -7,7 +7,10 @@
 //!
 //! [`variants`]: super::variants
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
 
 use rust_decimal::Decimal;
 
@@ -15,29 +18,39 @@ use super::{
     Side,
     blocks::Layout,
     groups::{self, Counted, Groups},
-    tally::{Seat, Tally, code, is_open},
+    tally::{Seat, Tally, best_of, code, is_open},
     variants::{Lanes, Variants},
 };
-use crate::{
-    domain::book::CardIndex,
-    rules::{
-        graph::FactId,
-        lower::{Batch, Bench, Codes, Column, Scores, Slice},
-    },
+use crate::rules::{
+    graph::FactId,
+    lower::{Batch, Bench, Codes, Column, Scores, Slice},
 };
 
 /// The open rows of cards of which at least one row is counted together with others.
 #[derive(Debug)]
 pub struct Grouped {
     rows: Vec<usize>,
-    card_of: Vec<CardIndex>,
-    /// How many of the rows, from the first on, are the only one of their card.
-    single: usize,
-    /// The rows of each other card.
-    cards: Vec<Range<usize>>,
+    /// Cards with as many rows stand together.
+    shelves: Vec<Shelf>,
     /// By aggregate: the group of each row, if it belongs to one.
     pub group_of: Vec<Vec<Option<usize>>>,
+    /// By aggregate: of the rows of a card that belong to one group, the first.
+    first_of: Vec<Vec<usize>>,
     columns: Vec<Column>,
+}
+
+/// Cards with as many rows: first the first row of every card, then the second of every card, and so on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shelf {
+    rows: Range<usize>,
+    cards: usize,
+}
+
+impl Shelf {
+    /// The rows of a card, in their order.
+    fn of(&self, card: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        self.rows.clone().skip(card).step_by(self.cards)
+    }
 }
 
 /// What the tenants of a batch make of the rows.
@@ -67,19 +80,26 @@ struct Again {
 
 impl Grouped {
     pub fn of(side: &Side<'_>, layout: &Layout, groups: &Groups) -> Self {
-        let (single, several): (Vec<_>, Vec<_>) = layout.grouped.iter().partition(|rows| rows.len() == 1);
-        let rows: Vec<usize> = single.iter().chain(&several).copied().flatten().copied().collect();
-        let mut start = single.len();
-        let cards = several.iter().map(|rows| {
-            start += rows.len();
-            start - rows.len()..start
-        });
+        let mut cards: BTreeMap<usize, Vec<&Vec<usize>>> = BTreeMap::new();
+        layout.grouped.iter().for_each(|rows| cards.entry(rows.len()).or_default().push(rows));
+        let (mut rows, mut shelves) = (Vec::new(), Vec::new());
+        for (count, cards) in cards {
+            let start = rows.len();
+            rows.extend((0..count).flat_map(|number| cards.iter().map(move |rows| rows[number])));
+            shelves.push(Shelf { rows: start..rows.len(), cards: cards.len() });
+        }
         let group = |aggregate: usize| rows.iter().map(|row| groups.place(*row).and_then(|place| groups.group(aggregate, place))).collect();
+        let group_of: Vec<Vec<Option<usize>>> = (0..side.cards.groups.len()).map(group).collect();
+        let first_of = |group_of: &Vec<Option<usize>>| {
+            let of = |shelf: &Shelf, row: usize| {
+                shelf.of((row - shelf.rows.start) % shelf.cards).find(|first| group_of[*first] == group_of[row])
+            };
+            shelves.iter().flat_map(|shelf| shelf.rows.clone().map(move |row| of(shelf, row).unwrap_or(row))).collect()
+        };
         Self {
-            single: single.len(),
-            cards: cards.collect(),
-            card_of: rows.iter().map(|row| side.case.routes[side.routes[*row]].card).collect(),
-            group_of: (0..side.cards.groups.len()).map(group).collect(),
+            first_of: group_of.iter().map(first_of).collect(),
+            shelves,
+            group_of,
             columns: side.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect(),
             rows,
         }
@@ -113,7 +133,7 @@ impl Grouped {
     /// Judges every row with what was counted for it.
     fn first(&self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups, tally: &Tally) -> Told {
         let (variants, lanes) = Variants::of(side, batch, counted, groups, self);
-        let choices: Vec<Vec<Vec<u32>>> = batch.tenants.iter().map(|tenant| variants.choice(side, counted, *tenant)).collect();
+        let choices = variants.choices(side, batch, counted);
         let tenants = batch.tenants.len();
         let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
         let blocks = variants.blocks();
@@ -124,7 +144,7 @@ impl Grouped {
             self.run(side, batch, &mut bench, &lanes, block.lanes.clone(), |position, codes, scores| {
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
                 if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
-                    variants.own(&choices[position], block, &mut own);
+                    variants.own(choices.of(position), block, &mut own);
                 }
                 match codes {
                     Codes::Same(code) => target.fill(code),
@@ -195,15 +215,20 @@ impl Grouped {
         let aggregates = self.group_of.len();
         let mut lanes = Lanes::new(aggregates);
         let mut known: HashMap<(usize, Vec<i64>), usize> = HashMap::new();
-        // by aggregate and group: the cards that are left, and the last of them; a card's rows stand together
-        let mut left: Vec<Vec<(i64, Option<CardIndex>)>> = groups.counts().map(|count| vec![(0, None); count]).collect();
+        // by aggregate and group: the cards that are left; and by row the last tenant for whom its card was counted there
+        let mut left: Vec<Vec<i64>> = groups.counts().map(|count| vec![0; count]).collect();
+        let mut seen: Vec<Vec<Option<usize>>> = vec![vec![None; self.rows.len()]; aggregates];
         let again = batch.tenants.iter().zip(passing).map(|(tenant, passing)| {
-            for (left, of) in left.iter_mut().zip(&self.group_of) {
-                passing.iter().filter_map(|passing| of[passing.row]).for_each(|group| left[group] = (0, None));
+            if passing.is_empty() {
+                return Vec::new();
+            }
+            for (aggregate, of) in self.group_of.iter().enumerate() {
+                let left = &mut left[aggregate];
+                passing.iter().filter_map(|passing| of[passing.row]).for_each(|group| left[group] = 0);
                 for passing in passing {
                     if let Some(group) = of[passing.row] {
-                        let (count, last) = &mut left[group];
-                        *count += i64::from(last.replace(self.card_of[passing.row]) != Some(self.card_of[passing.row]));
+                        let first = self.first_of[aggregate][passing.row];
+                        left[group] += i64::from(seen[aggregate][first].replace(*tenant) != Some(*tenant));
                     }
                 }
             }
@@ -212,12 +237,12 @@ impl Grouped {
             for passing in passing {
                 let shrunk = |aggregate: usize| {
                     let group = self.group_of[aggregate][passing.row];
-                    group.is_some_and(|group| sizes[aggregate].get(group).is_some_and(|size| *size > left[aggregate][group].0))
+                    group.is_some_and(|group| sizes[aggregate].get(group).is_some_and(|size| *size > left[aggregate][group]))
                 };
                 if !(0..aggregates).any(shrunk) {
                     continue;
                 }
-                let remaining = |aggregate: usize| self.group_of[aggregate][passing.row].map_or(1, |group| left[aggregate][group].0);
+                let remaining = |aggregate: usize| self.group_of[aggregate][passing.row].map_or(1, |group| left[aggregate][group]);
                 let counts: Vec<i64> = (0..aggregates).map(remaining).collect();
                 let lane = *known.entry((passing.row, counts)).or_insert_with_key(|(row, counts)| {
                     lanes.push(*row, counts);
@@ -256,6 +281,18 @@ impl Grouped {
         aggregates.map(|aggregate| groups::told(side, aggregate, lanes.counts[aggregate][one.lane])).collect()
     }
 
+    /// Counts cards by the best of their codes, and tells those of which more is to be remembered.
+    fn special(&self, seat: Seat, codes: &[u8], tally: &mut Tally) -> Vec<(&Shelf, usize, u8)> {
+        let (mut special, mut best) = (Vec::new(), Vec::new());
+        for shelf in &self.shelves {
+            best_of(&codes[shelf.rows.clone()], shelf.cards, &mut best);
+            tally.count_all(seat, &best);
+            let asked = best.iter().enumerate().filter(|(_, code)| tally.is_signal(**code) || tally.asks_more(**code));
+            special.extend(asked.map(|(card, code)| (shelf, card, *code)));
+        }
+        special
+    }
+
     /// Tells a tenant's best route of each card.
     #[expect(clippy::too_many_arguments, reason = "all that is known of a tenant, once")]
     fn tell(
@@ -273,20 +310,17 @@ impl Grouped {
             Some(one) => one.score,
             None => passing.binary_search_by_key(&row, |one| one.row).ok().and_then(|place| passing[place].score),
         };
-        let single = (0..self.single).map(|row| (row..row + 1, codes[row]));
-        let several = self.cards.iter().map(|card| (card.clone(), codes[card.clone()].iter().fold(0, |best, code| *code.max(&best))));
-        tally.count_all(seat, &codes[..self.single]);
-        several.clone().for_each(|(_, best)| tally.count(seat, best, 1));
-        for (card, best) in single.chain(several) {
+        for (shelf, card, best) in self.special(seat, codes, tally) {
+            let rows = shelf.of(card);
             if tally.is_signal(best) {
-                let routes = card.clone().map(|row| (row, codes[row]));
+                let routes = rows.map(|row| (row, codes[row]));
                 if let Some((row, score)) = tally.best_signal(routes, score_of) {
                     let counts = judged_again(row).map(|one| self.counts_again(side, lanes, one));
                     let counts = counts.unwrap_or_else(|| counted.told(side, groups, self.rows[row], seat.tenant));
                     tally.found(seat, side.routes[self.rows[row]], score, &counts);
                 }
             } else if tally.asks_more(best)
-                && let Some(row) = card.clone().find(|row| codes[*row] == best)
+                && let Some(row) = rows.clone().find(|row| codes[*row] == best)
             {
                 let counts = judged_again(row).map(|one| self.counts_again(side, lanes, one));
                 tally.stop(side, seat, self.rows[row], best, counts);

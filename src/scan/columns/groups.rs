@@ -82,7 +82,7 @@ impl Groups {
                 });
             }
         }
-        let sizes = sizes.into_iter().map(|sizes| sizes.into_iter().map(|size| size.cards).collect()).collect();
+        let sizes = sizes.into_iter().map(|sizes| sizes.into_iter().map(|size| size.cards.into()).collect()).collect();
         Counted { sizes, position: batch.classes.iter().enumerate().map(|(position, class)| (*class, position)).collect() }
     }
 
@@ -99,7 +99,8 @@ impl Groups {
                 && (in_columns && code == 1 || self.ask(side, batch, batch.classes[position], place))
             {
                 let size = &mut sizes[*group];
-                size.cards += i64::from(size.last.replace(*card) != Some(*card));
+                let card = u32::try_from(card.0 + 1).unwrap_or(u32::MAX);
+                size.cards += u32::from(std::mem::replace(&mut size.last, card) != card);
             }
         }
     }
@@ -116,8 +117,9 @@ impl Groups {
 /// How many cards of a group count, and the last of them: rows stand in the order of their cards.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
-    cards: i64,
-    last: Option<CardIndex>,
+    cards: u32,
+    /// Counted from 1 on.
+    last: u32,
 }
 
 /// What the tenants of a batch counted: for each of its classes the size of each group.

@@ -18,7 +18,7 @@ use crate::{
         lower::{Answer, Batch, Codes, Scores},
     },
     scan::{
-        findings::{Findings, Signals, says_more},
+        findings::{Findings, Signals, Stops, says_more},
         judge::Judged,
     },
 };
@@ -32,6 +32,8 @@ pub struct Tally {
     /// Rejections that got furthest.
     nearest: Vec<BinaryHeap<Reverse<Near>>>,
     near_misses: Vec<Judged>,
+    /// How many cards stopped where.
+    stopped: Vec<Stops>,
     keep: usize,
     /// By row and code: how many tenants, and the first of them.
     behind: HashMap<(usize, u8), (usize, usize)>,
@@ -47,6 +49,15 @@ pub struct Tally {
 
 /// A rejection: a later gate is nearer, of equals the first route. Then its row, and what was counted when it was judged again.
 type Near = (u8, Reverse<usize>, usize, Option<Vec<(FactId, i64)>>);
+
+/// Cards that no tenant comes further with than the gates before all tenants.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// By code.
+    pub cards: Vec<(u8, u32)>,
+    /// The code and row of those that got furthest.
+    pub furthest: Vec<(u8, usize)>,
+}
 
 /// A tenant, and its position in the batch.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +77,7 @@ impl Tally {
             signals: Signals::new(batch.tenants.len()),
             nearest: vec![BinaryHeap::new(); batch.tenants.len()],
             near_misses: Vec::new(),
+            stopped: Vec::new(),
             keep,
             behind: HashMap::new(),
             says_more,
@@ -115,13 +127,7 @@ impl Tally {
             None => scores.of(lane),
         };
         let mut best = std::mem::take(&mut self.best);
-        best.clear();
-        best.extend_from_slice(&codes[..block.cards]);
-        for route in codes[block.cards..].chunks(block.cards) {
-            for (best, code) in best.iter_mut().zip(route) {
-                *best = (*best).max(*code);
-            }
-        }
+        best_of(codes, block.cards, &mut best);
         self.count_all(seat, &best);
         for (card, code) in best.iter().enumerate() {
             if *code >= self.signal {
@@ -185,17 +191,25 @@ impl Tally {
         }
     }
 
-    /// Takes rows that no tenant comes further with: they are near misses of those who have nothing nearer.
-    pub fn take_closed(&mut self, side: &Side<'_>, furthest: &[(u8, usize)]) {
+    /// Takes cards that no tenant comes further with: by code how many, and those that are near misses of whoever has
+    /// nothing nearer.
+    pub fn take_closed(&mut self, side: &Side<'_>, closed: &Closed) {
+        for stops in self.stops.chunks_mut(self.codes) {
+            closed.cards.iter().for_each(|(code, cards)| stops[usize::from(*code)] += cards);
+        }
         for nearest in &mut self.nearest {
-            for (code, row) in furthest {
+            for (code, row) in &closed.furthest {
                 push(nearest, (*code, Reverse(side.routes[*row]), *row, None), self.keep);
             }
         }
     }
 
-    /// Turns the rejections that got furthest into judgements, with what was counted for them.
+    /// Brings everything into the form of findings: the rejections that got furthest become judgements, with what was
+    /// counted for them.
     pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups) {
+        let stops =
+            |stops: &[u32]| (0..).zip(stops).filter(|(_, cards)| **cards > 0).map(|(code, cards)| (code, *cards as usize)).collect();
+        self.stopped = self.stops.chunks(self.codes).map(stops).collect();
         let gates = side.case.pack.gates.len();
         for (nearest, tenant) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants) {
             self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
@@ -210,16 +224,25 @@ impl Tally {
 
     /// Tells everything that was found.
     pub fn settle(self, side: &Side<'_>, batch: &Batch, findings: &mut Findings) {
-        for (stops, tenant) in self.stops.chunks(self.codes).zip(&batch.tenants) {
-            for (cards, code) in stops.iter().zip(0..) {
-                findings.count(*tenant, side.direction, code, *cards as usize);
-            }
+        for (stops, tenant) in self.stopped.into_iter().zip(&batch.tenants) {
+            findings.take_stops(*tenant, side.direction, stops);
         }
         for ((row, code), (cards, tenant)) in self.behind {
             findings.stand_behind(side.routes[row], code.into(), tenant, cards);
         }
         findings.take_signals(self.signals, &batch.tenants);
         findings.near_misses.extend(self.near_misses);
+    }
+}
+
+/// The best of each card's codes, where first the first route of every card stands, then the second of every card, and so on.
+pub fn best_of(codes: &[u8], cards: usize, best: &mut Vec<u8>) {
+    best.clear();
+    best.extend_from_slice(&codes[..cards]);
+    for route in codes[cards..].chunks(cards.max(1)) {
+        for (best, code) in best.iter_mut().zip(route) {
+            *best = (*best).max(*code);
+        }
     }
 }
 

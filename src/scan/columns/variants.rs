@@ -54,7 +54,7 @@ pub struct Variants {
 /// The values that one aggregate counted.
 #[derive(Debug)]
 struct Axis {
-    /// The group of each row; a row that belongs to none stands in one of its own, behind them.
+    /// The group of each row among those of all aggregates; rows that belong to none have one of their own.
     group: Vec<u32>,
     /// How far a row's lanes of two neighbouring values stand apart.
     stride: Vec<u32>,
@@ -62,10 +62,24 @@ struct Axis {
     place: Vec<Vec<u32>>,
 }
 
+/// By tenant of a batch and group, which of its values the tenant counted.
+#[derive(Debug)]
+pub struct Choices {
+    choices: Vec<u32>,
+    groups: usize,
+}
+
+impl Choices {
+    pub fn of(&self, position: usize) -> &[u32] {
+        &self.choices[position * self.groups..][..self.groups]
+    }
+}
+
 impl Variants {
     pub fn of(side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups, grouped: &Grouped) -> (Self, Lanes) {
         let alone = vec![1];
-        let mut values: Vec<Vec<Vec<i64>>> = Vec::new();
+        let mut values: Vec<Vec<i64>> = Vec::new();
+        let mut before = 0;
         let mut axes: Vec<Axis> = Vec::new();
         for ((aggregate, count), of) in groups.counts().enumerate().zip(&grouped.group_of) {
             let mut of_aggregate = Vec::with_capacity(count + 1);
@@ -83,8 +97,9 @@ impl Variants {
             }
             of_aggregate.push(alone.clone());
             place.push(vec![0]);
-            let group = of.iter().map(|group| u32::try_from(group.unwrap_or(count)).unwrap_or(u32::MAX)).collect();
-            values.push(of_aggregate);
+            let group = of.iter().map(|group| u32::try_from(before + group.unwrap_or(count)).unwrap_or(u32::MAX)).collect();
+            values.extend(of_aggregate);
+            before += count + 1;
             axes.push(Axis { group, stride: Vec::with_capacity(grouped.count()), place });
         }
         let place = |lanes: &Lanes| u32::try_from(lanes.rows.len()).unwrap_or(u32::MAX);
@@ -93,7 +108,7 @@ impl Variants {
         for row in 0..grouped.count() {
             first.push(place(&lanes));
             // every combination; the last aggregate's values change fastest
-            let of_row: Vec<&Vec<i64>> = axes.iter().zip(&values).map(|(axis, values)| &values[axis.group[row] as usize]).collect();
+            let of_row: Vec<&Vec<i64>> = axes.iter().map(|axis| &values[axis.group[row] as usize]).collect();
             let count: usize = of_row.iter().map(|values| values.len()).product();
             lanes.rows.extend(std::iter::repeat_n(row, count));
             let mut stride = count;
@@ -107,25 +122,26 @@ impl Variants {
         (Self { first, of: axes }, lanes)
     }
 
-    /// For each aggregate and group, which of the values a tenant counted.
-    pub fn choice(&self, side: &Side<'_>, counted: &Counted, tenant: usize) -> Vec<Vec<u32>> {
-        let of_axis = |(aggregate, axis): (usize, &Axis)| {
-            let sizes = counted.sizes(side, tenant, aggregate);
-            let mut choice: Vec<u32> =
-                sizes.iter().zip(&axis.place).map(|(size, place)| place[usize::try_from(*size).unwrap_or(0)]).collect();
-            choice.resize(axis.place.len(), 0);
-            choice
-        };
-        self.of.iter().enumerate().map(of_axis).collect()
+    /// Which of the values each tenant of a batch counted.
+    pub fn choices(&self, side: &Side<'_>, batch: &Batch, counted: &Counted) -> Choices {
+        let groups = self.of.iter().map(|axis| axis.place.len()).sum();
+        let mut choices = Vec::with_capacity(groups * batch.tenants.len());
+        for tenant in &batch.tenants {
+            for (aggregate, axis) in self.of.iter().enumerate() {
+                let sizes = counted.sizes(side, *tenant, aggregate).iter().map(|size| usize::try_from(*size).unwrap_or(0));
+                choices.extend(sizes.chain([0]).zip(&axis.place).map(|(size, place)| place[size]));
+            }
+        }
+        Choices { choices, groups }
     }
 
     /// Of a block's lanes those of a tenant who counted so, one for each row.
-    pub fn own(&self, choice: &[Vec<u32>], block: &VariantBlock, own: &mut Vec<u32>) {
+    pub fn own(&self, choice: &[u32], block: &VariantBlock, own: &mut Vec<u32>) {
         let rows = block.rows.clone();
         let start = self.first[rows.start];
         own.clear();
         own.extend(self.first[rows.clone()].iter().map(|first| first - start));
-        for (axis, choice) in self.of.iter().zip(choice) {
+        for axis in &self.of {
             for ((lane, group), stride) in own.iter_mut().zip(&axis.group[rows.clone()]).zip(&axis.stride[rows.clone()]) {
                 *lane += choice[*group as usize] * stride;
             }

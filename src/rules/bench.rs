@@ -9,7 +9,7 @@ use super::{
     facts::{Domain, INPUTS, Input, Stage},
     graph::{FactId, Kind},
     interpret::{Evaluation, Slot, Verdict},
-    lower::{Answer, Column, LANES, Lowered, Rows, Setting, Slice},
+    lower::{Answer, Column, LANES, Lowered, Machine, Rows, Setting, Slice},
     pack::Pack,
     value::Value,
 };
@@ -131,7 +131,7 @@ impl<'a> Columns<'a> {
                 },
             }
         }
-        let mut asked = Vec::new();
+        let (mut asked, mut machine) = (Vec::new(), Machine::default());
         let mut stops = vec![0; Answer::codes(gates)];
         for block in open.chunks(LANES) {
             let columns: Vec<Column> = cards.columns.iter().map(|column| column.pick(block.iter().copied())).collect();
@@ -140,8 +140,7 @@ impl<'a> Columns<'a> {
             let counted = std::iter::repeat_n(Slice::Numbers(&alone), self.pack.aggregates.len());
             let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counted).collect();
             for batch in self.lowered.batches() {
-                let mut bench = batch.bench(block.len());
-                batch.judge(&self.lowered, &mut bench, &columns, block.len(), |position, codes, _| {
+                batch.judge(&self.lowered, &mut machine, &columns, block.len(), |position, codes, _| {
                     let tenant = batch.tenants[position];
                     for (lane, row) in block.iter().enumerate() {
                         let code = i64::from(codes.of(lane));

@@ -57,11 +57,11 @@ use self::{
     value::Shape,
 };
 pub use self::{
-    machine::LANES,
+    machine::{LANES, Machine},
     refusal::Refusal,
     registers::{Column, Slice},
     rows::{ALONE, Cards, Facts, Rows},
-    tenants::{Batch, Bench, Codes, Scores},
+    tenants::{Batch, Codes, Scores},
 };
 use super::{
     facts::Stage,

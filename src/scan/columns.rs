@@ -21,7 +21,7 @@ use std::{
 use rayon::prelude::*;
 
 use self::{
-    blocks::Layout,
+    blocks::{Block, Layout},
     grouped::Grouped,
     groups::Groups,
     tally::{Closed, Seat, Tally},
@@ -40,7 +40,7 @@ use crate::{
     rules::{
         graph::{FactId, Kind},
         interpret::Slot,
-        lower::{ALONE, Answer, Batch, Cards, Column, Lowered, Setting, Settings, Slice, Unfit, Unprepared},
+        lower::{ALONE, Answer, Batch, Cards, Column, Lowered, Machine, Setting, Settings, Slice, Unfit, Unprepared},
         pack::Pack,
         value::{Type, Value},
     },
@@ -191,10 +191,10 @@ impl<'a> Side<'a> {
         let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), steps: batches.len() * (layout.blocks.len() + 1), open };
         let tallies: Vec<Tally> = batches
             .par_iter()
-            .map(|batch| {
-                let mut tally = self.judge_batch(batch, layout, keep, &|blocks| work.tell(blocks, progress));
-                let counted = groups.count(self, batch);
-                grouped.judge(self, batch, &counted, groups, &mut tally);
+            .map_init(Machine::default, |machine, batch| {
+                let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
+                let counted = groups.count(self, batch, machine);
+                grouped.judge(self, batch, machine, (&counted, groups), &mut tally);
                 tally.take_closed(self, &closed);
                 tally.close(self, batch, &counted, groups);
                 work.tell(1, progress);
@@ -210,22 +210,25 @@ impl<'a> Side<'a> {
     }
 
     /// Judges the rows that are counted with no others.
-    fn judge_batch(&self, batch: &Batch, layout: &Layout, keep: usize, done: &(dyn Fn(usize) + Sync)) -> Tally {
+    fn judge_batch(&self, batch: &Batch, machine: &mut Machine, layout: &Layout, keep: usize, done: &(dyn Fn(usize) + Sync)) -> Tally {
         let alone = vec![1; layout.longest()];
-        let chunks = layout.blocks.par_chunks(BLOCKS);
-        let tallies = chunks.map(|blocks| {
-            let mut bench = batch.bench(layout.longest());
+        let judge = |machine: &mut Machine, blocks: &[Block]| {
             let mut tally = Tally::new(self, batch, keep);
             for block in blocks {
                 let counts = std::iter::repeat_n(Slice::Numbers(&alone), self.cards.groups.len());
                 let columns: Vec<Slice<'_>> = block.columns.iter().map(Column::slice).chain(counts).collect();
-                batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |position, codes, scores| {
+                batch.judge(self.lowered, machine, &columns, block.rows.len(), |position, codes, scores| {
                     tally.take(self, block, Seat { position, tenant: batch.tenants[position] }, codes, scores);
                 });
             }
             done(blocks.len());
             tally
-        });
+        };
+        if layout.blocks.len() <= BLOCKS {
+            return judge(machine, &layout.blocks);
+        }
+        let chunks = layout.blocks.par_chunks(BLOCKS);
+        let tallies = chunks.map_init(Machine::default, |machine, blocks| judge(machine, blocks));
         tallies.reduce_with(Tally::merged).unwrap_or_else(|| Tally::new(self, batch, keep))
     }
 

@@ -206,6 +206,7 @@ fn profiles(like: &[Profile], count: usize) -> Vec<Profile> {
 fn one_card(case: &tcg_radar::scan::judge::Case<'_>, prepared: &Prepared, book: &Book) {
     let mut took = Vec::new();
     let mut most = 0;
+    let mut cpu = Duration::ZERO;
     for card in (0..book.cards.len()).step_by(book.cards.len() / 50 + 1) {
         let sellers: Vec<_> =
             case.routes.iter().filter(|route| route.card.0 == card).filter_map(|route| book.series[route.buy].seller_id.clone()).collect();
@@ -215,16 +216,18 @@ fn one_card(case: &tcg_radar::scan::judge::Case<'_>, prepared: &Prepared, book: 
         let routes: Vec<_> = case.routes.iter().filter(is_touched).cloned().collect();
         most = most.max(routes.len());
         let about = case.about(&routes);
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), processor_time());
         black_box(prepared.judge(&about, 0, &|_| ()));
         took.push(start.elapsed());
+        cpu += processor_time() - before;
     }
     took.sort_unstable();
     let [median, worst] =
         [took[took.len() / 2], took[took.len() - 1]].map(|took| Decimal::new(i64::try_from(took.as_micros()).unwrap(), 3));
     println!(
-        "\none changed price, decided for all: {median} ms (median of {} cards), at most {worst} ms (up to {most} routes)",
-        took.len()
+        "\none changed price, decided for all: {median} ms (median of {} cards), at most {worst} ms (up to {most} routes); {} ms of the processor on average",
+        took.len(),
+        cpu.as_millis() / took.len() as u128
     );
 }
 

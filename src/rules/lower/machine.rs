@@ -88,8 +88,8 @@ impl Instruction {
     }
 }
 
-/// Runs programs on blocks.
-#[derive(Debug)]
+/// Runs programs on blocks. Its registers serve one program after the other.
+#[derive(Debug, Default)]
 pub struct Machine {
     arch: Arch,
     registers: Registers,
@@ -98,7 +98,7 @@ pub struct Machine {
 
 /// Room for one instruction. A result is computed here and then changes places with its register, so it may take the
 /// register of an operand.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Scratch {
     numbers: Vec<i64>,
     bytes: Vec<u8>,
@@ -107,6 +107,15 @@ struct Scratch {
     narrowed: [Vec<u8>; 3],
     /// Lanes that 64 bits may not do for.
     odd: Vec<usize>,
+}
+
+impl Scratch {
+    fn fit(&mut self, lanes: usize) {
+        if self.numbers.len() < lanes {
+            std::iter::once(&mut self.numbers).chain(&mut self.widened).for_each(|room| room.resize(lanes, 0));
+            std::iter::once(&mut self.bytes).chain(&mut self.narrowed).for_each(|room| room.resize(lanes, 0));
+        }
+    }
 }
 
 /// What stands in a machine once an answer is computed, and until it goes on.
@@ -158,24 +167,10 @@ impl<'a> Told<'a> {
 }
 
 impl Machine {
-    /// A machine for a program, of blocks up to that many rows.
-    pub fn new(program: &Program, lanes: usize) -> Self {
-        let (numbers, bytes) = (vec![0; lanes], vec![0; lanes]);
-        Self {
-            arch: Arch::new(),
-            registers: Registers::new(program, lanes),
-            scratch: Scratch {
-                widened: [numbers.clone(), numbers.clone()],
-                narrowed: [bytes.clone(), bytes.clone(), bytes.clone()],
-                numbers,
-                bytes,
-                odd: Vec::new(),
-            },
-        }
-    }
-
     /// Runs a program on columns of that many rows; `answered` is told each answer's position once it stands.
     pub fn run(&mut self, program: &Program, inputs: &[Slice<'_>], lanes: usize, mut answered: impl FnMut(usize, &Answer, Told<'_>)) {
+        self.registers.fit(program, lanes);
+        self.scratch.fit(self.registers.lanes());
         let given = Given { inputs, constants: &program.constants, lanes };
         let mut start = 0;
         for (position, answer) in program.answers.iter().enumerate() {
@@ -543,7 +538,7 @@ mod tests {
             let program = Planner::default().plan(&dag, &|node| if node == x { Some((0, false)) } else if node == y { Some((1, false)) } else { None }, std::slice::from_ref(&nodes));
             let columns: [Vec<i64>; 2] = [values.iter().map(|pair| pair.0).collect(), values.iter().map(|pair| pair.1).collect()];
             let columns: Vec<Slice<'_>> = columns.iter().map(|column| Slice::Numbers(column)).collect();
-            let mut machine = Machine::new(&program, values.len());
+            let mut machine = Machine::default();
             machine.run(&program, &columns, values.len(), |_, answer, told| {
                 for (lane, row) in values.iter().enumerate() {
                     let mut known = std::collections::HashMap::new();

@@ -266,7 +266,7 @@ mod tests {
         let given = |node: NodeId| inputs.iter().position(|input| *input == node).map(|column| (u32::try_from(column).unwrap(), false));
         let answers = |questions: &[Vec<NodeId>]| -> Vec<Vec<i128>> {
             let program = Planner::default().plan(&dag, &given, questions);
-            let mut machine = Machine::new(&program, 4);
+            let mut machine = Machine::default();
             let mut found = Vec::new();
             machine.run(&program, &columns, 4, |_, answer, told| {
                 found.extend(answer.outputs.iter().map(|output| (0..4).map(|lane| told.read(*output, lane)).collect()));

@@ -97,8 +97,10 @@ impl Slice<'_> {
 }
 
 /// The registers of one block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registers {
+    /// Rows of a block at most.
+    lanes: usize,
     pub bytes: Vec<Vec<u8>>,
     pub narrow: Vec<Vec<i64>>,
     pub wide: Vec<Wide>,
@@ -116,13 +118,21 @@ pub struct Wide {
 pub const LIMIT: u64 = 1 << 61;
 
 impl Registers {
-    /// Registers for a program, of blocks up to that many rows.
-    pub fn new(program: &Program, lanes: usize) -> Self {
-        Self {
-            bytes: vec![vec![0; lanes]; program.bytes],
-            narrow: vec![vec![0; lanes]; program.narrow],
-            wide: vec![Wide { lanes: vec![0; lanes], odd: Vec::new() }; program.wide],
+    /// Makes room for a program and blocks of that many rows.
+    pub fn fit(&mut self, program: &Program, lanes: usize) {
+        if lanes > self.lanes {
+            *self = Self { lanes, ..Self::default() };
         }
+        let lanes = self.lanes;
+        let more = |there: usize, wanted: usize| 0..wanted.saturating_sub(there);
+        self.bytes.extend(more(self.bytes.len(), program.bytes).map(|_| vec![0; lanes]));
+        self.narrow.extend(more(self.narrow.len(), program.narrow).map(|_| vec![0; lanes]));
+        self.wide.extend(more(self.wide.len(), program.wide).map(|_| Wide { lanes: vec![0; lanes], odd: Vec::new() }));
+    }
+
+    /// Rows of a block at most.
+    pub const fn lanes(&self) -> usize {
+        self.lanes
     }
 
     /// A value in one lane.

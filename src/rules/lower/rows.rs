@@ -182,7 +182,7 @@ impl Cards {
 pub(super) fn screen(program: &Program, rows: &Rows, aggregates: usize) -> Cards {
     let outputs = program.answers.first().map_or(&[][..], |answer| &answer.outputs);
     let mut cards = Cards::new(aggregates, outputs);
-    let mut machine = Machine::new(program, LANES.min(rows.count));
+    let mut machine = Machine::default();
     let mut inputs: Vec<Slice<'_>> = Vec::with_capacity(rows.columns.len());
     for first in (0..rows.count).step_by(LANES) {
         let end = (first + LANES).min(rows.count);

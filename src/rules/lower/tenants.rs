@@ -85,23 +85,11 @@ impl Scores<'_> {
     }
 }
 
-/// Registers for the programs of a batch.
-#[derive(Debug)]
-pub struct Bench {
-    counts: Machine,
-    judges: Machine,
-}
-
 impl Batch {
-    /// Registers for blocks of up to that many rows.
-    pub fn bench(&self, lanes: usize) -> Bench {
-        Bench { counts: Machine::new(&self.counts, lanes), judges: Machine::new(&self.judges, lanes) }
-    }
-
     /// Tells for each class of the batch, by its place in [`Batch::classes`], which rows count: 1 for those that do, 2 for
     /// those that the interpreter has to be asked about.
-    pub fn count(&self, bench: &mut Bench, cards: &[Slice<'_>], lanes: usize, mut counted: impl FnMut(usize, Codes<'_>)) {
-        bench.counts.run(&self.counts, cards, lanes, |position, answer, told| {
+    pub fn count(&self, machine: &mut Machine, cards: &[Slice<'_>], lanes: usize, mut counted: impl FnMut(usize, Codes<'_>)) {
+        machine.run(&self.counts, cards, lanes, |position, answer, told| {
             if let Some(output) = answer.outputs.first() {
                 counted(position, codes(told, *output));
             }
@@ -113,12 +101,12 @@ impl Batch {
     pub fn judge(
         &self,
         lowered: &Lowered,
-        bench: &mut Bench,
+        machine: &mut Machine,
         columns: &[Slice<'_>],
         lanes: usize,
         mut judged: impl FnMut(usize, Codes<'_>, Scores<'_>),
     ) {
-        bench.judges.run(&self.judges, columns, lanes, |position, answer, told| {
+        machine.run(&self.judges, columns, lanes, |position, answer, told| {
             let code = answer.outputs.first().map_or(Codes::Same(0), |source| codes(told, *source));
             let places = lowered.tenants[self.tenants[position]].terms.score.map_or(0, |(_, places)| places);
             judged(position, code, Scores { told, source: answer.outputs.get(1).copied(), places });

@@ -18,7 +18,7 @@ use rand_chacha::{
 };
 use rust_decimal::Decimal;
 
-use super::{ALONE, Answer, Column, LANES, Lowered, Setting, Settings, Slice};
+use super::{ALONE, Answer, Column, LANES, Lowered, Machine, Setting, Settings, Slice};
 use crate::rules::{
     facts::{Domain, INPUTS, Input, Stage},
     graph::FactId,
@@ -147,7 +147,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 4] {
         }
     };
     for batch in lowered.batches() {
-        let mut bench = batch.bench(LANES);
+        let mut machine = Machine::default();
         for first in (0..rows).step_by(LANES) {
             let lanes = LANES.min(rows - first);
             let columns: Vec<Column> = cards.columns.iter().map(|column| column.pick(first..first + lanes)).collect();
@@ -155,7 +155,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 4] {
             let counted: Vec<Vec<i64>> = counted.collect();
             let columns: Vec<Slice<'_>> =
                 columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-            batch.judge(&lowered, &mut bench, &columns, lanes, |position, codes, scores| {
+            batch.judge(&lowered, &mut machine, &columns, lanes, |position, codes, scores| {
                 let tenant = batch.tenants[position];
                 for lane in 0..lanes {
                     let screened = cards.codes[first + lane];

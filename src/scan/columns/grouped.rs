@@ -7,12 +7,10 @@
 //!
 //! [`variants`]: super::variants
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-};
+use std::{collections::BTreeMap, ops::Range};
 
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
 use super::{
     Side,
@@ -23,7 +21,7 @@ use super::{
 };
 use crate::rules::{
     graph::FactId,
-    lower::{Batch, Bench, Codes, Column, Scores, Slice},
+    lower::{Batch, Codes, Column, Machine, Scores, Slice},
 };
 
 /// The open rows of cards of which at least one row is counted together with others.
@@ -111,37 +109,37 @@ impl Grouped {
     }
 
     /// Judges the rows for the tenants of a batch.
-    pub fn judge(&self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups, tally: &mut Tally) {
+    pub fn judge(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &mut Tally) {
         if self.rows.is_empty() {
             return;
         }
-        let mut told = self.first(side, batch, counted, groups, tally);
+        let mut told = self.first(side, batch, machine, (counted, groups), tally);
         for (position, tenant) in batch.tenants.iter().enumerate().filter(|(position, _)| told.open[*position]) {
             let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
             self.ask(side, *tenant, (counted, groups), codes, &mut told.passing[position], tally);
         }
         let (lanes, mut again) = self.fallen(side, batch, counted, groups, &told.passing);
-        self.judge_again(side, batch, &lanes, &mut again);
+        self.judge_again(side, batch, machine, &lanes, &mut again);
+        let mut best = Vec::new();
         for (position, tenant) in batch.tenants.iter().enumerate() {
             let seat = Seat { position, tenant: *tenant };
             let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
             again[position].iter().for_each(|one| codes[one.row] = one.code);
-            self.tell(side, seat, (counted, groups), codes, &told.passing[position], (&lanes, &again[position]), tally);
+            self.tell(side, seat, (counted, groups), codes, &told.passing[position], (&lanes, &again[position]), &mut best, tally);
         }
     }
 
     /// Judges every row with what was counted for it.
-    fn first(&self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups, tally: &Tally) -> Told {
+    fn first(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &Tally) -> Told {
         let (variants, lanes) = Variants::of(side, batch, counted, groups, self);
         let choices = variants.choices(side, batch, counted);
         let tenants = batch.tenants.len();
         let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
         let blocks = variants.blocks();
-        let mut bench = batch.bench(blocks.iter().map(|block| block.lanes.len()).max().unwrap_or(0));
         let mut own = Vec::new();
         for block in &blocks {
             own.clear();
-            self.run(side, batch, &mut bench, &lanes, block.lanes.clone(), |position, codes, scores| {
+            self.run(side, batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
                 if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
                     variants.own(choices.of(position), block, &mut own);
@@ -170,7 +168,7 @@ impl Grouped {
         &self,
         side: &Side<'_>,
         batch: &Batch,
-        bench: &mut Bench,
+        machine: &mut Machine,
         lanes: &Lanes,
         block: Range<usize>,
         told: impl FnMut(usize, Codes<'_>, Scores<'_>),
@@ -179,7 +177,7 @@ impl Grouped {
         let columns: Vec<Column> = self.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
         let counts = lanes.counts.iter().map(|counts| Slice::Numbers(&counts[block.clone()]));
         let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counts).collect();
-        batch.judge(side.lowered, bench, &columns, rows.len(), told);
+        batch.judge(side.lowered, machine, &columns, rows.len(), told);
     }
 
     /// Asks the interpreter where only it can tell.
@@ -214,7 +212,10 @@ impl Grouped {
     ) -> (Lanes, Vec<Vec<Again>>) {
         let aggregates = self.group_of.len();
         let mut lanes = Lanes::new(aggregates);
-        let mut known: HashMap<(usize, Vec<i64>), usize> = HashMap::new();
+        let mut known: FxHashMap<(usize, Vec<i64>), usize> = FxHashMap::default();
+        if passing.iter().all(Vec::is_empty) {
+            return (lanes, batch.tenants.iter().map(|_| Vec::new()).collect());
+        }
         // by aggregate and group: the cards that are left; and by row the last tenant for whom its card was counted there
         let mut left: Vec<Vec<i64>> = groups.counts().map(|count| vec![0; count]).collect();
         let mut seen: Vec<Vec<Option<usize>>> = vec![vec![None; self.rows.len()]; aggregates];
@@ -256,11 +257,12 @@ impl Grouped {
         (lanes, again)
     }
 
-    fn judge_again(&self, side: &Side<'_>, batch: &Batch, lanes: &Lanes, again: &mut [Vec<Again>]) {
-        let blocks = lanes.blocks();
-        let mut bench = batch.bench(blocks.iter().map(Range::len).max().unwrap_or(0));
-        for block in blocks {
-            self.run(side, batch, &mut bench, lanes, block.clone(), |position, codes, scores| {
+    fn judge_again(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, lanes: &Lanes, again: &mut [Vec<Again>]) {
+        if lanes.rows.is_empty() {
+            return;
+        }
+        for block in lanes.blocks() {
+            self.run(side, batch, machine, lanes, block.clone(), |position, codes, scores| {
                 for one in again[position].iter_mut().filter(|one| block.contains(&one.lane)) {
                     one.code = codes.of(one.lane - block.start);
                     one.score = scores.of(one.lane - block.start);
@@ -282,11 +284,11 @@ impl Grouped {
     }
 
     /// Counts cards by the best of their codes, and tells those of which more is to be remembered.
-    fn special(&self, seat: Seat, codes: &[u8], tally: &mut Tally) -> Vec<(&Shelf, usize, u8)> {
-        let (mut special, mut best) = (Vec::new(), Vec::new());
+    fn special(&self, seat: Seat, codes: &[u8], best: &mut Vec<u8>, tally: &mut Tally) -> Vec<(&Shelf, usize, u8)> {
+        let mut special = Vec::new();
         for shelf in &self.shelves {
-            best_of(&codes[shelf.rows.clone()], shelf.cards, &mut best);
-            tally.count_all(seat, &best);
+            best_of(&codes[shelf.rows.clone()], shelf.cards, best);
+            tally.count_all(seat, best);
             let asked = best.iter().enumerate().filter(|(_, code)| tally.is_signal(**code) || tally.asks_more(**code));
             special.extend(asked.map(|(card, code)| (shelf, card, *code)));
         }
@@ -303,6 +305,7 @@ impl Grouped {
         codes: &[u8],
         passing: &[Passing],
         (lanes, again): (&Lanes, &[Again]),
+        best: &mut Vec<u8>,
         tally: &mut Tally,
     ) {
         let judged_again = |row: usize| again.binary_search_by_key(&row, |one| one.row).ok().map(|place| &again[place]);
@@ -310,7 +313,7 @@ impl Grouped {
             Some(one) => one.score,
             None => passing.binary_search_by_key(&row, |one| one.row).ok().and_then(|place| passing[place].score),
         };
-        for (shelf, card, best) in self.special(seat, codes, tally) {
+        for (shelf, card, best) in self.special(seat, codes, best, tally) {
             let rows = shelf.of(card);
             if tally.is_signal(best) {
                 let routes = rows.map(|row| (row, codes[row]));

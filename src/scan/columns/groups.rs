@@ -1,13 +1,15 @@
 //! What aggregates count: the rows of a seller, say, and how many of his cards count for a tenant.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
 
 use super::Side;
 use crate::{
     domain::book::CardIndex,
     rules::{
         graph::FactId,
-        lower::{ALONE, Batch, Codes, Column, LANES, Slice},
+        lower::{ALONE, Batch, Codes, Column, LANES, Machine, Slice},
     },
 };
 
@@ -17,7 +19,7 @@ pub struct Groups {
     rows: Vec<usize>,
     cards: Vec<CardIndex>,
     /// By row of the side.
-    places: HashMap<usize, usize>,
+    places: FxHashMap<usize, usize>,
     /// By aggregate and group: how many places belong to it.
     members: Vec<Vec<usize>>,
     /// By aggregate: the group of each place, if it belongs to one.
@@ -34,7 +36,7 @@ impl Groups {
         groups.places = groups.rows.iter().zip(0..).map(|(row, place)| (*row, place)).collect();
         groups.cards = groups.rows.iter().map(|row| side.case.routes[side.routes[*row]].card).collect();
         for numbers in &side.cards.groups {
-            let mut known: HashMap<i64, usize> = HashMap::new();
+            let mut known: FxHashMap<i64, usize> = FxHashMap::default();
             let mut members: Vec<usize> = Vec::new();
             let mut group_of = Vec::with_capacity(groups.rows.len());
             for row in &groups.rows {
@@ -69,15 +71,14 @@ impl Groups {
     }
 
     /// Counts for the tenants of a batch.
-    pub fn count(&self, side: &Side<'_>, batch: &Batch) -> Counted {
+    pub fn count(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine) -> Counted {
         let empty = |class: &usize| vec![Size::default(); self.members[side.lowered.class(*class).0].len()];
         let mut sizes: Vec<Vec<Size>> = batch.classes.iter().map(empty).collect();
         if !self.rows.is_empty() {
-            let mut bench = batch.bench(LANES.min(self.rows.len()));
             for (block, first) in self.blocks.iter().zip((0..).step_by(LANES)) {
                 let columns: Vec<Slice<'_>> = block.iter().map(Column::slice).collect();
                 let places = first..(first + LANES).min(self.rows.len());
-                batch.count(&mut bench, &columns, places.len(), |position, codes| {
+                batch.count(machine, &columns, places.len(), |position, codes| {
                     self.take(side, batch, position, codes, places.clone(), &mut sizes[position]);
                 });
             }
@@ -126,7 +127,7 @@ struct Size {
 #[derive(Debug)]
 pub struct Counted {
     sizes: Vec<Vec<i64>>,
-    position: HashMap<usize, usize>,
+    position: FxHashMap<usize, usize>,
 }
 
 impl Counted {

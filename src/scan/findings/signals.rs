@@ -1,9 +1,8 @@
 //! Signals in few bytes each: a scan of many cards for many tenants finds millions.
 
-use std::collections::HashMap;
-
 use rayon::prelude::*;
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
 use super::super::{judge::Judged, routes::Route};
 use crate::rules::{graph::FactId, lower::Answer};
@@ -27,12 +26,12 @@ const SCORED: u32 = 1 << 31;
 pub struct Signals {
     of: Vec<Vec<Signal>>,
     counts: Vec<Counts>,
-    known: HashMap<Counts, u32>,
+    known: FxHashMap<Counts, u32>,
 }
 
 impl Signals {
     pub fn new(tenants: usize) -> Self {
-        Self { of: vec![Vec::new(); tenants], counts: Vec::new(), known: HashMap::new() }
+        Self { of: vec![Vec::new(); tenants], counts: Vec::new(), known: FxHashMap::default() }
     }
 
     pub fn push(&mut self, tenant: usize, route: usize, score: Option<Decimal>, counts: &[(FactId, i64)]) {

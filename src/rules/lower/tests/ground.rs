@@ -13,7 +13,7 @@ use crate::rules::{
     facts::{Input, Stage},
     graph::{FactId, Kind},
     interpret::{Evaluation, Slot},
-    lower::{Answer, Column, LANES, Lowered, Setting, Settings, Slice, rows::Cards},
+    lower::{Answer, Column, LANES, Lowered, Machine, Setting, Settings, Slice, rows::Cards},
     pack::Pack,
     value::Value,
 };
@@ -209,7 +209,7 @@ impl<'p> Ground<'p> {
         let through = Answer::Signal { scored: true }.code(gates);
         let mut answers = vec![Vec::new(); self.tenants.len()];
         for batch in lowered.batches() {
-            let mut bench = batch.bench(LANES);
+            let mut machine = Machine::default();
             for first in (0..self.rows.len()).step_by(LANES) {
                 let lanes = LANES.min(self.rows.len() - first);
                 let columns: Vec<Column> = cards.columns.iter().map(|column| column.pick(first..first + lanes)).collect();
@@ -218,7 +218,7 @@ impl<'p> Ground<'p> {
                 let counted: Vec<Vec<i64>> = counted.collect();
                 let columns: Vec<Slice<'_>> =
                     columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-                batch.judge(lowered, &mut bench, &columns, lanes, |position, codes, scores| {
+                batch.judge(lowered, &mut machine, &columns, lanes, |position, codes, scores| {
                     let lane = |lane: usize| {
                         let code = cards.codes[first + lane];
                         let answer = Answer::of(if code == through { codes.of(lane).into() } else { code }, gates);

@@ -10,6 +10,8 @@ pub mod live_rate;
 pub mod market;
 pub mod money;
 pub mod observation;
+pub mod plan;
 pub mod product;
 pub mod profile;
 pub mod series;
+pub mod signal;

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod history;
 pub mod live_rate;
 pub mod market;
+pub mod message;
 pub mod money;
 pub mod observation;
 pub mod plan;

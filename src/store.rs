@@ -19,6 +19,7 @@ pub mod history;
 mod job;
 mod migrate;
 pub mod opportunities;
+pub mod outbox;
 pub mod prices;
 pub mod quarantine;
 pub mod rates;

@@ -48,6 +48,8 @@ async fn with_two_tenants() -> Database {
                 buy_observed_at, sell_observed_at)
                 SELECT id, id, '00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000e1', 'abc', 'signal', '{}', now(),
                     8, 22, now(), now() FROM users;
+             INSERT INTO outbox (id, tenant_id, signal_id, channel, chat_id, step, kind, message, priority, deadline, not_before, created_at)
+                SELECT id, id, id, 'telegram', 1, 0, 'send', '{}', 0, now(), now(), now() FROM users;
              INSERT INTO scan_reasons SELECT '00000000-0000-0000-0000-0000000000e1', id, 'eu_us', 'STALE', 1 FROM users;",
         )
         .await
@@ -55,11 +57,12 @@ async fn with_two_tenants() -> Database {
     database
 }
 
-const TENANT_TABLES: [(&str, &str); 6] = [
+const TENANT_TABLES: [(&str, &str); 7] = [
     ("signals", "SELECT count(*) FROM signals"),
     ("signal_audit", "SELECT count(*) FROM signal_audit"),
     ("decisions", "SELECT count(*) FROM decisions"),
     ("scan_reasons", "SELECT count(*) FROM scan_reasons"),
+    ("outbox", "SELECT count(*) FROM outbox"),
     ("user_profiles", "SELECT count(*) FROM user_profiles"),
     ("users", "SELECT count(*) FROM users"),
 ];

@@ -159,6 +159,9 @@ pub enum ConfigError {
 
     #[error(transparent)]
     Preset(#[from] crate::domain::profile::PresetError),
+
+    #[error(transparent)]
+    Plan(#[from] crate::domain::plan::PlanError),
 }
 
 struct Variables<F> {

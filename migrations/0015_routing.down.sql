@@ -24,6 +24,7 @@ ALTER TABLE signals
     DROP COLUMN end_reason,
     DROP COLUMN ended_at,
     DROP COLUMN delivered_at,
+    DROP COLUMN told_net_profit,
     DROP COLUMN window_seconds,
     DROP COLUMN short_id,
     DROP COLUMN state,

@@ -23,6 +23,8 @@ ALTER TABLE signals
         state IN ('sending', 'held', 'acted', 'passed', 'wrong_card', 'expired', 'undeliverable', 'withdrawn', 'listed')),
     ADD COLUMN short_id       text,
     ADD COLUMN window_seconds integer CHECK (window_seconds > 0),
+    -- the net profit that the tenant was last told of aloud: small steps add up
+    ADD COLUMN told_net_profit numeric,
     ADD COLUMN delivered_at   timestamptz,
     ADD COLUMN ended_at       timestamptz,
     ADD COLUMN end_reason     text,

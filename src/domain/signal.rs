@@ -99,7 +99,7 @@ pub struct Routing {
     pub state: RoutingState,
     /// How often it went on to somebody else.
     pub hand_overs: u32,
-    /// When to look again; `None` while nothing but an event moves it.
+    /// Open: from when on somebody may have it. Held: the end of the window. `None` while nothing but an event moves it.
     pub due_at: Option<DateTime<Utc>>,
     pub holder: Option<Holder>,
 }
@@ -181,7 +181,7 @@ impl Routing {
     }
 
     /// The first channel confirmed it: the window begins. Later ones change nothing.
-    pub fn delivered(&mut self, signal_id: Uuid, at: DateTime<Utc>, rules: &Rotation) -> bool {
+    pub fn delivered(&mut self, signal_id: Uuid, at: DateTime<Utc>) -> bool {
         let Some(holder) = self.holder.as_mut().filter(|holder| holder.signal_id == signal_id && holder.state == SignalState::Sending)
         else {
             return false;
@@ -189,7 +189,7 @@ impl Routing {
         let expires_at = at.checked_add_signed(holder.window).unwrap_or(DateTime::<Utc>::MAX_UTC);
         holder.state = SignalState::Held;
         holder.expires_at = Some(expires_at);
-        self.due_at = Some(available_at(rules, expires_at));
+        self.due_at = Some(expires_at);
         true
     }
 
@@ -214,7 +214,7 @@ impl Routing {
         }
     }
 
-    /// Ends the window where it is over. `None` where it is not.
+    /// Ends the window where it is over and the cooldown, too. `None` where it is not.
     pub fn lapse(&mut self, now: DateTime<Utc>, rules: &Rotation) -> Option<Holder> {
         let holder = self.holder.as_ref().filter(|holder| holder.state == SignalState::Held)?;
         match Cascade::of(rules, holder.expires_at?, false, self.hand_overs, now) {

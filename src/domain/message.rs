@@ -38,7 +38,7 @@ closed_set! {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
     /// A deal that is one tenant's alone for a while.
-    Signal(Signal),
+    Signal(Box<Signal>),
     /// The deals of a day, for those who do not want each at once.
     Batch(Digest),
     /// The best deals of a week, after others had their turn.
@@ -155,7 +155,7 @@ impl Message {
     pub fn instead_of(&self, first: &Self) -> Option<Self> {
         let (Self::Signal(now), Self::Signal(first)) = (self, first) else { return Some(self.clone()) };
         let is_open = matches!(now.standing, Standing::Offered { .. } | Standing::Repriced { .. });
-        is_open.then(|| Self::Signal(Signal { standing: first.standing.clone(), ..now.clone() }))
+        is_open.then(|| Self::Signal(Box::new(Signal { standing: first.standing.clone(), ..Signal::clone(now) })))
     }
 }
 

@@ -79,15 +79,13 @@ pub async fn edit(
     let mut channels = 0;
     for row in last {
         match (row.state.as_str(), row.step) {
-            ("waiting", 0) => match message.instead_of(&row.message.0) {
-                Some(message) => replace(tx, row.id, &message).await?,
-                None => {
-                    sqlx::query!("UPDATE outbox SET state = 'overtaken', settled_at = $2 WHERE id = $1", row.id, now)
-                        .execute(tx.db())
-                        .await?;
+            ("waiting", 0) => {
+                let Some(message) = message.instead_of(&row.message.0) else {
+                    overtake(tx, row.id, now).await?;
                     continue;
-                }
-            },
+                };
+                replace(tx, row.id, &message).await?;
+            }
             // in doubt: whoever saw the old words will see these, too
             ("waiting" | "doubtful", _) => replace(tx, row.id, message).await?,
             ("leased" | "sent", _) | ("late" | "refused", 1..) => {
@@ -108,6 +106,11 @@ pub async fn edit(
         channels += 1;
     }
     Ok(channels)
+}
+
+async fn overtake(tx: &mut ServiceTx, id: Uuid, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE outbox SET state = 'overtaken', settled_at = $2 WHERE id = $1", id, now).execute(tx.db()).await?;
+    Ok(())
 }
 
 async fn replace(tx: &mut ServiceTx, id: Uuid, message: &Message) -> Result<(), StoreError> {

@@ -70,8 +70,8 @@ fn deal() -> Deal {
     Deal::of(&opportunity(), &decision(), Some(&card("Charizard ex"))).unwrap()
 }
 
-fn signal(standing: Standing) -> Signal {
-    Signal { short_id: short_id(Uuid::from_u128(0x4f2a_91c0)), deal: deal(), basket: Vec::new(), standing }
+fn signal(standing: Standing) -> Box<Signal> {
+    Box::new(Signal { short_id: short_id(Uuid::from_u128(0x4f2a_91c0)), deal: deal(), basket: Vec::new(), standing })
 }
 
 fn text(message: &Message) -> String {
@@ -132,7 +132,7 @@ fn what_is_unknown_is_left_out_and_not_zero() {
     bare.facts = json!({ "home_currency": "EUR" });
     bare.flags.clear();
     let deal = Deal::of(&opportunity(), &bare, None).unwrap();
-    let told = text(&Message::Signal(Signal { deal, ..signal(Standing::Offered { minutes: 60 }) }));
+    let told = text(&Message::Signal(Box::new(Signal { deal, ..*signal(Standing::Offered { minutes: 60 }) })));
     assert!(!told.contains("Velocity") && !told.contains("Risks") && !told.contains("margin"), "{told}");
     bare.net_profit = None;
     let error = Deal::of(&opportunity(), &bare, None).unwrap_err().to_string();
@@ -142,7 +142,7 @@ fn what_is_unknown_is_left_out_and_not_zero() {
 #[test]
 fn a_hostile_name_stays_on_its_line() {
     let deal = Deal::of(&opportunity(), &decision(), Some(&card("Mew\nId 00000000\u{202e}\r\n*x*"))).unwrap();
-    let told = text(&Message::Signal(Signal { deal, ..signal(Standing::Offered { minutes: 60 }) }));
+    let told = text(&Message::Signal(Box::new(Signal { deal, ..*signal(Standing::Offered { minutes: 60 }) })));
     assert_eq!(told.lines().filter(|line| line.starts_with("Id ")).count(), 1, "{told}");
     assert!(told.starts_with("Arbitrage: Mew Id 00000000 *x* (sv3-125), Obsidian Flames\n"), "{told}");
 }

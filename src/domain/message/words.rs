@@ -10,7 +10,10 @@ use crate::domain::{
     money::{cents, round_half_up},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+};
 
 /// See the module. Nothing here is escaped; no text holds a line break.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +98,7 @@ impl Words {
             for span in line {
                 match span {
                     Span::Plain(words) | Span::Strong(words) => text.push_str(words),
-                    Span::Link { text: words, url } => text.push_str(&format!("{words} <{url}>")),
+                    Span::Link { text: words, url } => drop(write!(text, "{words} <{url}>")),
                 }
             }
         }
@@ -197,10 +200,10 @@ impl Digest {
             all => format!("{} of {all} deals", self.deals.len()),
         };
         if let Some(mean) = margins.iter().sum::<Decimal>().checked_div(margins.len().into()) {
-            summary.push_str(&format!(", mean margin {} %", round_half_up(mean, 1)));
+            let _ = write!(summary, ", mean margin {} %", round_half_up(mean, 1));
         }
         if let Some(best) = self.deals.iter().max_by_key(|deal| deal.net_profit) {
-            summary.push_str(&format!(", best {}", signed(best.net_profit, best)));
+            let _ = write!(summary, ", best {}", signed(best.net_profit, best));
         }
         words.say(summary);
         for (index, deal) in self.deals.iter().enumerate() {
@@ -248,7 +251,7 @@ impl Deal {
             Edition::Unlimited => text.push_str(", unlimited"),
         }
         if self.finish.language != Language::English {
-            text.push_str(&format!(", {}", self.finish.language));
+            let _ = write!(text, ", {}", self.finish.language);
         }
         text
     }

@@ -29,6 +29,7 @@ pub mod rule_status;
 pub mod scans;
 pub mod server;
 pub mod signals;
+pub mod told;
 mod tx;
 pub mod users;
 mod written;

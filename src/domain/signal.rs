@@ -130,7 +130,9 @@ pub enum Answer {
     /// It was said before.
     Again,
     /// The window was over at that moment: somebody else has it, or may.
-    Late { expired_at: Option<DateTime<Utc>> },
+    Late {
+        expired_at: Option<DateTime<Utc>>,
+    },
     /// It ended otherwise meanwhile.
     Over(SignalState),
     /// The tenant has no such signal.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{ServiceTx, StoreError, outbox, rotation, scans::member};
+use super::{ServiceTx, StoreError, rotation, scans::member, told};
 use crate::domain::{
     message::Standing,
     plan::Rotation,
@@ -111,7 +111,7 @@ pub async fn lapse(tx: &mut ServiceTx, rules: &Rotation, now: DateTime<Utc>, mos
     for mut routing in with_holders(tx, &claimed).await? {
         let Some(holder) = routing.lapse(now, rules) else { continue };
         end(tx, holder.signal_id, SignalState::Expired, None, now).await?;
-        outbox::restand(tx, holder.signal_id, &Standing::Expired, now).await?;
+        told::restand(tx, holder.signal_id, &Standing::Expired, now).await?;
         rotation::step(tx, holder.tenant, rules, rules.expired).await?;
         save(tx, &routing, now).await?;
         ended += 1;
@@ -128,14 +128,9 @@ pub async fn delivered(tx: &mut ServiceTx, signal_id: Uuid, at: DateTime<Utc>) -
     if !routing.delivered(signal_id, at) {
         return Ok(());
     }
-    sqlx::query!(
-        "UPDATE signals SET state = 'held', delivered_at = $2, expires_at = $3 WHERE id = $1",
-        signal_id,
-        at,
-        routing.due_at
-    )
-    .execute(tx.db())
-    .await?;
+    sqlx::query!("UPDATE signals SET state = 'held', delivered_at = $2, expires_at = $3 WHERE id = $1", signal_id, at, routing.due_at)
+        .execute(tx.db())
+        .await?;
     save(tx, &routing, at).await
 }
 
@@ -193,10 +188,10 @@ pub async fn act(
     let answer = answer(tx, tenant, signal.id, act, rules, now).await?;
     if answer == Answer::Done {
         let standing = if act == Act::TookIt { Standing::Taken } else { Standing::Passed };
-        outbox::restand(tx, signal.id, &standing, now).await?;
+        told::restand(tx, signal.id, &standing, now).await?;
     }
     if act != Act::WrongCard {
-        for with in outbox::basket_of(tx, signal.id).await? {
+        for with in told::basket_of(tx, signal.id).await? {
             self::answer(tx, tenant, with, act, rules, now).await?;
         }
     }
@@ -239,13 +234,7 @@ async fn answer(
     }
 }
 
-async fn end(
-    tx: &mut ServiceTx,
-    signal_id: Uuid,
-    state: SignalState,
-    reason: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+async fn end(tx: &mut ServiceTx, signal_id: Uuid, state: SignalState, reason: Option<&str>, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE signals SET state = $2, end_reason = $3, ended_at = $4, acted_on = ($2 = 'acted') WHERE id = $1",
         signal_id,

@@ -235,13 +235,10 @@ pub async fn set_active(tx: &mut ServiceTx, tenant: TenantId, is_active: bool) -
 /// # Errors
 /// The database refuses or is gone.
 pub async fn erase(tx: &mut ServiceTx, tenant: TenantId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let erased = sqlx::query!(
-        "UPDATE users SET email = NULL, is_active = false, erased_at = $2 WHERE id = $1 AND erased_at IS NULL",
-        tenant.0,
-        now
-    )
-    .execute(tx.db())
-    .await?;
+    let erased =
+        sqlx::query!("UPDATE users SET email = NULL, is_active = false, erased_at = $2 WHERE id = $1 AND erased_at IS NULL", tenant.0, now)
+            .execute(tx.db())
+            .await?;
     // a chat that takes no messages is a person's, too
     sqlx::query!(
         "DELETE FROM dead_chats USING user_profiles AS p WHERE p.id = $1 AND ((channel, chat_id) IN (('telegram', p.telegram_chat_id),

@@ -180,7 +180,7 @@ impl Figures {
             headache: number("headache", 100_000_000),
             maturity: number("maturity", 1_000_000_000_000),
             margin: number("margin_pct", 1_000_000_000_000),
-            words: ["velocity_tier", "headache_tier", "regulation_mark", "trend", "bundle_tier"].map(word),
+            words: ["velocity_tier", "headache_tier", "regulation_mark", "trend_class", "bundle_tier"].map(word),
         }
     }
 }
@@ -191,6 +191,7 @@ pub struct Moved {
     pub signal_id: Uuid,
     pub tenant: TenantId,
     pub opportunity_id: Uuid,
+    pub state: SignalState,
     pub expires_at: Option<DateTime<Utc>>,
     /// The net profit that was last told aloud.
     pub told: Option<Decimal>,
@@ -207,7 +208,7 @@ pub struct Moved {
 /// The database refuses or is gone.
 pub async fn moved(tx: &mut ServiceTx, most: i64) -> Result<Vec<Moved>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT s.id, s.tenant_id, s.opportunity_id AS "opportunity_id!", s.expires_at, s.told_net_profit, s.decision_id AS "was!",
+        r#"SELECT s.id, s.tenant_id, s.opportunity_id AS "opportunity_id!", s.state, s.expires_at, s.told_net_profit, s.decision_id AS "was!",
             last.decision_id AS "now!",
             CASE WHEN o.state <> 'live' THEN coalesce(o.state_reason, 'ROUTE_GONE') WHEN NOT u.is_active THEN 'TENANT_INACTIVE'
                 WHEN last.verdict <> 'signal' THEN coalesce(last.reason, 'ROUTE_GONE') WHEN h.card_id IS NOT NULL THEN 'WRONG_CARD'
@@ -224,19 +225,37 @@ pub async fn moved(tx: &mut ServiceTx, most: i64) -> Result<Vec<Moved>, StoreErr
     )
     .fetch_all(tx.db())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Moved {
-            signal_id: row.id,
-            tenant: TenantId(row.tenant_id),
-            opportunity_id: row.opportunity_id,
-            expires_at: row.expires_at,
-            told: row.told_net_profit,
-            was: row.was,
-            now: row.now,
-            dead: row.dead,
+    rows.into_iter()
+        .map(|row| {
+            Ok(Moved {
+                signal_id: row.id,
+                tenant: TenantId(row.tenant_id),
+                opportunity_id: row.opportunity_id,
+                state: member(&row.state)?,
+                expires_at: row.expires_at,
+                told: row.told_net_profit,
+                was: row.was,
+                now: row.now,
+                dead: row.dead,
+            })
         })
-        .collect())
+        .collect()
+}
+
+/// Whether two decisions would tell a tenant the same.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn say_the_same(tx: &mut ServiceTx, was: Uuid, now: Uuid) -> Result<bool, StoreError> {
+    let same = sqlx::query_scalar!(
+        r#"SELECT (was.verdict, was.reason, was.signal_type, was.score, was.net_profit, was.flags, was.buy_price, was.sell_price)
+            IS NOT DISTINCT FROM (now.verdict, now.reason, now.signal_type, now.score, now.net_profit, now.flags, now.buy_price, now.sell_price)
+            AS "same!"
+        FROM decisions AS was, decisions AS now WHERE was.decision_id = $1 AND now.decision_id = $2"#,
+        was,
+        now
+    );
+    Ok(same.fetch_one(tx.db()).await?)
 }
 
 /// Moves a live signal on to the decision that holds now; `told` is the net profit that is told aloud with it. False where
@@ -260,15 +279,15 @@ pub async fn follow(tx: &mut ServiceTx, moved: &Moved, net_profit: Option<Decima
 }
 
 /// Opportunities that a list may tell a tenant of: on offer, nobody's, a signal for it by the last decision, never told it,
-/// and first offered between two moments. The best by score first.
+/// and first offered between two moments. The best by score first, or the widest by spread.
 ///
 /// # Errors
 /// The database refuses or is gone, or holds a value that this program does not know.
 pub async fn listable(
     tx: &mut ServiceTx,
     tenant: TenantId,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
+    (from, until): (DateTime<Utc>, DateTime<Utc>),
+    by_spread: bool,
 ) -> Result<Vec<Candidate>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT d.opportunity_id, o.card_id, o.seller_id, d.decision_id, d.created_at, d.signal_type
@@ -278,10 +297,11 @@ pub async fn listable(
             AND NOT EXISTS (SELECT FROM signals AS s WHERE s.opportunity_id = d.opportunity_id AND s.tenant_id = d.tenant_id)
             AND NOT EXISTS (SELECT FROM wrong_cards AS w WHERE w.tenant_id = d.tenant_id AND w.card_id = o.card_id)
             AND NOT EXISTS (SELECT FROM hidden_cards AS h WHERE h.card_id = o.card_id)
-        ORDER BY d.score DESC NULLS LAST, d.net_profit DESC NULLS LAST, o.card_id, d.opportunity_id"#,
+        ORDER BY CASE WHEN $4 THEN (d.facts->>'spread')::numeric END DESC NULLS LAST, d.score DESC NULLS LAST, d.net_profit DESC NULLS LAST, o.card_id, d.opportunity_id"#,
         tenant.0,
         from,
-        until
+        until,
+        by_spread
     )
     .fetch_all(tx.db())
     .await?;

@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
+    domain::message::Channel,
     ingest::{self, Feeds},
     reload::{self, Files, Reloader},
+    route::{self, Router},
     scan::{Settings, periodic, review},
     store::Store,
 };
@@ -41,6 +43,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         settings,
     };
     let reviewer = scanner.clone();
+    let router = router(config, scanner.clone());
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
     let raw_days = config.sources.raw_days;
     tell_parts(config);
@@ -52,12 +55,30 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     loops.start("reload", |shutdown| reload::run(reloader, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
     loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
+    if router.channels.is_empty() {
+        tracing::warn!(event = "part_off", part = "routing", "off: nobody can be told without TELEGRAM_BOT_TOKEN or DISCORD_BOT_TOKEN");
+    } else {
+        loops.start("route", |shutdown| route::run(router, shutdown));
+    }
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
         tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
     }
     outcome
+}
+
+fn router(config: &Config, scanner: periodic::Scanner) -> Router {
+    let channels = [
+        (Channel::Telegram, config.later.telegram_bot_token.is_some()),
+        (Channel::Discord, config.later.discord_bot_token.is_some()),
+    ];
+    Router {
+        scanner,
+        channels: channels.into_iter().filter(|(_, is_on)| *is_on).map(|(channel, _)| channel).collect(),
+        window: config.routing.window,
+        send_within: config.routing.send_within,
+    }
 }
 
 /// One line for each part that is off or does less than it could, with what would switch it on.

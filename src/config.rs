@@ -17,6 +17,7 @@ pub mod later;
 pub mod outbound;
 pub mod parts;
 pub mod presets;
+pub mod routing;
 pub mod sources;
 
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
@@ -41,6 +42,7 @@ pub struct Config {
     pub forex: Forex,
     pub rules: Rules,
     pub scanning: Scanning,
+    pub routing: routing::Routing,
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
     pub sources: sources::Sources,
@@ -135,6 +137,7 @@ impl Config {
                     .parsed("SIGNAL_SCAN_INTERVAL_MINUTES", "whole minutes from 1 to 1440", |minutes: &u64| (1..=1440).contains(minutes))?
                     .map_or(SCAN_INTERVAL, Duration::from_mins),
             },
+            routing: routing::Routing::read(&vars)?,
             defaults,
             sources: sources::Sources::read(&vars)?,
             delivery: delivery::Delivery::read(&vars)?,
@@ -162,6 +165,9 @@ pub enum ConfigError {
 
     #[error(transparent)]
     Preset(#[from] crate::domain::profile::PresetError),
+
+    #[error(transparent)]
+    Plan(#[from] crate::domain::plan::PlanError),
 }
 
 struct Variables<F> {
@@ -424,6 +430,8 @@ mod tests {
         ("DEFAULT_MIN_HEADACHE_SCORE", "6", |c| format!("{:?}", c.defaults.min_headache_score), "-1"),
         ("EUR_USD_RATE", "1.10", |c| c.forex.eur_usd_rate.to_string(), "0"),
         ("SIGNAL_SCAN_INTERVAL_MINUTES", "15", |c| format!("{:?}", c.scanning.interval), "0"),
+        ("SIGNAL_EXCLUSIVITY_WINDOW_MINUTES", "120", |c| format!("{:?}", c.routing), "0"),
+        ("SIGNAL_SEND_DEADLINE_MINUTES", "20", |c| format!("{:?}", c.routing), "1441"),
         ("FOREX_CACHE_TTL_SECONDS", "3600", |c| c.sources.exchangerate.cadence.to_string(), "1"),
         ("PRICE_POLL_INTERVAL_HOURS", "3", |c| c.sources.justtcg.cadence.to_string(), "0"),
         ("METADATA_POLL_INTERVAL_HOURS", "48", |c| c.sources.pokemontcg.cadence.to_string(), "169"),

@@ -11,6 +11,8 @@ pub mod market;
 pub mod message;
 pub mod money;
 pub mod observation;
+pub mod plan;
 pub mod product;
 pub mod profile;
 pub mod series;
+pub mod signal;

@@ -12,6 +12,7 @@
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
 //! | [`notify`] | the platforms that messages go to, one file each |
 //! | [`reload`] | the loop that makes an edit live, or keeps what was good |
+//! | [`route`] | the loop that gives each opportunity to one tenant at a time |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
 //! | [`scan`] | the loop that judges every route for every tenant |
 //! | [`simulate`] | a simulated market that knows its own faults and deals, and stand-ins of the vendors that serve it |
@@ -27,6 +28,7 @@ pub mod domain;
 pub mod ingest;
 pub mod notify;
 pub mod reload;
+pub mod route;
 pub mod rules;
 pub mod scan;
 pub mod simulate;

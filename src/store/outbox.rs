@@ -358,6 +358,22 @@ pub async fn revive(tx: &mut ServiceTx, channel: Channel, chat_id: i64) -> Resul
     Ok(())
 }
 
+/// What waits for a tenant ends unsent, and where it and all before went is forgotten.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn erase(tx: &mut ServiceTx, tenant: TenantId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE outbox SET chat_id = NULL, lease_until = NULL, state = CASE WHEN settled_at IS NULL THEN 'overtaken' ELSE state END,
+            settled_at = coalesce(settled_at, $2), platform_message_ids = '{}' WHERE tenant_id = $1",
+        tenant.0,
+        now
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}
+
 /// The chats of a channel that take nothing from us.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, FromRow, postgres::PgRow};
 use tcg_radar::{
     domain::{
         decision::{ChangeKind, Outcome},
+        plan::Plans,
         profile::{Defaults, TenantId},
     },
     rules::{
@@ -60,7 +61,8 @@ fn shipped() -> Pack {
 
 fn live(pack: Pack, regime: Option<&str>) -> Arc<Live> {
     let presets = tcg_radar::config::presets::read(&root().join("profiles")).unwrap();
-    Arc::new(Live { pack, customs_variable: regime.map(str::to_owned), presets })
+    let plans = Plans::parse("plans.yaml", Plans::SHIPPED).unwrap();
+    Arc::new(Live { pack, customs_variable: regime.map(str::to_owned), presets, plans })
 }
 
 /// The shipped pack with a text replaced.
@@ -77,6 +79,7 @@ fn scanner(store: &Store, live: &Live) -> Scanner {
         pack: Pack::from_source(live.pack.source.clone()).unwrap(),
         customs_variable: live.customs_variable.clone(),
         presets: live.presets.clone(),
+        plans: live.plans.clone(),
     };
     Scanner {
         store: store.clone(),

@@ -27,7 +27,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", EDGE),
     ("ingest", LOOP),
     ("scan", LOOP),
-    ("route", LOOP),
+    // what is about to go to somebody is decided once more, as a scan would
+    ("route", &["domain", "rules", "config", "store", "scan"]),
     ("deliver", LOOP),
     ("reload", LOOP),
     ("simulate", CORE),

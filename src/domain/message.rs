@@ -105,13 +105,13 @@ pub struct Deal {
     /// The currency of the net profit.
     pub home: Currency,
     /// Of the proceeds.
-    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub margin_pct: Option<Decimal>,
-    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub velocity: Option<Decimal>,
     pub velocity_tier: Option<String>,
     /// Profit for each sale.
-    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub headache: Option<Decimal>,
     pub headache_tier: Option<String>,
     pub seller: Option<String>,

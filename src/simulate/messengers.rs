@@ -273,12 +273,7 @@ impl Shared {
             "_seen" => Reply::json(200, &json!(self.state().seen())),
             "_seen.txt" => {
                 let text = view::plain(&self.state().seen());
-                Reply {
-                    status: 200,
-                    headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())],
-                    body: text.into_bytes(),
-                    chat: 0,
-                }
+                Reply { status: 200, headers: vec![("content-type", "text/plain; charset=utf-8".to_owned())], body: text.into_bytes() }
             }
             "_order" => match serde_json::from_slice(&asked.body) {
                 Ok(order) => {

@@ -7,6 +7,7 @@ mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod deliver;
 mod editor;
 mod explain;
 mod feeds;

@@ -80,7 +80,7 @@ fn is_ours(asked: &Asked) -> bool {
 }
 
 pub fn answer(state: &mut Platforms, asked: &Asked, now: DateTime<Utc>) -> Reply {
-    let (method, chat) = about(asked);
+    let (method, _) = about(asked);
     if !is_ours(asked) {
         return error(401, "Unauthorized");
     }

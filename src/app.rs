@@ -69,10 +69,8 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
 }
 
 fn router(config: &Config, scanner: periodic::Scanner) -> Router {
-    let channels = [
-        (Channel::Telegram, config.later.telegram_bot_token.is_some()),
-        (Channel::Discord, config.later.discord_bot_token.is_some()),
-    ];
+    let channels =
+        [(Channel::Telegram, config.later.telegram_bot_token.is_some()), (Channel::Discord, config.later.discord_bot_token.is_some())];
     Router {
         scanner,
         channels: channels.into_iter().filter(|(_, is_on)| *is_on).map(|(channel, _)| channel).collect(),

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use crate::domain::profile::Defaults;
 
+pub mod delivery;
 pub mod later;
 pub mod outbound;
 pub mod parts;
@@ -45,6 +46,7 @@ pub struct Config {
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
     pub sources: sources::Sources,
+    pub delivery: delivery::Delivery,
     /// What belongs to parts that this version does not have.
     pub later: later::Later,
 }
@@ -138,6 +140,7 @@ impl Config {
             routing: routing::Routing::read(&vars)?,
             defaults,
             sources: sources::Sources::read(&vars)?,
+            delivery: delivery::Delivery::read(&vars)?,
             later: later::Later::read(&vars)?,
         })
     }
@@ -394,9 +397,9 @@ mod tests {
         ("POKEMONTCG_API_KEY", "k", |c| told(c.sources.pokemontcg.key.as_ref()), "a b"),
         ("POKETRACE_API_KEY", "k", |c| told(c.sources.poketrace.key.as_ref()), "a b"),
         ("EXCHANGERATE_API_KEY", "k", |c| told(c.sources.exchangerate.key.as_ref()), "a b"),
-        ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.later.telegram_bot_token.as_ref()), "ABC"),
-        ("DISCORD_BOT_TOKEN", "k", |c| told(c.later.discord_bot_token.as_ref()), "a b"),
-        ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.later.discord_channel_id), "general"),
+        ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.delivery.telegram.token.as_ref()), "ABC"),
+        ("DISCORD_BOT_TOKEN", "k", |c| told(c.delivery.discord.token.as_ref()), "a b"),
+        ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.delivery.operator_channel), "general"),
         ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.later.discord_monitor_channel_ids), "1,x"),
         ("TWITTER_BEARER_TOKEN", "k", |c| told(c.later.twitter_bearer_token.as_ref()), "a b"),
         ("ANTHROPIC_API_KEY", "k", |c| told(c.later.anthropic_api_key.as_ref()), "a b"),
@@ -445,6 +448,8 @@ mod tests {
         ("POKEMONTCG_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.pokemontcg.base), "file:///x"),
         ("JUSTTCG_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.justtcg.base), "https://u:p@x.example"),
         ("POKETRACE_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.poketrace.base), "https://x.example/?a=b"),
+        ("TELEGRAM_BASE_URL", "https://x.example", |c| format!("{:?}", c.delivery.telegram.base), "http://x.example"),
+        ("DISCORD_BASE_URL", "https://x.example", |c| format!("{:?}", c.delivery.discord.base), "x.example"),
         ("EXCHANGERATE_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.exchangerate.base), "ftp://x.example"),
     ];
 

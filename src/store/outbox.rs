@@ -135,7 +135,7 @@ pub struct Leased {
     pub doubts: i32,
     /// The parts that arrived already.
     pub arrived: Vec<i64>,
-    /// The parts of the message that this one changes; none on a first message.
+    /// The parts that are shown now and that this one changes; none on a first message.
     pub edits: Option<Vec<i64>>,
 }
 
@@ -172,8 +172,8 @@ pub async fn lease(
         FROM mine WHERE o.id = mine.id
         RETURNING o.id, tenant_id, signal_id, with_signals, channel, chat_id AS "chat_id!", message AS "message: Json<Message>", priority, deadline,
             attempts, doubts, platform_message_ids,
-            CASE WHEN kind = 'edit' THEN (SELECT platform_message_ids FROM outbox AS first WHERE first.signal_id = o.signal_id
-                AND first.channel = o.channel AND first.step = 0) END AS edits"#,
+            CASE WHEN kind = 'edit' THEN (SELECT platform_message_ids FROM outbox AS shown WHERE shown.signal_id = o.signal_id
+                AND shown.channel = o.channel AND shown.step < o.step AND shown.state = 'sent' ORDER BY step DESC LIMIT 1) END AS edits"#,
         channel.as_str(),
         now,
         busy,
@@ -214,7 +214,7 @@ pub enum End {
     /// All of it arrived, as these.
     Sent,
     /// To be tried again; in doubt where the answer was lost.
-    Again { not_before: DateTime<Utc>, doubtful: bool, fault: String },
+    Again { not_before: DateTime<Utc>, doubtful: bool, fault: Option<String> },
     /// The chat takes nothing from us.
     Parked { fault: String },
     /// The platform will not have this message.
@@ -230,7 +230,7 @@ pub async fn settle(tx: &mut ServiceTx, leased: &Leased, arrived: &[i64], end: &
         End::Sent => ("sent", None, false, None),
         End::Again { not_before, doubtful, fault } => {
             let in_doubt = *doubtful || leased.doubts > 0;
-            (if in_doubt { "doubtful" } else { "waiting" }, Some(*not_before), *doubtful, Some(fault))
+            (if in_doubt { "doubtful" } else { "waiting" }, Some(*not_before), *doubtful, fault.as_ref())
         }
         End::Parked { fault } => ("parked", None, false, Some(fault)),
         End::Refused { fault } => ("refused", None, false, Some(fault)),
@@ -260,7 +260,7 @@ pub struct Missed {
     pub signal_id: Option<Uuid>,
     pub with_signals: Vec<Uuid>,
     pub is_edit: bool,
-    /// It may have arrived nevertheless.
+    /// It, or a part of it, may have arrived nevertheless.
     pub doubtful: bool,
 }
 
@@ -272,7 +272,7 @@ pub async fn settle_missed(tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<Vec
     let rows = sqlx::query_as!(
         Missed,
         r#"WITH missed AS (
-            SELECT o.id, o.doubts > 0 OR o.state = 'leased' AS doubtful, o.deadline > $1 AS vain FROM outbox AS o
+            SELECT o.id, o.doubts > 0 OR o.state = 'leased' OR cardinality(o.platform_message_ids) > 0 AS doubtful, o.deadline > $1 AS vain FROM outbox AS o
             WHERE o.settled_at IS NULL AND (o.state <> 'leased' OR o.lease_until <= $1)
                 AND (o.deadline <= $1 OR o.kind = 'edit' AND EXISTS (SELECT FROM outbox AS first WHERE first.signal_id = o.signal_id
                     AND first.channel = o.channel AND first.step = 0 AND first.settled_at IS NOT NULL AND first.state <> 'sent'))
@@ -287,6 +287,23 @@ pub async fn settle_missed(tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<Vec
     .fetch_all(tx.db())
     .await?;
     Ok(rows)
+}
+
+/// Ends what waits for channels that no platform is configured for.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn settle_unreachable(tx: &mut ServiceTx, reachable: &[Channel], now: DateTime<Utc>) -> Result<Vec<Missed>, StoreError> {
+    let reachable: Vec<String> = reachable.iter().map(|channel| channel.as_str().to_owned()).collect();
+    let rows = sqlx::query_as!(
+        Missed,
+        r#"UPDATE outbox SET state = 'parked', settled_at = $2, fault = 'the platform is not configured'
+        WHERE settled_at IS NULL AND state <> 'leased' AND channel <> ALL ($1)
+        RETURNING id, signal_id, with_signals, kind = 'edit' AS "is_edit!", doubts > 0 AS "doubtful!""#,
+        &reachable,
+        now
+    );
+    Ok(rows.fetch_all(tx.db()).await?)
 }
 
 /// Whether all first messages of a signal ended without arriving anywhere.

@@ -86,6 +86,11 @@ impl Words {
         Self { title: one_line(&title.into()), colour, lines: Vec::new(), asks: None }
     }
 
+    /// Lines without a title.
+    pub fn of_lines(lines: Vec<Line>) -> Self {
+        Self { lines, ..Self::new("", Colour::Grey) }
+    }
+
     fn say(&mut self, text: impl Into<String>) {
         self.lines.push(vec![plain(text)]);
     }

@@ -11,9 +11,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config,
-    domain::message::Channel,
+    config::{self, Config},
+    deliver::{self, Delivery},
     ingest::{self, Feeds},
+    notify::{Notifier, discord::Discord, telegram::Telegram},
     reload::{self, Files, Reloader},
     route::{self, Router},
     scan::{Settings, periodic, review},
@@ -44,6 +45,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     };
     let reviewer = scanner.clone();
     let router = router(config, scanner.clone());
+    let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, Arc::new(Utc::now));
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
     let raw_days = config.sources.raw_days;
     tell_parts(config);
@@ -59,6 +61,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         tracing::warn!(event = "part_off", part = "routing", "off: nobody can be told without TELEGRAM_BOT_TOKEN or DISCORD_BOT_TOKEN");
     } else {
         loops.start("route", |shutdown| route::run(router, shutdown));
+        loops.start("deliver", |shutdown| deliver::run(delivery, shutdown));
     }
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;
@@ -68,15 +71,15 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     outcome
 }
 
+/// Every platform that there is a token for.
+fn notifiers(delivery: &config::delivery::Delivery) -> anyhow::Result<Vec<Arc<dyn Notifier>>> {
+    let telegram = Telegram::new(&delivery.telegram)?.map(|telegram| Arc::new(telegram) as Arc<dyn Notifier>);
+    let discord = Discord::new(&delivery.discord)?.map(|discord| Arc::new(discord) as Arc<dyn Notifier>);
+    Ok(telegram.into_iter().chain(discord).collect())
+}
+
 fn router(config: &Config, scanner: periodic::Scanner) -> Router {
-    let channels =
-        [(Channel::Telegram, config.later.telegram_bot_token.is_some()), (Channel::Discord, config.later.discord_bot_token.is_some())];
-    Router {
-        scanner,
-        channels: channels.into_iter().filter(|(_, is_on)| *is_on).map(|(channel, _)| channel).collect(),
-        window: config.routing.window,
-        send_within: config.routing.send_within,
-    }
+    Router { scanner, channels: config.delivery.channels(), window: config.routing.window, send_within: config.routing.send_within }
 }
 
 /// One line for each part that is off or does less than it could, with what would switch it on.

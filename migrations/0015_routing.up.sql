@@ -81,7 +81,7 @@ ALTER TABLE wrong_cards FORCE ROW LEVEL SECURITY;
 CREATE POLICY wrong_cards_tenant_select ON wrong_cards FOR SELECT TO tcg_tenant USING (tenant_id = app_tenant_id());
 CREATE POLICY wrong_cards_service ON wrong_cards TO tcg_service USING (true) WITH CHECK (true);
 GRANT SELECT ON wrong_cards TO tcg_tenant;
-GRANT SELECT, INSERT ON wrong_cards TO tcg_service;
+GRANT SELECT, INSERT, DELETE ON wrong_cards TO tcg_service;
 CREATE INDEX ix_wrong_cards_card ON wrong_cards (card_id);
 
 CREATE TABLE hidden_cards (

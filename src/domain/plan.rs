@@ -269,7 +269,7 @@ mod tests {
         };
         assert!(fault("holders: 5", "holders: 0").contains("from 1"));
         let error = fault("realtime: true", "realtme: true");
-        assert!(error.starts_with("profiles/plans.yaml:23:") && error.contains("realtme"), "{error}");
+        assert!(error.starts_with("profiles/plans.yaml:22:") && error.contains("realtme"), "{error}");
         assert!(fault("  pro:\n", "  prof:\n").contains("prof"));
         assert!(fault("[24, 48]", "[48, 24]").contains("plan free"));
         assert!(fault("\"-2\"", "-2").starts_with("profiles/plans.yaml:"));

@@ -71,7 +71,7 @@ pub async fn edit(
     // the same lock as a lease takes: nobody begins to send the old words meanwhile
     let last = sqlx::query!(
         r#"SELECT DISTINCT ON (channel) id, step, state, message AS "message: Json<Message>"
-        FROM (SELECT * FROM outbox WHERE signal_id = $1 ORDER BY channel, step FOR UPDATE) AS mine ORDER BY channel, step DESC"#,
+        FROM (SELECT * FROM outbox WHERE signal_id = $1 AND chat_id IS NOT NULL ORDER BY channel, step FOR UPDATE) AS mine ORDER BY channel, step DESC"#,
         signal_id
     )
     .fetch_all(tx.db())

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{ServiceTx, StoreError};
-use crate::domain::{plan::Rotation, profile::TenantId};
+use crate::domain::{card::CardId, plan::Rotation, profile::TenantId};
 
 /// A tenant's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,5 +159,55 @@ pub async fn wrong_card(
     )
     .execute(tx.db())
     .await?;
+    Ok(())
+}
+
+/// A card that somebody called wrong, or that is hidden.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WrongCard {
+    pub card_id: String,
+    pub name: Option<String>,
+    /// How many said so.
+    pub tenants: i64,
+    /// The operator, or enough tenants.
+    pub hidden_by: Option<String>,
+}
+
+/// Every card that somebody called wrong or that is hidden, the most doubted first.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn wrong_cards(tx: &mut ServiceTx) -> Result<Vec<WrongCard>, StoreError> {
+    let rows = sqlx::query_as!(
+        WrongCard,
+        r#"SELECT card_id AS "card_id!", max(name) AS name, count(tenant_id) AS "tenants!", max(said_by) AS hidden_by
+        FROM wrong_cards FULL JOIN hidden_cards USING (card_id) LEFT JOIN card_metadata USING (card_id)
+        GROUP BY card_id ORDER BY count(tenant_id) DESC, card_id"#
+    );
+    Ok(rows.fetch_all(tx.db()).await?)
+}
+
+/// The operator's word: nobody gets a card any more.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn hide_card(tx: &mut ServiceTx, card: &CardId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO hidden_cards (card_id, said_by, hidden_at) VALUES ($1, 'operator', $2) ON CONFLICT (card_id) DO NOTHING",
+        card.as_str(),
+        now
+    )
+    .execute(tx.db())
+    .await?;
+    Ok(())
+}
+
+/// The operator's word: whatever was said of a card is forgotten.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn restore_card(tx: &mut ServiceTx, card: &CardId) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM hidden_cards WHERE card_id = $1", card.as_str()).execute(tx.db()).await?;
+    sqlx::query!("DELETE FROM wrong_cards WHERE card_id = $1", card.as_str()).execute(tx.db()).await?;
     Ok(())
 }

@@ -45,28 +45,28 @@ use crate::{
 };
 
 /// Cards of a market that has something to scan, and of one in which sellers have several good cards.
-const FEW: u32 = 120;
+pub const FEW: u32 = 120;
 const MANY: u32 = 600;
 
 /// A small simulated market that ended yesterday, as far as the clock that is passed in is concerned.
-async fn market(store: &Store, now: DateTime<Utc>, cards: u32) {
+pub async fn market(store: &Store, now: DateTime<Utc>, cards: u32) {
     let end = now.date_naive().pred_opt().unwrap();
     let simulation = Simulation::new(Parameters { cards, ..Parameters::ending(end) }).unwrap();
     simulate::write(store, &simulation, simulation.as_of(), &|_, _| ()).await.unwrap();
 }
 
-fn shipped() -> Pack {
+pub fn shipped() -> Pack {
     Pack::load(&root().join("rules")).unwrap()
 }
 
-fn live(pack: Pack, regime: Option<&str>) -> Arc<Live> {
+pub fn live(pack: Pack, regime: Option<&str>) -> Arc<Live> {
     let presets = tcg_radar::config::presets::read(&root().join("profiles")).unwrap();
     let plans = Plans::parse("plans.yaml", Plans::SHIPPED).unwrap();
     Arc::new(Live { pack, customs_variable: regime.map(str::to_owned), presets, plans })
 }
 
 /// The shipped pack with a text replaced.
-fn edited(file: &str, from: &str, to: &str) -> Pack {
+pub fn edited(file: &str, from: &str, to: &str) -> Pack {
     let mut source = PackSource { files: shipped().source.files, ..PackSource::default() };
     let text = source.files[file].replacen(from, to, 1);
     assert_ne!(*text, *source.files[file]);
@@ -74,7 +74,7 @@ fn edited(file: &str, from: &str, to: &str) -> Pack {
     Pack::from_source(source).unwrap()
 }
 
-fn scanner(store: &Store, live: &Live) -> Scanner {
+pub fn scanner(store: &Store, live: &Live) -> Scanner {
     let copy = Live {
         pack: Pack::from_source(live.pack.source.clone()).unwrap(),
         customs_variable: live.customs_variable.clone(),
@@ -90,12 +90,12 @@ fn scanner(store: &Store, live: &Live) -> Scanner {
     }
 }
 
-async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(database: &Database, sql: &str) -> Vec<T> {
+pub async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(database: &Database, sql: &str) -> Vec<T> {
     let mut admin = database.superuser().await;
     sqlx::query_as(AssertSqlSafe(sql.to_owned())).fetch_all(&mut admin).await.unwrap()
 }
 
-async fn count(database: &Database, sql: &str) -> i64 {
+pub async fn count(database: &Database, sql: &str) -> i64 {
     rows::<(i64,)>(database, sql).await[0].0
 }
 

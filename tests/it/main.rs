@@ -19,6 +19,7 @@ mod live;
 mod planted_mistakes;
 mod reload;
 mod replay;
+mod route;
 mod rules_bench;
 mod rules_cli;
 mod rules_readme;

@@ -3,6 +3,7 @@
 
 mod adapters;
 mod ask;
+mod routing;
 
 use std::{
     collections::BTreeMap,

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::{Deal, Digest, InBasket, Message, Notice, Side, Signal, Standing};
 use crate::domain::{
     card::{Edition, Language},
-    market::{Market, closed_set},
+    market::closed_set,
     money::{cents, round_half_up},
 };
 use serde::{Deserialize, Serialize};
@@ -295,7 +295,7 @@ impl Deal {
 }
 
 fn side(what: &str, end: &Side, more: &str) -> Line {
-    let name = market_name(end.market).to_owned();
+    let name = end.market.title().to_owned();
     let name = match &end.url {
         Some(url) => Span::Link { text: name, url: url.clone() },
         None => Span::Plain(name),
@@ -309,14 +309,6 @@ fn plain(text: impl Into<String>) -> Span {
 
 fn strong(text: String) -> Span {
     Span::Strong(text)
-}
-
-const fn market_name(market: Market) -> &'static str {
-    match market {
-        Market::Cardmarket => "Cardmarket",
-        Market::Tcgplayer => "TCGplayer",
-        Market::Ebay => "eBay",
-    }
 }
 
 fn type_name(signal_type: &str) -> String {

@@ -45,6 +45,8 @@ pub enum Message {
     Digest(Digest),
     /// Something for the operator.
     Notice(Notice),
+    /// An answer to what somebody wrote.
+    Reply(Reply),
 }
 
 /// A deal that is one tenant's alone for a while. The same value with another `standing` changes the sent message.
@@ -157,6 +159,14 @@ impl Message {
         let is_open = matches!(now.standing, Standing::Offered { .. } | Standing::Repriced { .. });
         is_open.then(|| Self::Signal(Box::new(Signal { standing: first.standing.clone(), ..Signal::clone(now) })))
     }
+}
+
+/// An answer to what somebody wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    pub lines: Vec<String>,
 }
 
 /// A decision that lacks what a message must say.

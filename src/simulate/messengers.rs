@@ -139,9 +139,9 @@ impl Messengers {
         ]
     }
 
-    /// Where [`view::plain`] of all chats can be read.
-    pub fn seen_at(&self) -> String {
-        format!("http://{}/_seen.txt", self.address)
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The next request that the order is about is answered so. Orders that fit the same request come in turn.

@@ -27,7 +27,7 @@ async fn told(tx: &mut ServiceTx, signal_id: Uuid) -> Result<Option<Told>, Store
     .await?;
     Ok(row.and_then(|row| match row.message.0 {
         Message::Signal(message) => Some(Told { under: row.under, message: *message }),
-        Message::Batch(_) | Message::Digest(_) | Message::Notice(_) => None,
+        _ => None,
     }))
 }
 

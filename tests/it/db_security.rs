@@ -26,7 +26,7 @@ async fn with_two_tenants() -> Database {
     for (id, chat) in [(A, 1), (B, 2)] {
         let tenant = NewTenant {
             id,
-            telegram_chat_id: chat,
+            telegram_chat_id: Some(chat),
             discord_channel_id: None,
             country: "US".parse().unwrap(),
             tier: Tier::Free,

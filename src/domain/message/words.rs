@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::{Deal, Digest, InBasket, Message, Notice, Side, Signal, Standing};
+use super::{Deal, Digest, InBasket, Message, Notice, Reply, Side, Signal, Standing};
 use crate::domain::{
     card::{Edition, Language},
     market::closed_set,
@@ -99,7 +99,9 @@ impl Words {
     pub fn plain(&self) -> String {
         let mut text = self.title.clone();
         for line in &self.lines {
-            text.push('\n');
+            if !text.is_empty() {
+                text.push('\n');
+            }
             for span in line {
                 match span {
                     Span::Plain(words) | Span::Strong(words) => text.push_str(words),
@@ -118,6 +120,7 @@ impl Message {
             Self::Batch(digest) => digest.words(&format!("Your deals of {}", day(digest.at))),
             Self::Digest(digest) => digest.words(&format!("The best deals of the week to {}", day(digest.at))),
             Self::Notice(notice) => notice.words(),
+            Self::Reply(reply) => reply.words(),
         }
     }
 }
@@ -220,6 +223,16 @@ impl Digest {
                 line.push(plain(format!("; {}", risks(deal))));
             }
             words.lines.push(line);
+        }
+        words
+    }
+}
+
+impl Reply {
+    fn words(&self) -> Words {
+        let mut words = Words::new(self.title.as_deref().unwrap_or_default(), Colour::Grey);
+        for line in self.lines.iter().flat_map(|line| line.lines()) {
+            words.say(one_line(line));
         }
         words
     }

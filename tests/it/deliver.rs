@@ -44,10 +44,12 @@ pub struct Post {
 
 impl Post {
     pub async fn new() -> Self {
-        let database = Database::migrated().await;
+        Self::at(Database::migrated().await, NOON.parse().unwrap()).await
+    }
+
+    pub async fn at(database: Database, moment: DateTime<Utc>) -> Self {
         let store = database.store().await;
-        let noon: DateTime<Utc> = NOON.parse().unwrap();
-        let milliseconds = Arc::new(AtomicI64::new(noon.timestamp_millis()));
+        let milliseconds = Arc::new(AtomicI64::new(moment.timestamp_millis()));
         let shown = Arc::clone(&milliseconds);
         let clock: Clock = Arc::new(move || DateTime::from_timestamp_millis(shown.load(Ordering::SeqCst)).unwrap());
         let messengers = Messengers::start(Arc::clone(&clock), 0).await.unwrap();

@@ -19,6 +19,7 @@ mod planted_mistakes;
 mod reload;
 mod replay;
 mod route;
+mod row_security;
 mod rules_bench;
 mod rules_cli;
 mod rules_readme;

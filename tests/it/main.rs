@@ -33,3 +33,4 @@ mod structure;
 mod twin;
 mod user;
 mod vectors;
+mod windows;

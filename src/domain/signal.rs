@@ -255,3 +255,6 @@ impl Routing {
         (self.state, self.due_at) = if last { (RoutingState::Released, None) } else { (RoutingState::Open, Some(at)) };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -450,3 +450,65 @@ async fn a_tenant_sees_its_own_signals_by_short_id() {
     }
     assert!(states(&database).await.keys().eq(["sending"]));
 }
+
+/// Every value of every table, as text.
+async fn whole_database(database: &Database) -> String {
+    let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1";
+    let mut text = String::new();
+    for (table,) in rows::<(String,)>(database, tables).await {
+        let sql = format!("SELECT coalesce(string_agg(to_jsonb(t)::text, E'\\n'), '') FROM \"{table}\" AS t");
+        text.push_str(&rows::<(String,)>(database, &sql).await[0].0);
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_gone_from_every_table_and_the_audits_are_still_there() {
+    let database = Database::migrated().await;
+    let now = at("2026-05-03T10:00:00Z");
+    let (store, router) = scanned(&database, now).await;
+    let shop = tenant_of(&database, "shop").await;
+    let (chat, channel, address) = (-1_005_550_001_i64, 5_550_002_i64, "shop@example.org");
+    let mut admin = database.superuser().await;
+    sqlx::query("UPDATE user_profiles SET telegram_chat_id = $2, discord_channel_id = $3 WHERE id = $1")
+        .bind(shop)
+        .bind(chat)
+        .bind(channel)
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE users SET email = $2 WHERE id = $1").bind(shop).bind(address).execute(&mut admin).await.unwrap();
+    router.route_once(now).await.unwrap();
+    deliver(&database, &store, now).await;
+    // one more that waits, and a chat that died
+    sqlx::query("UPDATE outbox SET state = 'waiting', settled_at = NULL WHERE id = (SELECT id FROM outbox WHERE tenant_id = $1 LIMIT 1)")
+        .bind(shop)
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    sqlx::query("INSERT INTO dead_chats VALUES ('discord', $1, now(), 'blocked')").bind(channel).execute(&mut admin).await.unwrap();
+    let marks = [chat.to_string(), channel.to_string(), address.to_owned()];
+    let before = whole_database(&database).await;
+    assert!(marks.iter().all(|mark| before.contains(mark)), "the person is in the database");
+    let of_shop = format!("SELECT count(*) FROM signal_audit WHERE tenant_id = '{shop}'");
+    let audits = count(&database, &of_shop).await;
+    assert!(audits > 0);
+
+    let mut tx = store.service().await.unwrap();
+    assert!(users::erase(&mut tx, TenantId(shop), now).await.unwrap());
+    assert!(!users::erase(&mut tx, TenantId(shop), now).await.unwrap(), "once is enough");
+    tx.commit().await.unwrap();
+    let routed = router.route_once(now + TimeDelta::seconds(5)).await.unwrap();
+    assert!(routed.followed.withdrawn > 0, "what it held goes on");
+
+    let after = whole_database(&database).await;
+    for mark in &marks {
+        assert!(!after.contains(mark), "{mark} is still there");
+    }
+    assert_eq!(count(&database, &format!("SELECT count(*) FROM user_profiles WHERE id = '{shop}'")).await, 0);
+    assert_eq!(count(&database, &of_shop).await, audits);
+    assert!(count(&database, &format!("SELECT count(*) FROM decisions WHERE tenant_id = '{shop}'")).await > 0);
+    // nothing of it waits to be sent any more
+    assert_eq!(count(&database, &format!("SELECT count(*) FROM outbox WHERE tenant_id = '{shop}' AND settled_at IS NULL")).await, 0);
+    assert!(held(&database).await.iter().all(|one| one.tenant != shop));
+}

@@ -16,7 +16,7 @@ ALTER TABLE invitations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE invitations FORCE ROW LEVEL SECURITY;
 CREATE POLICY invitations_tenant_select ON invitations FOR SELECT TO tcg_tenant USING (tenant_id = app_tenant_id());
 CREATE POLICY invitations_service ON invitations TO tcg_service USING (true) WITH CHECK (true);
-GRANT SELECT (tenant_id, created_at, expires_at, used_at) ON invitations TO tcg_tenant;
+GRANT SELECT ON invitations TO tcg_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON invitations TO tcg_service;
 
 -- Codes that were tried in vain.

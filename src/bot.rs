@@ -18,6 +18,7 @@ use crate::{
     store::{
         ServiceTx, StoreError,
         bot::{self, Person},
+        dead_chats,
         outbox::{self, NewMessage},
     },
 };
@@ -143,7 +144,7 @@ impl Bot {
                     Some(person) => match allowed(person, *chat, *user) {
                         Some(tenant) => {
                             // a chat that speaks takes messages
-                            outbox::revive(tx, Channel::Telegram, *chat).await?;
+                            dead_chats::revive(tx, Channel::Telegram, *chat).await?;
                             Some(self.command(tx, tenant, command, *chat, *user).await?)
                         }
                         None => None,

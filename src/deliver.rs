@@ -1,31 +1,26 @@
 //! The loop that brings the outbox to the platforms: leases what is due and what their pace allows, sends it with no
 //! transaction open, and settles what became of it together with what that means for the signal.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{
-    domain::message::{Channel, Line, Message, Notice, Span, Words},
+    domain::message::{Channel, Message, Notice},
     notify::{Arrived, Notifier, Trouble},
     store::{
-        ServiceTx, Store, StoreError,
+        ServiceTx, Store, StoreError, dead_chats,
         outbox::{self, End, Leased, Missed, NewMessage},
         routings,
     },
 };
 
+mod lane;
 pub mod pace;
 
-use self::pace::{DISCORD, Pace, TELEGRAM};
+use self::lane::{Lane, back_off, put};
 
 /// What the time is: the tests have their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -34,9 +29,6 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 const LEASE: TimeDelta = TimeDelta::minutes(2);
 /// How long nobody looks where nothing was said to be due.
 const IDLE: TimeDelta = TimeDelta::seconds(1);
-/// The first wait after a fault; each further one is twice as long.
-const BACK_OFF: TimeDelta = TimeDelta::seconds(2);
-const LONGEST_BACK_OFF: TimeDelta = TimeDelta::minutes(5);
 /// A token that is not taken is tried again after this.
 const LOCKED_OUT: TimeDelta = TimeDelta::minutes(1);
 /// A settlement that met another transaction is tried so often in all.
@@ -62,14 +54,6 @@ struct Inner {
     woken: Notify,
 }
 
-/// One platform.
-struct Lane {
-    notifier: Arc<dyn Notifier>,
-    pace: Mutex<Pace>,
-    /// Chats that a message is on its way to.
-    under_way: Mutex<HashSet<i64>>,
-}
-
 /// What a round came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Round {
@@ -83,14 +67,7 @@ pub struct Round {
 
 impl Delivery {
     pub fn new(store: Store, notifiers: Vec<Arc<dyn Notifier>>, operator: Option<i64>, clock: Clock) -> Self {
-        let lanes = notifiers.into_iter().map(|notifier| {
-            let limits = match notifier.channel() {
-                Channel::Telegram => TELEGRAM,
-                Channel::Discord => DISCORD,
-            };
-            Lane { notifier, pace: Mutex::new(Pace::new(limits)), under_way: Mutex::default() }
-        });
-        Self(Arc::new(Inner { store, lanes: lanes.collect(), operator, clock, woken: Notify::new() }))
+        Self(Arc::new(Inner { store, lanes: notifiers.into_iter().map(Lane::new).collect(), operator, clock, woken: Notify::new() }))
     }
 
     /// Lets the loop look at once.
@@ -139,7 +116,7 @@ impl Delivery {
     async fn send(self, lane: usize, leased: Leased) -> Result<(), StoreError> {
         let Some(lane) = self.0.lanes.get(lane) else { return Ok(()) };
         let settled = self.send_on(lane, &leased).await;
-        lane.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&leased.chat_id);
+        lane.come_back(leased.chat_id);
         settled
     }
 
@@ -214,7 +191,7 @@ impl Delivery {
             End::Again { .. } => {}
             End::Parked { fault } => {
                 let channel = lane.notifier.channel();
-                let mut missed = outbox::bury(&mut tx, channel, leased.chat_id, fault, now).await?;
+                let mut missed = dead_chats::bury(&mut tx, channel, leased.chat_id, fault, now).await?;
                 missed.push(mine);
                 for one in &missed {
                     signals_missed(&mut tx, one, now).await?;
@@ -282,35 +259,6 @@ impl Delivery {
     }
 }
 
-/// Puts the next part of a message where it belongs; and how many parts there are in all.
-async fn put(notifier: &dyn Notifier, leased: &Leased) -> (Result<Arrived, Trouble>, usize) {
-    let parts = notifier.parts(&leased.message.words());
-    let (at, shown) = (leased.arrived.len(), leased.edits.as_deref().unwrap_or_default());
-    let count = parts.len().max(shown.len());
-    // a message that became shorter leaves parts behind
-    let empty = notifier.parts(&Words::of_lines(vec![Line::from([Span::Plain("(no longer needed)".to_owned())])]));
-    let Some(part) = parts.get(at).or(empty.first()) else {
-        return (Err(Trouble::Refused("there is nothing to say".to_owned())), count);
-    };
-    let nonce = nonce(leased.id, at);
-    (notifier.put(leased.chat_id, part, shown.get(at).copied(), &nonce).await, count)
-}
-
-/// The same for the same part of the same message, within Discord's 25 letters.
-fn nonce(id: Uuid, part: usize) -> String {
-    let text = id.simple().to_string();
-    format!("{}{part:03}", &text[10..])
-}
-
-/// Twice as long after each fault, a little more or less so that not all come back together.
-fn back_off(leased: &Leased) -> TimeDelta {
-    let faults = usize::try_from(leased.attempts).unwrap_or(1).saturating_sub(leased.arrived.len() + 1).min(16);
-    let wait = (BACK_OFF * (1 << faults)).min(LONGEST_BACK_OFF);
-    // from three quarters to five quarters, by what is random in the id and differs with each attempt
-    let dice = leased.id.as_u128().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(leased.attempts.unsigned_abs()) % 512;
-    wait * 3 / 4 + wait * i32::try_from(dice).unwrap_or(0) / 1024
-}
-
 fn tell(leased: &Leased, end: &End, trouble: Option<&Trouble>, took: TimeDelta) {
     let (delivery_id, channel) = (leased.id, leased.channel);
     let signal_id = leased.signal_id.map(tracing::field::display);
@@ -348,29 +296,6 @@ async fn signals_missed(tx: &mut ServiceTx, one: &Missed, now: DateTime<Utc>) ->
         }
     }
     Ok(())
-}
-
-impl Lane {
-    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many messages may go now, and which chats get none.
-    fn openings(&self, now: DateTime<Utc>) -> (i64, Vec<i64>) {
-        let mut pace = self.pace();
-        let mut busy = pace.busy(now);
-        busy.extend(self.under_way.lock().unwrap_or_else(PoisonError::into_inner).iter());
-        (i64::try_from(pace.room(now)).unwrap_or(i64::MAX), busy)
-    }
-
-    fn set_out(&self, leased: &[Leased], now: DateTime<Utc>) {
-        let mut pace = self.pace();
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        for one in leased {
-            pace.take(one.chat_id, now);
-            under_way.insert(one.chat_id);
-        }
-    }
 }
 
 /// Delivers until shut down; then finishes what is on its way. Of several processes one delivers: the platforms count

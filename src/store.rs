@@ -13,6 +13,7 @@ pub mod book;
 pub mod bot;
 pub mod catalogue;
 mod current_prices;
+pub mod dead_chats;
 pub mod embedded;
 mod error;
 pub mod feeds;

@@ -180,13 +180,13 @@ fn popup(act: Act, answer: Answer) -> String {
     match (answer, act) {
         (Answer::Done, Act::TookIt) => "It is yours.".to_owned(),
         (Answer::Done, Act::Pass) => "It goes on to somebody else.".to_owned(),
-        (Answer::Done, Act::WrongCard) => "Thank you: you will not see that card again.".to_owned(),
+        // said of a card, it counts also when the signal is over
+        (Answer::Done | Answer::Over(_), Act::WrongCard) => "Thank you: you will not see that card again.".to_owned(),
         (Answer::Again, _) => "You said so before.".to_owned(),
         (Answer::Late { expired_at }, _) => {
             let when = expired_at.map_or_else(String::new, |at| format!(" at {}", at.format("%H:%M UTC")));
             format!("Too late: your time ended{when}.")
         }
-        (Answer::Over(_), Act::WrongCard) => "Thank you: you will not see that card again.".to_owned(),
         (Answer::Over(state), _) => format!("It is over: {}.", in_words(state)),
         (Answer::Unknown, _) => "You have no such signal.".to_owned(),
     }

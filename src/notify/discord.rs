@@ -144,14 +144,13 @@ impl Notifier for Discord {
                 return Err(Trouble::Dead("no Discord channel has this number".to_owned()));
             };
             let mut body = part.0.clone();
-            let answer = match replaces.and_then(number).map(MessageId::new) {
-                Some(message_id) => self.ask(Route::ChannelMessage { channel_id, message_id }, LightMethod::Patch, &body).await?,
-                None => {
-                    // the same message sent again is not posted twice
-                    body["nonce"] = json!(nonce);
-                    body["enforce_nonce"] = json!(true);
-                    self.ask(Route::ChannelMessages { channel_id }, LightMethod::Post, &body).await?
-                }
+            let answer = if let Some(message_id) = replaces.and_then(number).map(MessageId::new) {
+                self.ask(Route::ChannelMessage { channel_id, message_id }, LightMethod::Patch, &body).await?
+            } else {
+                // the same message sent again is not posted twice
+                body["nonce"] = json!(nonce);
+                body["enforce_nonce"] = json!(true);
+                self.ask(Route::ChannelMessages { channel_id }, LightMethod::Post, &body).await?
             };
             judge(&answer)
         })

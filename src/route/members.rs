@@ -16,7 +16,7 @@ use crate::{
     rules::live::Live,
     scan::tenants,
     store::{
-        outbox,
+        dead_chats,
         rotation::{self, Place},
         signals::Candidate,
     },
@@ -56,7 +56,7 @@ impl Members {
         let mut places = rotation::places(&mut tx, &live.plans.rotation, now).await?;
         let mut dead = HashMap::new();
         for channel in &router.channels {
-            dead.insert(*channel, outbox::dead_chats(&mut tx, *channel).await?);
+            dead.insert(*channel, dead_chats::of(&mut tx, *channel).await?);
         }
         tx.commit().await?;
         let members = resolved.into_iter().filter_map(|(tenant, profile)| {

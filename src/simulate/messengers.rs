@@ -93,7 +93,7 @@ impl Reply {
         Self { status, headers: vec![("content-type", "application/json".to_owned())], body: body.to_string().into_bytes() }
     }
 
-    fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+    fn with(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }

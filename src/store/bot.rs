@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{ServiceTx, StoreError, outbox};
+use super::{ServiceTx, StoreError, dead_chats};
 use crate::domain::{message::Channel, profile::TenantId};
 
 /// Codes that somebody may try in vain within [`TRIES_WITHIN`], and all together.
@@ -91,7 +91,7 @@ pub async fn start(tx: &mut ServiceTx, code: &str, chat: i64, user: i64, now: Da
         return Ok(Started::Taken);
     }
     sqlx::query!("UPDATE invitations SET used_at = $2 WHERE code_hash = $1", &hash, now).execute(tx.db()).await?;
-    outbox::revive(tx, Channel::Telegram, chat).await?;
+    dead_chats::revive(tx, Channel::Telegram, chat).await?;
     Ok(Started::Connected(TenantId(tenant)))
 }
 

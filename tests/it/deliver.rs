@@ -21,7 +21,7 @@ use tcg_radar::{
     notify::{Notifier, discord::Discord, telegram::Telegram},
     simulate::messengers::{Chat, Clock, Deed, Messengers, Order, Seen},
     store::{
-        Store,
+        Store, dead_chats,
         outbox::{self, NewMessage},
     },
 };
@@ -355,7 +355,7 @@ async fn a_dead_chat_is_parked_the_signal_goes_on_and_the_operator_is_told() {
     post.round().await;
     assert_eq!(post.signal_state(0x12).await.0, "undeliverable");
     let mut tx = post.store.service().await.unwrap();
-    assert_eq!(outbox::dead_chats(&mut tx, Channel::Telegram).await.unwrap(), [5, 6]);
+    assert_eq!(dead_chats::of(&mut tx, Channel::Telegram).await.unwrap(), [5, 6]);
 }
 
 #[tokio::test]

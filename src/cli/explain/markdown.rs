@@ -24,7 +24,10 @@ fn paragraph(paragraph: &Paragraph) -> String {
         Paragraph::Title(text) => format!("**{}**\n", escaped(text)),
         Paragraph::Text(text) => format!("{}\n", escaped(text)),
         Paragraph::Aside(text) => format!("*{}*\n", escaped(text)),
-        Paragraph::List(items) => items.iter().map(|item| format!("- {}\n", escaped(item))).collect(),
+        Paragraph::List(items) => items.iter().fold(String::new(), |mut text, item| {
+            let _ = writeln!(text, "- {}", escaped(item));
+            text
+        }),
         Paragraph::Sum { unit, rows } => {
             let mut text = format!("| | {} |\n|---|---:|\n", escaped(unit));
             for (sign, what, amount) in rows {

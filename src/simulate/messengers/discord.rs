@@ -66,15 +66,15 @@ pub fn answer(state: &mut Platforms, asked: &Asked, now: DateTime<Utc>) -> Reply
         let body = format!(r#"{{"message":"You are being rate limited.","retry_after":{wait},"global":{}}}"#, over.whole);
         let reply = Reply { status: 429, headers: vec![("content-type", "application/json".to_owned())], body: body.into_bytes() };
         let scope = if over.whole { "global" } else { "user" };
-        return reply.with("retry-after", over.wait.num_seconds() + 1).with("x-ratelimit-scope", scope);
+        return reply.with("retry-after", &(over.wait.num_seconds() + 1)).with("x-ratelimit-scope", &scope);
     }
     let left = state.discord.left(channel, CHANNEL, now);
     let reply = post(state, asked, channel, edited, now);
     reply
-        .with("x-ratelimit-limit", CHANNEL.0)
-        .with("x-ratelimit-remaining", left.remaining)
-        .with("x-ratelimit-reset-after", seconds(left.reset))
-        .with("x-ratelimit-bucket", "80c17d2f203122d936070c88c8d10f33")
+        .with("x-ratelimit-limit", &CHANNEL.0)
+        .with("x-ratelimit-remaining", &left.remaining)
+        .with("x-ratelimit-reset-after", &seconds(left.reset))
+        .with("x-ratelimit-bucket", &"80c17d2f203122d936070c88c8d10f33")
 }
 
 /// Seconds with three places.

@@ -111,7 +111,7 @@ fn post(state: &mut Platforms, message: SendMessage, is_edit: bool, now: DateTim
         let wait = (over.wait.num_milliseconds() + 999) / 1000;
         let description = format!("Too Many Requests: retry after {wait}");
         let body = json!({ "ok": false, "error_code": 429, "description": description, "parameters": { "retry_after": wait } });
-        return Reply::json(429, &body).with("retry-after", wait);
+        return Reply::json(429, &body).with("retry-after", &wait);
     }
     if state.dead.contains(&("telegram".to_owned(), chat)) {
         return error(403, "Forbidden: bot was blocked by the user");

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::Database,
-    live::{FEW, count, edited, live, market, rows, scanner, shipped},
+    live::{FEW, MANY, count, edited, live, market, rows, scanner, shipped},
 };
 
 const WINDOW: TimeDelta = TimeDelta::minutes(180);
@@ -35,8 +35,12 @@ fn at(text: &str) -> DateTime<Utc> {
 
 /// A market that was scanned at `now`, and who routes it.
 pub async fn scanned(database: &Database, now: DateTime<Utc>) -> (Store, Router) {
+    scanned_market(database, now, FEW).await
+}
+
+async fn scanned_market(database: &Database, now: DateTime<Utc>, cards: u32) -> (Store, Router) {
     let store = database.store().await;
-    market(&store, now, FEW).await;
+    market(&store, now, cards).await;
     let scanner: Scanner = scanner(&store, &live(shipped(), None));
     scanner.scan_once(now).await.unwrap().unwrap();
     (store, Router { scanner, channels: vec![Channel::Telegram, Channel::Discord], window: WINDOW, send_within: TimeDelta::minutes(30) })
@@ -433,6 +437,50 @@ async fn a_plan_gives_no_more_a_day_than_it_says() {
     router.route_once(at("2026-05-04T00:00:01Z")).await.unwrap();
     assert!(count(&database, &of_shop).await <= 6);
     drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_seller_has_for_a_tenant_is_one_parcel_one_message_and_one_answer() {
+    let database = Database::migrated().await;
+    let now = at("2026-05-03T10:00:00Z");
+    let (store, router) = scanned_market(&database, now, MANY).await;
+    router.route_once(now).await.unwrap();
+    deliver(&database, &store, now).await;
+    let baskets: Vec<(Uuid, Vec<Uuid>)> = rows(
+        &database,
+        "SELECT signal_id, with_signals FROM outbox WHERE with_signals <> '{}' ORDER BY cardinality(with_signals) DESC, id",
+    )
+    .await;
+    assert!(baskets.len() > 2, "{}", baskets.len());
+    let all = held(&database).await;
+    let of = |id: Uuid| all.iter().find(|one| one.signal == id).unwrap();
+    for (head, rest) in &baskets {
+        assert!(rest.iter().all(|one| of(*one).tenant == of(*head).tenant));
+        let ids: Vec<String> = rest.iter().chain([head]).map(|id| format!("'{id}'")).collect();
+        let sellers = format!(
+            "SELECT count(DISTINCT seller_id) FROM signals JOIN opportunities USING (opportunity_id) WHERE id IN ({}) AND seller_id IS NOT NULL",
+            ids.join(", ")
+        );
+        assert_eq!(count(&database, &sellers).await, 1);
+    }
+    // a button of the message speaks for the whole parcel
+    let state_of = async |id: Uuid| rows::<(String,)>(&database, &format!("SELECT state FROM signals WHERE id = '{id}'")).await.remove(0).0;
+    for (place, act_of, state) in [(0, Act::TookIt, "acted"), (1, Act::Pass, "passed")] {
+        let (head, rest) = &baskets[place];
+        assert_eq!(act(&store, of(*head), act_of, now).await, Answer::Done);
+        for id in rest.iter().chain([head]) {
+            assert_eq!(state_of(*id).await, state);
+        }
+    }
+    // that a card is another one is said of the first card only; it leaves the parcel, the others stay in it
+    let (head, rest) = &baskets[2];
+    assert_eq!(act(&store, of(*head), Act::WrongCard, now).await, Answer::Done);
+    assert_eq!((state_of(*head).await.as_str(), state_of(rest[0]).await.as_str()), ("wrong_card", "held"));
+    let edited = messages(&database, &format!("signal_id = '{head}' AND step = 1")).await;
+    let [Message::Signal(message)] = &edited[..] else { panic!("{edited:?}") };
+    assert_eq!(message.short_id, of(rest[0]).short);
+    assert_eq!(message.basket.len(), rest.len() - 1);
+    assert!(matches!(message.standing, Standing::Offered { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,7 @@ CREATE TABLE outbox (
     CONSTRAINT ck_outbox_settled CHECK ((state IN ('waiting', 'leased', 'doubtful')) = (settled_at IS NULL))
 );
 CREATE INDEX ix_outbox_open ON outbox (channel, not_before) WHERE settled_at IS NULL;
+CREATE INDEX ix_outbox_with_signals ON outbox USING gin (with_signals);
 CREATE INDEX ix_outbox_tenant ON outbox (tenant_id, created_at);
 
 ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;

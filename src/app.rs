@@ -11,6 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    bot::{self, Bot},
     config::{self, Config},
     deliver::{self, Delivery},
     ingest::{self, Feeds},
@@ -45,6 +46,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     };
     let reviewer = scanner.clone();
     let router = router(config, scanner.clone());
+    let listener = scanner.clone();
     let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, Arc::new(Utc::now));
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
     let raw_days = config.sources.raw_days;
@@ -61,6 +63,10 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         tracing::warn!(event = "part_off", part = "routing", "off: nobody can be told without TELEGRAM_BOT_TOKEN or DISCORD_BOT_TOKEN");
     } else {
         loops.start("route", |shutdown| route::run(router, shutdown));
+        if let Some(telegram) = Telegram::new(&config.delivery.telegram)? {
+            let bot = Bot { telegram: Arc::new(telegram), scanner: listener, delivery: delivery.clone(), clock: Arc::new(Utc::now) };
+            loops.start("bot", |shutdown| bot::run(bot, shutdown));
+        }
         loops.start("deliver", |shutdown| deliver::run(delivery, shutdown));
     }
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);

@@ -55,7 +55,7 @@ enum Command {
     Profile(profile::Args),
     /// What is on and off, how the feeds stand, and what cannot be used.
     Doctor,
-    /// Serve stand-ins of all vendors on this machine, fed by a simulated market, until Ctrl-C.
+    /// Serve stand-ins of all vendors, of Telegram and of Discord on this machine, until Ctrl-C.
     StandIns(stand_ins::Args),
 }
 

@@ -19,6 +19,7 @@ use crate::{
     store::{
         ServiceTx, Store, StoreError,
         outbox::{self, End, Leased, Missed, NewMessage},
+        routings,
     },
 };
 
@@ -38,6 +39,8 @@ const BACK_OFF: TimeDelta = TimeDelta::seconds(2);
 const LONGEST_BACK_OFF: TimeDelta = TimeDelta::minutes(5);
 /// A token that is not taken is tried again after this.
 const LOCKED_OUT: TimeDelta = TimeDelta::minutes(1);
+/// A settlement that met another transaction is tried so often in all.
+const SETTLE_TRIES: usize = 4;
 /// The operator hears of trouble within a day or not at all.
 const NOTICE_LIFE: TimeDelta = TimeDelta::days(1);
 /// The database is asked again after a fault of its own.
@@ -181,7 +184,18 @@ impl Delivery {
         self.settle(lane, leased, &arrived, &end).await
     }
 
+    /// What was sent must not be sent again because two transactions waited for each other.
     async fn settle(&self, lane: &Lane, leased: &Leased, arrived: &[i64], end: &End) -> Result<(), StoreError> {
+        for _ in 1..SETTLE_TRIES {
+            match self.try_settle(lane, leased, arrived, end).await {
+                Err(error) if error.is_retryable() => {}
+                settled => return settled,
+            }
+        }
+        self.try_settle(lane, leased, arrived, end).await
+    }
+
+    async fn try_settle(&self, lane: &Lane, leased: &Leased, arrived: &[i64], end: &End) -> Result<(), StoreError> {
         let now = (self.0.clock)();
         let mut tx = self.0.store.service().await?;
         if !outbox::settle(&mut tx, leased, arrived, end, now).await? {
@@ -221,8 +235,7 @@ impl Delivery {
         let now = (self.0.clock)();
         let channels: Vec<Channel> = self.0.lanes.iter().map(|lane| lane.notifier.channel()).collect();
         let mut tx = self.0.store.service().await?;
-        let mut missed = outbox::settle_missed(&mut tx, now).await?;
-        missed.extend(outbox::settle_unreachable(&mut tx, &channels, now).await?);
+        let missed = outbox::settle_missed(&mut tx, &channels, now).await?;
         for one in &missed {
             signals_missed(&mut tx, one, now).await?;
             tracing::warn!(event = "delivery_missed", delivery_id = %one.id, signal_id = one.signal_id.map(tracing::field::display), doubtful = one.doubtful);
@@ -316,9 +329,9 @@ fn tell(leased: &Leased, end: &End, trouble: Option<&Trouble>, took: TimeDelta) 
 }
 
 /// A first message arrived, or may have: its signals' windows begin.
-async fn signals_delivered(_tx: &mut ServiceTx, one: &Missed, _now: DateTime<Utc>) -> Result<(), StoreError> {
-    if one.is_edit {
-        return Ok(());
+async fn signals_delivered(tx: &mut ServiceTx, one: &Missed, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for signal in one.signal_id.iter().chain(&one.with_signals).filter(|_| !one.is_edit) {
+        routings::delivered(tx, *signal, now).await?;
     }
     Ok(())
 }
@@ -326,14 +339,13 @@ async fn signals_delivered(_tx: &mut ServiceTx, one: &Missed, _now: DateTime<Utc
 /// A first message ended unsent. Where it may have arrived nevertheless, nobody else may hear of the deal meanwhile;
 /// where nothing reached anybody, the signals go on.
 async fn signals_missed(tx: &mut ServiceTx, one: &Missed, now: DateTime<Utc>) -> Result<(), StoreError> {
-    if one.is_edit {
-        return Ok(());
-    }
     if one.doubtful {
         return signals_delivered(tx, one, now).await;
     }
-    for signal in one.signal_id.iter().chain(&one.with_signals) {
-        let _ = outbox::reached_nobody(tx, *signal).await?;
+    for signal in one.signal_id.iter().chain(&one.with_signals).filter(|_| !one.is_edit) {
+        if outbox::reached_nobody(tx, *signal).await? {
+            routings::undeliverable(tx, *signal, now).await?;
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! | where | what |
 //! |---|---|
 //! | [`app`] | the running service: wires the loops and drains them |
+//! | [`bot`] | the loop that listens to tenants on Telegram |
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
 //! | [`deliver`] | the loop that brings messages to the platforms |
@@ -21,6 +22,7 @@
 //! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
 pub mod app;
+pub mod bot;
 pub mod cli;
 pub mod config;
 pub mod deliver;

@@ -10,6 +10,7 @@ use sqlx::{
 use crate::config;
 
 pub mod book;
+pub mod bot;
 pub mod catalogue;
 mod current_prices;
 pub mod embedded;

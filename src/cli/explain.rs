@@ -147,8 +147,3 @@ fn usage(error: ExplainError) -> anyhow::Error {
         )),
     }
 }
-
-/// An age as people say it.
-fn age(hours: i64) -> String {
-    if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} h") }
-}

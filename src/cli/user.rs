@@ -1,4 +1,4 @@
-//! `user add | list | show | set | deactivate | activate | erase | wrong-cards`: who the tenants are, and what the operator
+//! `user add | invite | list | show | set | deactivate | activate | erase | wrong-cards`: who the tenants are, and what the operator
 //! says of them.
 
 use std::str::FromStr;
@@ -19,6 +19,7 @@ use crate::{
     store::users::{self, NewTenant},
 };
 
+mod invite;
 mod show;
 mod wrong_cards;
 
@@ -47,6 +48,8 @@ enum Command {
         #[arg(long, value_name = "PRESET")]
         profile: Option<String>,
     },
+    /// Make a code that connects a Telegram chat to a new tenant, or to one that exists.
+    Invite(invite::Args),
     /// Show the active tenants.
     List {
         /// The inactive ones, too.
@@ -137,13 +140,21 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             if let Some(name) = &profile {
                 presets::read(&global.config.profiles)?.get(name)?;
             }
-            let new = NewTenant { id: TenantId(Uuid::new_v4()), telegram_chat_id, discord_channel_id, country, tier, preset: profile };
+            let new = NewTenant {
+                id: TenantId(Uuid::new_v4()),
+                telegram_chat_id: Some(telegram_chat_id),
+                discord_channel_id,
+                country,
+                tier,
+                preset: profile,
+            };
             let store = global.store().await?;
             let mut tx = store.service().await?;
             users::add(&mut tx, &new).await?;
             tx.commit().await?;
             global.show(&json!({ "id": new.id }), |_| new.id.to_string())?;
         }
+        Command::Invite(args) => invite::run(global, args).await?,
         Command::List { all } => {
             let store = global.store().await?;
             let mut tx = store.service().await?;

@@ -45,6 +45,8 @@ pub enum Message {
     Digest(Digest),
     /// Something for the operator.
     Notice(Notice),
+    /// An answer to what somebody wrote.
+    Reply(Reply),
 }
 
 /// A deal that is one tenant's alone for a while. The same value with another `standing` changes the sent message.
@@ -105,13 +107,13 @@ pub struct Deal {
     /// The currency of the net profit.
     pub home: Currency,
     /// Of the proceeds.
-    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub margin_pct: Option<Decimal>,
-    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub velocity: Option<Decimal>,
     pub velocity_tier: Option<String>,
     /// Profit for each sale.
-    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[serde(default, with = "rust_decimal::serde::str_option", skip_serializing_if = "Option::is_none")]
     pub headache: Option<Decimal>,
     pub headache_tier: Option<String>,
     pub seller: Option<String>,
@@ -157,6 +159,14 @@ impl Message {
         let is_open = matches!(now.standing, Standing::Offered { .. } | Standing::Repriced { .. });
         is_open.then(|| Self::Signal(Box::new(Signal { standing: first.standing.clone(), ..Signal::clone(now) })))
     }
+}
+
+/// An answer to what somebody wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    pub lines: Vec<String>,
 }
 
 /// A decision that lacks what a message must say.

@@ -17,6 +17,7 @@ use super::{
 mod country;
 mod field;
 mod hours;
+mod listed;
 mod preset;
 mod resolve;
 
@@ -24,6 +25,7 @@ pub use self::{
     country::{BadCountry, Country},
     field::{BadValue, Field},
     hours::{BadHours, QuietHours, TimeOfDay, TimeZone},
+    listed::Listed,
     preset::{Preset, PresetError, Presets},
     resolve::{Defaults, Forwarder, Origin, Profile, Setting},
 };

@@ -129,7 +129,7 @@ impl Notifier for Discord {
             if !text.is_empty() {
                 embed = embed.description(text);
             }
-            if index == 0 && fits {
+            if index == 0 && fits && !title.is_empty() {
                 embed = embed.title(title.clone());
             }
             Part(json!({ "embeds": [embed], "allowed_mentions": CreateAllowedMentions::new() }))

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{ServiceTx, StoreError, scans::member};
+use super::{ServiceTx, StoreError, routings, scans::member};
 use crate::domain::{
     message::{Channel, Message},
     profile::TenantId,
@@ -159,10 +159,12 @@ pub async fn lease(
             FROM outbox AS o
             WHERE o.channel = $1 AND o.settled_at IS NULL AND o.not_before <= $2 AND o.deadline > $2 AND o.chat_id <> ALL ($3)
                 AND (o.state <> 'leased' OR o.lease_until <= $2)
-                AND (o.kind = 'send' OR EXISTS (SELECT FROM outbox AS first WHERE first.signal_id = o.signal_id AND first.channel = o.channel
-                    AND first.step = 0 AND first.state = 'sent'))
-                AND NOT EXISTS (SELECT FROM outbox AS earlier WHERE earlier.signal_id = o.signal_id AND earlier.channel = o.channel
-                    AND earlier.step > 0 AND earlier.step < o.step AND earlier.settled_at IS NULL)
+                -- under an OR, as else it becomes a join, which a table that grew fast is not known well enough for
+                AND (o.kind = 'send'
+                    OR EXISTS (SELECT FROM outbox AS first WHERE first.signal_id = o.signal_id AND first.channel = o.channel
+                        AND first.step = 0 AND first.state = 'sent')
+                    AND NOT EXISTS (SELECT FROM outbox AS earlier WHERE earlier.signal_id = o.signal_id AND earlier.channel = o.channel
+                        AND earlier.step BETWEEN 1 AND o.step - 1 AND earlier.settled_at IS NULL))
         ), mine AS (
             SELECT o.id FROM outbox AS o JOIN (SELECT id, priority, deadline FROM due WHERE place = 1 ORDER BY priority DESC, deadline, id LIMIT $4) AS first USING (id)
             WHERE o.settled_at IS NULL AND (o.state <> 'leased' OR o.lease_until <= $2)
@@ -235,6 +237,10 @@ pub async fn settle(tx: &mut ServiceTx, leased: &Leased, arrived: &[i64], end: &
         End::Parked { fault } => ("parked", None, false, Some(fault)),
         End::Refused { fault } => ("refused", None, false, Some(fault)),
     };
+    if leased.edits.is_none() {
+        let signals: Vec<Uuid> = leased.signal_id.into_iter().chain(leased.with_signals.iter().copied()).collect();
+        routings::lock(tx, &signals).await?;
+    }
     let settled = sqlx::query!(
         "UPDATE outbox SET state = $2, lease_until = NULL, not_before = coalesce($3, not_before), doubts = doubts + $4::bool::int, fault = $5,
             platform_message_ids = $6, settled_at = CASE WHEN $3::timestamptz IS NULL THEN $7::timestamptz END
@@ -253,7 +259,7 @@ pub async fn settle(tx: &mut ServiceTx, leased: &Leased, arrived: &[i64], end: &
     Ok(settled.rows_affected() == 1)
 }
 
-/// What can no longer be sent.
+/// What ended without being sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missed {
     pub id: Uuid,
@@ -264,63 +270,49 @@ pub struct Missed {
     pub doubtful: bool,
 }
 
-/// Settles everything whose deadline has passed unsent, and edits of what never arrived.
+/// Settles everything whose deadline has passed unsent, edits of what never arrived, and what waits for a channel that no
+/// platform is configured for.
 ///
 /// # Errors
 /// The database refuses or is gone.
-pub async fn settle_missed(tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<Vec<Missed>, StoreError> {
-    let rows = sqlx::query_as!(
-        Missed,
-        r#"WITH missed AS (
-            SELECT o.id, o.doubts > 0 OR o.state = 'leased' OR cardinality(o.platform_message_ids) > 0 AS doubtful, o.deadline > $1 AS vain FROM outbox AS o
-            WHERE o.settled_at IS NULL AND (o.state <> 'leased' OR o.lease_until <= $1)
-                AND (o.deadline <= $1 OR o.kind = 'edit' AND EXISTS (SELECT FROM outbox AS first WHERE first.signal_id = o.signal_id
-                    AND first.channel = o.channel AND first.step = 0 AND first.settled_at IS NOT NULL AND first.state <> 'sent'))
-            FOR UPDATE OF o SKIP LOCKED
-        )
-        UPDATE outbox AS o SET state = CASE WHEN vain THEN 'overtaken' ELSE 'late' END, settled_at = $1, lease_until = NULL,
-            doubts = doubts + (o.state = 'leased')::int
-        FROM missed WHERE o.id = missed.id
-        RETURNING o.id, o.signal_id, o.with_signals, o.kind = 'edit' AS "is_edit!", missed.doubtful AS "doubtful!""#,
-        now
+pub async fn settle_missed(tx: &mut ServiceTx, reachable: &[Channel], now: DateTime<Utc>) -> Result<Vec<Missed>, StoreError> {
+    let reachable: Vec<String> = reachable.iter().map(|channel| channel.as_str().to_owned()).collect();
+    let over = sqlx::query!(
+        r#"SELECT o.id, array_remove(with_signals || signal_id, NULL) AS "signals!" FROM outbox AS o
+        WHERE o.settled_at IS NULL AND (o.state <> 'leased' OR o.lease_until <= $1)
+            AND (o.deadline <= $1 OR o.channel <> ALL ($2) OR o.kind = 'edit' AND EXISTS (SELECT FROM outbox AS first
+                WHERE first.signal_id = o.signal_id AND first.channel = o.channel AND first.step = 0 AND first.settled_at IS NOT NULL
+                    AND first.state <> 'sent'))
+        ORDER BY o.id LIMIT 500"#,
+        now,
+        &reachable
     )
     .fetch_all(tx.db())
     .await?;
-    Ok(rows)
-}
-
-/// Ends what waits for channels that no platform is configured for.
-///
-/// # Errors
-/// The database refuses or is gone.
-pub async fn settle_unreachable(tx: &mut ServiceTx, reachable: &[Channel], now: DateTime<Utc>) -> Result<Vec<Missed>, StoreError> {
-    let reachable: Vec<String> = reachable.iter().map(|channel| channel.as_str().to_owned()).collect();
+    if over.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (ids, signals): (Vec<Uuid>, Vec<Vec<Uuid>>) = over.into_iter().map(|row| (row.id, row.signals)).unzip();
+    routings::lock(tx, &signals.concat()).await?;
     let rows = sqlx::query_as!(
         Missed,
-        r#"UPDATE outbox SET state = 'parked', settled_at = $2, fault = 'the platform is not configured'
-        WHERE settled_at IS NULL AND state <> 'leased' AND channel <> ALL ($1)
-        RETURNING id, signal_id, with_signals, kind = 'edit' AS "is_edit!", doubts > 0 AS "doubtful!""#,
-        &reachable,
-        now
+        r#"WITH missed AS (
+            SELECT o.id, o.state AS was FROM outbox AS o
+            WHERE o.id = ANY ($2) AND o.settled_at IS NULL AND (o.state <> 'leased' OR o.lease_until <= $1)
+            FOR UPDATE OF o SKIP LOCKED
+        )
+        UPDATE outbox AS o SET settled_at = $1, lease_until = NULL, doubts = doubts + (missed.was = 'leased')::int,
+            state = CASE WHEN o.deadline <= $1 THEN 'late' WHEN o.kind = 'edit' THEN 'overtaken' ELSE 'parked' END
+        FROM missed WHERE o.id = missed.id
+        RETURNING o.id, o.signal_id, o.with_signals, o.kind = 'edit' AS "is_edit!",
+            o.doubts > 0 OR cardinality(o.platform_message_ids) > 0 AS "doubtful!""#,
+        now,
+        &ids
     );
     Ok(rows.fetch_all(tx.db()).await?)
 }
 
-/// Whether all first messages of a signal ended without arriving anywhere.
-///
-/// # Errors
-/// The database refuses or is gone.
-pub async fn reached_nobody(tx: &mut ServiceTx, signal_id: Uuid) -> Result<bool, StoreError> {
-    let nobody = sqlx::query_scalar!(
-        r#"SELECT NOT EXISTS (SELECT FROM outbox WHERE (signal_id = $1 OR $1 = ANY (with_signals)) AND step = 0
-            AND (settled_at IS NULL OR state = 'sent' OR state = 'late' AND doubts > 0)) AS "nobody!""#,
-        signal_id
-    );
-    Ok(nobody.fetch_one(tx.db()).await?)
-}
-
-/// A chat takes nothing from us: what waits for it ends, and nobody is told there until it speaks again. The first
-/// messages that ended so.
+/// A chat takes nothing from us: what waits for it ends, and nobody is told there until it speaks again.
 ///
 /// # Errors
 /// The database refuses or is gone.
@@ -334,6 +326,14 @@ pub async fn bury(tx: &mut ServiceTx, channel: Channel, chat_id: i64, fault: &st
     )
     .execute(tx.db())
     .await?;
+    let waiting = sqlx::query_scalar!(
+        r#"SELECT array_remove(with_signals || signal_id, NULL) AS "signals!" FROM outbox
+        WHERE channel = $1 AND chat_id = $2 AND state IN ('waiting', 'doubtful')"#,
+        channel.as_str(),
+        chat_id
+    );
+    let signals: Vec<Vec<Uuid>> = waiting.fetch_all(tx.db()).await?;
+    routings::lock(tx, &signals.concat()).await?;
     let rows = sqlx::query_as!(
         Missed,
         r#"UPDATE outbox SET state = 'parked', settled_at = $3, fault = $4
@@ -343,10 +343,21 @@ pub async fn bury(tx: &mut ServiceTx, channel: Channel, chat_id: i64, fault: &st
         chat_id,
         now,
         fault
-    )
-    .fetch_all(tx.db())
-    .await?;
-    Ok(rows)
+    );
+    Ok(rows.fetch_all(tx.db()).await?)
+}
+
+/// Whether all first messages of a signal ended without arriving anywhere.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn reached_nobody(tx: &mut ServiceTx, signal_id: Uuid) -> Result<bool, StoreError> {
+    let nobody = sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM outbox WHERE (signal_id = $1 OR with_signals @> ARRAY[$1]::uuid[]) AND step = 0
+            AND (settled_at IS NULL OR state = 'sent' OR state = 'late' AND doubts > 0)) AS "nobody!""#,
+        signal_id
+    );
+    Ok(nobody.fetch_one(tx.db()).await?)
 }
 
 /// A chat spoke: it can be told again.

@@ -119,6 +119,22 @@ pub async fn lapse(tx: &mut ServiceTx, rules: &Rotation, now: DateTime<Utc>, mos
     Ok(ended)
 }
 
+/// Locks the routings that signals are part of, until the end of the transaction. Whoever changes messages as well takes
+/// these locks first: so nobody waits for each other.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn lock(tx: &mut ServiceTx, signals: &[Uuid]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "SELECT opportunity_id FROM routings WHERE opportunity_id IN (SELECT opportunity_id FROM signals WHERE id = ANY($1))
+        ORDER BY opportunity_id FOR UPDATE",
+        signals
+    )
+    .fetch_all(tx.db())
+    .await?;
+    Ok(())
+}
+
 /// A channel confirmed a signal: its window begins, unless another channel did so before.
 ///
 /// # Errors

@@ -361,6 +361,18 @@ pub async fn own(tx: &mut TenantTx, most: i64) -> Result<Vec<Line>, StoreError> 
         .collect()
 }
 
+/// A signal of the transaction's tenant by its short id. `None` where it has none of that id.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn own_decision(tx: &mut TenantTx, short_id: &str) -> Result<Option<Uuid>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT decision_id AS "decision_id!" FROM signals WHERE short_id = $1 AND decision_id IS NOT NULL ORDER BY created_at DESC LIMIT 1"#,
+        short_id
+    );
+    Ok(found.fetch_optional(tx.db()).await?)
+}
+
 fn card(id: &str) -> Result<CardId, StoreError> {
     CardId::new(id).map_err(|fault| StoreError::BadRow { table: "opportunities", fault: fault.to_string() })
 }

@@ -19,7 +19,7 @@ struct Told {
 async fn told(tx: &mut ServiceTx, signal_id: Uuid) -> Result<Option<Told>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT later.signal_id AS "under!", later.message AS "message: Json<Message>" FROM outbox AS later
-        WHERE later.signal_id = (SELECT signal_id FROM outbox WHERE step = 0 AND (signal_id = $1 OR $1 = ANY (with_signals)) LIMIT 1)
+        WHERE later.signal_id = (SELECT signal_id FROM outbox WHERE step = 0 AND (signal_id = $1 OR with_signals @> ARRAY[$1]::uuid[]) LIMIT 1)
         ORDER BY later.step DESC LIMIT 1"#,
         signal_id
     )
@@ -27,7 +27,7 @@ async fn told(tx: &mut ServiceTx, signal_id: Uuid) -> Result<Option<Told>, Store
     .await?;
     Ok(row.and_then(|row| match row.message.0 {
         Message::Signal(message) => Some(Told { under: row.under, message: *message }),
-        Message::Batch(_) | Message::Digest(_) | Message::Notice(_) => None,
+        _ => None,
     }))
 }
 

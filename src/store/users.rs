@@ -17,7 +17,8 @@ use crate::domain::{
 #[derive(Debug, Clone)]
 pub struct NewTenant {
     pub id: TenantId,
-    pub telegram_chat_id: i64,
+    /// None for somebody who is invited: `/start` connects the chat.
+    pub telegram_chat_id: Option<i64>,
     pub discord_channel_id: Option<i64>,
     pub country: Country,
     pub tier: Tier,
@@ -41,7 +42,7 @@ pub async fn add(tx: &mut ServiceTx, new: &NewTenant) -> Result<(), StoreError> 
     )
     .execute(tx.db())
     .await;
-    inserted.map(|_| ()).map_err(|error| taken(error, Some(new.telegram_chat_id)))
+    inserted.map(|_| ()).map_err(|error| taken(error, new.telegram_chat_id))
 }
 
 fn taken(error: sqlx::Error, chat: Option<i64>) -> StoreError {
@@ -247,6 +248,7 @@ pub async fn erase(tx: &mut ServiceTx, tenant: TenantId, now: DateTime<Utc>) -> 
     )
     .execute(tx.db())
     .await?;
+    sqlx::query!("DELETE FROM invitations WHERE tenant_id = $1", tenant.0).execute(tx.db()).await?;
     sqlx::query!("DELETE FROM user_profiles WHERE id = $1", tenant.0).execute(tx.db()).await?;
     outbox::erase(tx, tenant, now).await?;
     Ok(erased.rows_affected() == 1)

@@ -99,6 +99,10 @@ const DATA: &[&str] = &[
         VALUES ('00000000-0000-0000-0000-0000000000e2', now(), now(), 'abc', 'hand_over');
      UPDATE user_profiles SET quiet_from = '22:00', quiet_until = '07:00', time_zone = 'Europe/Berlin';
      UPDATE users SET erased_at = now() WHERE email IS NOT NULL;",
+    "UPDATE user_profiles SET telegram_user_id = 7;
+     INSERT INTO invitations SELECT sha256('a'), id, now(), now() FROM users;
+     INSERT INTO vain_starts VALUES (7, now());
+     INSERT INTO bot_updates (next_update) VALUES (8);",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

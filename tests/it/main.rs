@@ -3,10 +3,12 @@
 
 mod bad_packs;
 mod book;
+mod bot;
 mod cluster;
 mod db;
 mod db_embedded;
 mod db_security;
+mod deliver;
 mod editor;
 mod explain;
 mod feeds;

@@ -107,7 +107,7 @@ impl Stage {
         let mut tx = self.store.service().await.unwrap();
         let tenant = NewTenant {
             id: TenantId(Uuid::new_v4()),
-            telegram_chat_id: 1,
+            telegram_chat_id: Some(1),
             discord_channel_id: None,
             country: "US".parse().unwrap(),
             tier: Tier::Pro,

@@ -153,6 +153,10 @@ fn a_message_comes_back_from_the_outbox_as_it_was_put_in() {
         Message::Signal(signal(Standing::Repriced { net_profit_before: Decimal::ONE, until: None })),
         Message::Digest(Digest { at: DateTime::UNIX_EPOCH, deals: vec![deal()], left_out: 0 }),
         Message::Notice(Notice { title: "a".into(), text: "b".into() }),
+        Message::Signal(Box::new(Signal {
+            deal: Deal { margin_pct: None, velocity: None, headache: None, ..deal() },
+            ..*signal(Standing::Taken)
+        })),
     ];
     for message in messages {
         let kept = serde_json::to_value(&message).unwrap();

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 
-use super::{Deal, Digest, InBasket, Message, Notice, Side, Signal, Standing};
+use super::{Deal, Digest, InBasket, Message, Notice, Reply, Side, Signal, Standing};
 use crate::domain::{
     card::{Edition, Language},
-    market::{Market, closed_set},
+    market::closed_set,
     money::{cents, round_half_up},
 };
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,9 @@ impl Words {
     pub fn plain(&self) -> String {
         let mut text = self.title.clone();
         for line in &self.lines {
-            text.push('\n');
+            if !text.is_empty() {
+                text.push('\n');
+            }
             for span in line {
                 match span {
                     Span::Plain(words) | Span::Strong(words) => text.push_str(words),
@@ -118,6 +120,7 @@ impl Message {
             Self::Batch(digest) => digest.words(&format!("Your deals of {}", day(digest.at))),
             Self::Digest(digest) => digest.words(&format!("The best deals of the week to {}", day(digest.at))),
             Self::Notice(notice) => notice.words(),
+            Self::Reply(reply) => reply.words(),
         }
     }
 }
@@ -225,6 +228,16 @@ impl Digest {
     }
 }
 
+impl Reply {
+    fn words(&self) -> Words {
+        let mut words = Words::new(self.title.as_deref().unwrap_or_default(), Colour::Grey);
+        for line in self.lines.iter().flat_map(|line| line.lines()) {
+            words.say(one_line(line));
+        }
+        words
+    }
+}
+
 impl Notice {
     fn words(&self) -> Words {
         let mut words = Words::new(&self.title, Colour::Grey);
@@ -295,7 +308,7 @@ impl Deal {
 }
 
 fn side(what: &str, end: &Side, more: &str) -> Line {
-    let name = market_name(end.market).to_owned();
+    let name = end.market.title().to_owned();
     let name = match &end.url {
         Some(url) => Span::Link { text: name, url: url.clone() },
         None => Span::Plain(name),
@@ -309,14 +322,6 @@ fn plain(text: impl Into<String>) -> Span {
 
 fn strong(text: String) -> Span {
     Span::Strong(text)
-}
-
-const fn market_name(market: Market) -> &'static str {
-    match market {
-        Market::Cardmarket => "Cardmarket",
-        Market::Tcgplayer => "TCGplayer",
-        Market::Ebay => "eBay",
-    }
 }
 
 fn type_name(signal_type: &str) -> String {

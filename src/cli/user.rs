@@ -175,19 +175,16 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 async fn set(global: &Global, name: &TenantName, field: &str, value: &str) -> anyhow::Result<()> {
     let store = global.store().await?;
     let (mut tenant, _) = name.find(&store).await?;
-    match Field::from_str(field) {
-        Ok(field) => {
-            tenant.overrides.set(field, value).map_err(|bad| WrongUsage(bad.to_string()))?;
-            let mut tx = store.tenant(tenant.id).await?;
-            users::save_settings(&mut tx, &tenant.overrides).await?;
-            tx.commit().await?;
-        }
-        Err(_) => {
-            set_account(&mut tenant, field, value, &presets::read(&global.config.profiles)?)?;
-            let mut tx = store.service().await?;
-            users::save_account(&mut tx, &tenant).await?;
-            tx.commit().await?;
-        }
+    if let Ok(field) = Field::from_str(field) {
+        tenant.overrides.set(field, value).map_err(|bad| WrongUsage(bad.to_string()))?;
+        let mut tx = store.tenant(tenant.id).await?;
+        users::save_settings(&mut tx, &tenant.overrides).await?;
+        tx.commit().await?;
+    } else {
+        set_account(&mut tenant, field, value, &presets::read(&global.config.profiles)?)?;
+        let mut tx = store.service().await?;
+        users::save_account(&mut tx, &tenant).await?;
+        tx.commit().await?;
     }
     global.show(&json!({ "id": tenant.id, field: value }), |_| format!("{} of tenant {} is {value} now", field, tenant.id))
 }

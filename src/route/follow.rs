@@ -55,7 +55,7 @@ impl Router {
         if !routings::take_back(&mut tx, moved.signal_id, End::Withdrawn, Some(reason), now).await? {
             return Ok(false);
         }
-        told::restand(&mut tx, moved.signal_id, &Standing::Withdrawn { reason: tell::reason(reason) }, now).await?;
+        told::restand(&mut tx, moved.signal_id, &Standing::Withdrawn { reason: tell::reason(reason) }, true, now).await?;
         tx.commit().await?;
         tracing::info!(event = "signal_withdrawn", tenant_id = %moved.tenant, signal_id = %moved.signal_id, reason);
         Ok(true)

@@ -111,7 +111,7 @@ pub async fn lapse(tx: &mut ServiceTx, rules: &Rotation, now: DateTime<Utc>, mos
     for mut routing in with_holders(tx, &claimed).await? {
         let Some(holder) = routing.lapse(now, rules) else { continue };
         end(tx, holder.signal_id, SignalState::Expired, None, now).await?;
-        told::restand(tx, holder.signal_id, &Standing::Expired, now).await?;
+        told::restand(tx, holder.signal_id, &Standing::Expired, false, now).await?;
         rotation::step(tx, holder.tenant, rules, rules.expired).await?;
         save(tx, &routing, now).await?;
         ended += 1;
@@ -204,7 +204,7 @@ pub async fn act(
     let answer = answer(tx, tenant, signal.id, act, rules, now).await?;
     if answer == Answer::Done {
         let standing = if act == Act::TookIt { Standing::Taken } else { Standing::Passed };
-        told::restand(tx, signal.id, &standing, now).await?;
+        told::restand(tx, signal.id, &standing, act == Act::WrongCard, now).await?;
     }
     if act != Act::WrongCard {
         for with in told::basket_of(tx, signal.id).await? {

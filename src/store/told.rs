@@ -31,16 +31,27 @@ async fn told(tx: &mut ServiceTx, signal_id: Uuid) -> Result<Option<Told>, Store
     }))
 }
 
-/// Says how a signal stands now. A card of a basket that is over leaves the basket; the rest of it stands as it stood.
+/// Says how a signal stands now. Where only this card `leaves_parcel` and its message has others, these stand as they stood,
+/// the next of them first.
 ///
 /// # Errors
 /// The database refuses or is gone.
-pub async fn restand(tx: &mut ServiceTx, signal_id: Uuid, standing: &Standing, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn restand(
+    tx: &mut ServiceTx,
+    signal_id: Uuid,
+    standing: &Standing,
+    leaves_parcel: bool,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let Some(Told { under, mut message }) = told(tx, signal_id).await? else { return Ok(()) };
     let short = short_id(signal_id);
     if message.short_id != short {
+        // it stands as its parcel does, unless it leaves it
+        if !leaves_parcel {
+            return Ok(());
+        }
         message.basket.retain(|one| one.short_id != short);
-    } else if matches!(standing, Standing::Withdrawn { .. }) && !message.basket.is_empty() {
+    } else if leaves_parcel && !message.basket.is_empty() {
         let first = message.basket.remove(0);
         (message.short_id, message.deal) = (first.short_id, first.deal);
     } else {

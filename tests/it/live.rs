@@ -46,7 +46,7 @@ use crate::{
 
 /// Cards of a market that has something to scan, and of one in which sellers have several good cards.
 pub const FEW: u32 = 120;
-const MANY: u32 = 600;
+pub const MANY: u32 = 600;
 
 /// A small simulated market that ended yesterday, as far as the clock that is passed in is concerned.
 pub async fn market(store: &Store, now: DateTime<Utc>, cards: u32) {

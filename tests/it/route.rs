@@ -1,7 +1,10 @@
 //! Opportunities on their way from one tenant to the next, in the real database: whose turn it is, windows, acts, edits,
 //! batches, digests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -13,6 +16,7 @@ use tcg_radar::{
         signal::{Act, Answer, SignalState},
     },
     route::Router,
+    rules::live::Live,
     scan::{periodic::Scanner, review::review_once},
     store::{Store, routings, signals, users},
 };
@@ -20,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::Database,
-    live::{FEW, count, edited, live, market, rows, scanner, shipped},
+    live::{FEW, MANY, count, edited, live, market, rows, scanner, shipped},
 };
 
 const WINDOW: TimeDelta = TimeDelta::minutes(180);
@@ -35,8 +39,12 @@ fn at(text: &str) -> DateTime<Utc> {
 
 /// A market that was scanned at `now`, and who routes it.
 pub async fn scanned(database: &Database, now: DateTime<Utc>) -> (Store, Router) {
+    scanned_market(database, now, FEW).await
+}
+
+async fn scanned_market(database: &Database, now: DateTime<Utc>, cards: u32) -> (Store, Router) {
     let store = database.store().await;
-    market(&store, now, FEW).await;
+    market(&store, now, cards).await;
     let scanner: Scanner = scanner(&store, &live(shipped(), None));
     scanner.scan_once(now).await.unwrap().unwrap();
     (store, Router { scanner, channels: vec![Channel::Telegram, Channel::Discord], window: WINDOW, send_within: TimeDelta::minutes(30) })
@@ -107,10 +115,10 @@ async fn an_opportunity_goes_from_one_to_the_next_by_plan_ten_seconds_after_each
     let database = Database::migrated().await;
     let now = at("2026-05-03T10:00:00Z");
     let (store, router) = scanned(&database, now).await;
-    let routed = router.route_once(now).await.unwrap();
+    let turn = router.route_once(now).await.unwrap();
     let first = held(&database).await;
-    assert!(first.len() > 5 && routed.given.signals == first.len(), "{routed:?}");
-    assert_eq!(u64::try_from(count(&database, "SELECT count(*) FROM opportunities WHERE state = 'live'").await).unwrap(), routed.adopted);
+    assert!(first.len() > 5 && turn.given.signals == first.len(), "{turn:?}");
+    assert_eq!(u64::try_from(count(&database, "SELECT count(*) FROM opportunities WHERE state = 'live'").await).unwrap(), turn.adopted);
     // the trader has no live signals, and the shop has the first look wherever it is a deal for it
     assert!(first.iter().all(|one| one.tier == "shop" || one.tier == "pro"));
     let overlooked = "SELECT count(*) FROM signals AS s JOIN user_profiles AS mine ON mine.id = s.tenant_id
@@ -130,8 +138,8 @@ async fn an_opportunity_goes_from_one_to_the_next_by_plan_ten_seconds_after_each
     deliver(&database, &store, delivered).await;
     let over = delivered + WINDOW + rules().cooldown;
     assert_eq!(router.route_once(over - TimeDelta::milliseconds(1)).await.unwrap().lapsed, 0);
-    let routed = router.route_once(over).await.unwrap();
-    assert_eq!(routed.lapsed, first.len());
+    let turn = router.route_once(over).await.unwrap();
+    assert_eq!(turn.lapsed, first.len());
     let second = held(&database).await;
     assert!(!second.is_empty(), "somebody else wants some of them");
     let before: BTreeMap<Uuid, Uuid> = first.iter().map(|one| (one.opportunity, one.tenant)).collect();
@@ -284,8 +292,8 @@ async fn a_signal_that_dies_is_edited_to_say_so_and_one_that_moves_is_told_aloud
     let before = held(&database).await;
     // the same rules a minute later: new decisions, nothing to say
     router.scanner.scan_once(now + TimeDelta::minutes(1)).await.unwrap();
-    let routed = router.route_once(now + TimeDelta::minutes(1)).await.unwrap();
-    assert_eq!((routed.followed.withdrawn, routed.followed.edited), (0, 0));
+    let turn = router.route_once(now + TimeDelta::minutes(1)).await.unwrap();
+    assert_eq!((turn.followed.withdrawn, turn.followed.edited), (0, 0));
     assert_eq!(count(&database, "SELECT count(*) FROM outbox WHERE step > 0").await, 0);
     let behind = "SELECT count(*) FROM signals AS s WHERE EXISTS (SELECT FROM decisions AS d WHERE d.follows = s.decision_id)";
     assert_eq!(count(&database, behind).await, 0, "each signal stands on the last decision");
@@ -296,12 +304,12 @@ async fn a_signal_that_dies_is_edited_to_say_so_and_one_that_moves_is_told_aloud
         rows::<(Uuid, Decimal, Decimal)>(&database, figures).await.into_iter().map(|(id, told, _)| (id, told)).collect();
     router.scanner.current.publish(live(edited("params/forex.yaml", "value: \"0.02\"", "value: \"0.05\""), None));
     router.scanner.scan_once(now + TimeDelta::minutes(2)).await.unwrap();
-    let routed = router.route_once(now + TimeDelta::minutes(2)).await.unwrap();
+    let turn = router.route_once(now + TimeDelta::minutes(2)).await.unwrap();
     let after: Vec<(Uuid, Decimal, Decimal)> = rows(&database, figures).await;
     let changed: Vec<_> = after.iter().filter(|(id, _, net)| told[id] != *net).collect();
     let (aloud, quiet): (Vec<_>, Vec<_>) = changed.iter().copied().partition(|(id, _, net)| (told[id] - net) * Decimal::TEN >= told[id]);
     assert!(!aloud.is_empty() && !quiet.is_empty(), "{after:?}");
-    assert_eq!((routed.followed.edited, routed.followed.told_again), (changed.len(), aloud.len()));
+    assert_eq!((turn.followed.edited, turn.followed.told_again), (changed.len(), aloud.len()));
     assert!(aloud.iter().all(|(_, told, net)| told == net) && quiet.iter().all(|(id, told_then, _)| *told_then == told[id]));
     let again = messages(&database, "signal_id IS NULL").await;
     assert_eq!(again.len(), aloud.len());
@@ -316,16 +324,16 @@ async fn a_signal_that_dies_is_edited_to_say_so_and_one_that_moves_is_told_aloud
     let floor = format!("value: \"{}\"", nets[nets.len() / 2]);
     let stricter = live(edited("params/profit.yaml", "value: \"5.00\"", &floor), None);
     review_once(&store, &stricter, true, now + TimeDelta::minutes(3), false).await.unwrap();
-    let routed = router.route_once(now + TimeDelta::minutes(3)).await.unwrap();
-    assert!(routed.followed.withdrawn > 0 && routed.followed.withdrawn < before.len(), "{routed:?}");
+    let turn = router.route_once(now + TimeDelta::minutes(3)).await.unwrap();
+    assert!(turn.followed.withdrawn > 0 && turn.followed.withdrawn < before.len(), "{turn:?}");
     let died = messages(&database, "created_at = '2026-05-03T10:03:00Z' AND step > 0").await;
-    assert_eq!(died.len(), routed.followed.withdrawn + routed.followed.edited);
+    assert_eq!(died.len(), turn.followed.withdrawn + turn.followed.edited);
     assert_eq!(count(&database, "SELECT count(*) FROM outbox WHERE step > 0").await, edits + i64::try_from(died.len()).unwrap());
     let reason = "profit threshold miss";
     let gone = Standing::Withdrawn { reason: reason.to_owned() };
     assert_eq!(
         died.iter().filter(|message| matches!(message, Message::Signal(signal) if signal.standing == gone)).count(),
-        routed.followed.withdrawn
+        turn.followed.withdrawn
     );
     assert_eq!(
         count(&database, "SELECT count(*) FROM signals WHERE state = 'withdrawn' AND end_reason = 'PROFIT_THRESHOLD_MISS'").await,
@@ -348,12 +356,12 @@ async fn whoever_sleeps_or_wants_a_batch_or_paused_gets_no_live_signal_while_tha
     let mut tx = store.tenant(TenantId(pros[1].0)).await.unwrap();
     users::pause(&mut tx, Some(now)).await.unwrap();
     tx.commit().await.unwrap();
-    let routed = router.route_once(now).await.unwrap();
-    assert_eq!((routed.given.signals, held(&database).await.len()), (0, 0));
+    let turn = router.route_once(now).await.unwrap();
+    assert_eq!((turn.given.signals, held(&database).await.len()), (0, 0));
     // what the shop may have in the morning waits for it, the rest went to the lists at once
     let open: BTreeSet<Uuid> =
         rows::<(Uuid,)>(&database, "SELECT opportunity_id FROM routings WHERE state = 'open'").await.into_iter().map(|row| row.0).collect();
-    assert!(!open.is_empty() && routed.given.released > 0);
+    assert!(!open.is_empty() && turn.given.released > 0);
     let morning = at("2026-05-04T07:00:00Z");
     assert_eq!(router.route_once(morning - TimeDelta::seconds(1)).await.unwrap().given.signals, 0);
     // each is decided once more before it is given: by what the shop asks for now
@@ -414,15 +422,12 @@ async fn what_went_round_is_listed_to_the_trader_every_day_and_late_to_the_free_
 async fn a_plan_gives_no_more_a_day_than_it_says() {
     let database = Database::migrated().await;
     let now = at("2026-05-03T10:00:00Z");
-    let (store, mut router) = scanned(&database, now).await;
+    let (_, router) = scanned(&database, now).await;
     let text = Plans::SHIPPED.replace("    bundle_signals: true\n  pro:", "    bundle_signals: true\n    max_signals_per_day: 3\n  pro:");
     assert_ne!(text, Plans::SHIPPED);
-    let mut capped = (*live(shipped(), None)).pack.source.clone();
-    capped.tests.clear();
-    let pack = tcg_radar::rules::pack::Pack::from_source(capped).unwrap();
     let presets = router.scanner.current.get().presets.clone();
-    let value = tcg_radar::rules::live::Live { pack, customs_variable: None, presets, plans: Plans::parse("plans.yaml", &text).unwrap() };
-    router.scanner.current = std::sync::Arc::new(tcg_radar::rules::live::Current::new(value));
+    let plans = Plans::parse("plans.yaml", &text).unwrap();
+    router.scanner.current.publish(Arc::new(Live { pack: shipped(), customs_variable: None, presets, plans }));
     router.route_once(now).await.unwrap();
     let shop = tenant_of(&database, "shop").await;
     let of_shop = format!("SELECT count(*) FROM signals WHERE tenant_id = '{shop}'");
@@ -432,7 +437,50 @@ async fn a_plan_gives_no_more_a_day_than_it_says() {
     // the next day by its own clock, which is UTC
     router.route_once(at("2026-05-04T00:00:01Z")).await.unwrap();
     assert!(count(&database, &of_shop).await <= 6);
-    drop(store);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_seller_has_for_a_tenant_is_one_parcel_one_message_and_one_answer() {
+    let database = Database::migrated().await;
+    let now = at("2026-05-03T10:00:00Z");
+    let (store, router) = scanned_market(&database, now, MANY).await;
+    router.route_once(now).await.unwrap();
+    deliver(&database, &store, now).await;
+    let baskets: Vec<(Uuid, Vec<Uuid>)> = rows(
+        &database,
+        "SELECT signal_id, with_signals FROM outbox WHERE with_signals <> '{}' ORDER BY cardinality(with_signals) DESC, id",
+    )
+    .await;
+    assert!(baskets.len() > 2, "{}", baskets.len());
+    let all = held(&database).await;
+    let of = |id: Uuid| all.iter().find(|one| one.signal == id).unwrap();
+    for (head, rest) in &baskets {
+        assert!(rest.iter().all(|one| of(*one).tenant == of(*head).tenant));
+        let ids: Vec<String> = rest.iter().chain([head]).map(|id| format!("'{id}'")).collect();
+        let sellers = format!(
+            "SELECT count(DISTINCT seller_id) FROM signals JOIN opportunities USING (opportunity_id) WHERE id IN ({}) AND seller_id IS NOT NULL",
+            ids.join(", ")
+        );
+        assert_eq!(count(&database, &sellers).await, 1);
+    }
+    // a button of the message speaks for the whole parcel
+    let state_of = async |id: Uuid| rows::<(String,)>(&database, &format!("SELECT state FROM signals WHERE id = '{id}'")).await.remove(0).0;
+    for (place, act_of, state) in [(0, Act::TookIt, "acted"), (1, Act::Pass, "passed")] {
+        let (head, rest) = &baskets[place];
+        assert_eq!(act(&store, of(*head), act_of, now).await, Answer::Done);
+        for id in rest.iter().chain([head]) {
+            assert_eq!(state_of(*id).await, state);
+        }
+    }
+    // that a card is another one is said of the first card only; it leaves the parcel, the others stay in it
+    let (head, rest) = &baskets[2];
+    assert_eq!(act(&store, of(*head), Act::WrongCard, now).await, Answer::Done);
+    assert_eq!((state_of(*head).await.as_str(), state_of(rest[0]).await.as_str()), ("wrong_card", "held"));
+    let edited = messages(&database, &format!("signal_id = '{head}' AND step = 1")).await;
+    let [Message::Signal(message)] = &edited[..] else { panic!("{edited:?}") };
+    assert_eq!(message.short_id, of(rest[0]).short);
+    assert_eq!(message.basket.len(), rest.len() - 1);
+    assert!(matches!(message.standing, Standing::Offered { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -498,8 +546,8 @@ async fn an_erased_person_is_gone_from_every_table_and_the_audits_are_still_ther
     assert!(users::erase(&mut tx, TenantId(shop), now).await.unwrap());
     assert!(!users::erase(&mut tx, TenantId(shop), now).await.unwrap(), "once is enough");
     tx.commit().await.unwrap();
-    let routed = router.route_once(now + TimeDelta::seconds(5)).await.unwrap();
-    assert!(routed.followed.withdrawn > 0, "what it held goes on");
+    let turn = router.route_once(now + TimeDelta::seconds(5)).await.unwrap();
+    assert!(turn.followed.withdrawn > 0, "what it held goes on");
 
     let after = whole_database(&database).await;
     for mark in &marks {

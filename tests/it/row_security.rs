@@ -153,9 +153,9 @@ async fn no_verb_of_any_role_reaches_another_tenants_rows_whatever_the_setting()
 }
 
 /// Polls a future a few times and then lets go of it in the middle, as a caller that is cancelled does.
-struct LetGo<F> {
-    inner: Pin<Box<F>>,
-    polls: u32,
+pub struct LetGo<F> {
+    pub inner: Pin<Box<F>>,
+    pub polls: u32,
 }
 
 impl<F: Future> Future for LetGo<F> {
@@ -206,7 +206,7 @@ async fn one_transaction(store: &Store, tenant: TenantId, mine: &BTreeSet<String
             let failed = users::save_settings(&mut tx, &bad).await.is_err();
             assert!(failed || mine.is_empty());
             // a transaction that failed may also be committed by mistake
-            if dice % 2 == 0 {
+            if dice.is_multiple_of(2) {
                 let _ = tx.commit().await;
             }
             tally.failed.fetch_add(1, Ordering::Relaxed)

@@ -4,12 +4,10 @@
 
 use std::{
     collections::BTreeMap,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,6 +32,7 @@ use crate::{
     cluster::{Database, refusal},
     live::{FEW, count, live, rows, scanner, shipped},
     route::rules,
+    row_security::LetGo,
 };
 
 const WORKERS: u64 = 5;
@@ -53,24 +52,6 @@ impl Clock {
 
     fn goes_on(&self, by: i64) {
         self.seconds.fetch_add(by, Ordering::SeqCst);
-    }
-}
-
-/// Lets go of a piece of work in the middle, as a process that is killed does.
-struct CutOff<F> {
-    inner: Pin<Box<F>>,
-    polls: u32,
-}
-
-impl<F: Future> Future for CutOff<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.polls == 0 {
-            return Poll::Ready(None);
-        }
-        self.polls -= 1;
-        self.inner.as_mut().poll(context).map(Some)
     }
 }
 
@@ -97,7 +78,7 @@ async fn outside(store: &Store, database: &Database, rng: &mut ChaCha8Rng, clock
         }
     }
     // a process that dies before it commits
-    if rng.next_u32() % 8 == 0 {
+    if rng.next_u32().is_multiple_of(8) {
         return;
     }
     tx.commit().await.unwrap();
@@ -149,7 +130,7 @@ async fn there_is_never_a_second_holder_in_the_database_either() {
             for _ in 0..turns {
                 let turn = router.route_once(clock.off(rng.next_u32()));
                 if rng.next_u32() % 4 == 0 {
-                    let cut_off = CutOff { inner: Box::pin(turn), polls: 1 + rng.next_u32() % 60 };
+                    let cut_off = LetGo { inner: Box::pin(turn), polls: 1 + rng.next_u32() % 60 };
                     cut.fetch_add(usize::from(cut_off.await.is_none()), Ordering::Relaxed);
                 } else if let Err(error) = turn.await {
                     assert!(error.is_retryable(), "{error}");

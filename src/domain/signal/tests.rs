@@ -28,6 +28,8 @@ fn rules() -> Rotation {
 enum Event {
     /// Time goes on, for all.
     Pass(i64),
+    /// Time goes on to about the end of a window: that is where mistakes hide.
+    Edge(usize, i64),
     /// A worker's clock jumps.
     Jump(usize, i64),
     /// A worker takes what is due, if nobody else has it.
@@ -48,6 +50,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (1..12_000_i64).prop_map(Event::Pass),
         2 => (0..15_i64).prop_map(Event::Pass),
+        5 => (row(), -3..14_i64).prop_map(|(row, by)| Event::Edge(row, by)),
         3 => (worker(), -60..=60_i64).prop_map(|(worker, by)| Event::Jump(worker, by)),
         16 => (worker(), row()).prop_map(|(worker, row)| Event::Claim(worker, row)),
         14 => worker().prop_map(Event::Commit),
@@ -149,6 +152,10 @@ impl World {
     fn happens(&mut self, event: &Event, rules: &Rotation) {
         match *event {
             Event::Pass(seconds) => self.now += TimeDelta::seconds(seconds),
+            Event::Edge(row, seconds) => {
+                let end = self.tables[row].routing.holder.as_ref().and_then(|holder| holder.expires_at);
+                self.now = end.map_or(self.now, |end| self.now.max(end + TimeDelta::seconds(seconds)));
+            }
             Event::Jump(worker, seconds) => self.clocks[worker] = TimeDelta::seconds(seconds),
             // a row that another worker has is skipped
             Event::Claim(worker, row) if !self.in_hand.contains_key(&worker) && !self.is_locked(row) => {

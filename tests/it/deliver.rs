@@ -424,7 +424,7 @@ async fn the_higher_plan_goes_first_and_then_the_nearer_deadline() {
 #[tokio::test]
 async fn a_long_message_comes_whole_in_parts_and_a_lost_part_does_not_repeat_the_others() {
     let post = Post::new().await;
-    let text: String = (0..400).map(|line| format!("line {line}: (1.5) *x*\n")).collect();
+    let text = (0..400).map(|line| format!("line {line}: (1.5) *x*")).collect::<Vec<_>>().join("\n");
     let ids = [post.put(Channel::Telegram, 7, &note(&text)).await, post.put(Channel::Discord, 8, &note(&text)).await];
     post.round().await;
     post.messengers.order(Order::telegram_refuses(Some(7), 500, "Internal Server Error"));

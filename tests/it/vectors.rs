@@ -3,6 +3,7 @@
 
 mod adapters;
 mod ask;
+mod messages;
 mod routing;
 
 use std::{

@@ -88,7 +88,17 @@ fn until(letters: &[char], from: usize, end: char) -> Option<(String, usize)> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::notify::telegram::markdown::escaped;
+
+    proptest! {
+        #[test]
+        fn whatever_is_escaped_is_read_as_it_was(text in "\\PC{0,60}|[-_*\\[\\]()~`>#+=|{}.!\\\\\n a]{0,40}") {
+            prop_assert_eq!(read(&escaped(&text)).unwrap(), Read { text, ..Read::default() });
+        }
+    }
 
     #[test]
     fn markup_goes_and_what_is_not_escaped_is_refused() {

@@ -122,6 +122,7 @@ impl Config {
         let eur_usd_rate = vars.parsed("EUR_USD_RATE", "dollars for one euro, from 0.1 to 10", |rate: &Decimal| {
             *rate >= Decimal::new(1, 1) && *rate <= Decimal::TEN
         })?;
+        let sources = sources::Sources::read(&vars)?;
         Ok(Self {
             home: vars.text("TCG_RADAR_HOME").unwrap_or_else(|| "data".into()).into(),
             profiles: vars.text("TCG_RADAR_PROFILES").unwrap_or_else(|| "profiles".into()).into(),
@@ -139,8 +140,8 @@ impl Config {
             },
             routing: routing::Routing::read(&vars)?,
             defaults,
-            sources: sources::Sources::read(&vars)?,
-            delivery: delivery::Delivery::read(&vars)?,
+            delivery: delivery::Delivery::read(&vars, sources.longest_answer)?,
+            sources,
             later: later::Later::read(&vars)?,
         })
     }

@@ -1,5 +1,7 @@
 //! Settings of delivery: the bots that write to tenants, and where their platforms are.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use super::{
@@ -22,10 +24,16 @@ pub struct Delivery {
 pub struct Platform {
     pub token: Option<SecretString>,
     pub base: BaseUrl,
+    /// No answer to a message is waited for longer.
+    pub timeout: Duration,
 }
 
+/// A message that is not taken in this time is sent again; `HTTP_TIMEOUT_SECONDS` may make it less.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
 impl Delivery {
-    pub(super) fn read<F: Fn(&str) -> Option<String>>(vars: &Variables<F>) -> Result<Self, ConfigError> {
+    pub(super) fn read<F: Fn(&str) -> Option<String>>(vars: &Variables<F>, longest_answer: Duration) -> Result<Self, ConfigError> {
+        let timeout = TIMEOUT.min(longest_answer);
         let base = |variable: &'static str, usual: &str| {
             let text = vars.text(variable).unwrap_or_else(|| usual.to_owned());
             BaseUrl::parse(&text).ok_or(ConfigError::Invalid { variable, value: text, allowed: outbound::ALLOWED })
@@ -34,8 +42,9 @@ impl Delivery {
             telegram: Platform {
                 token: vars.secret("TELEGRAM_BOT_TOKEN", "a token of @BotFather, such as 123456:ABC-DEF", is_telegram_token)?,
                 base: base("TELEGRAM_BASE_URL", "https://api.telegram.org")?,
+                timeout,
             },
-            discord: Platform { token: vars.key("DISCORD_BOT_TOKEN")?, base: base("DISCORD_BASE_URL", "https://discord.com")? },
+            discord: Platform { token: vars.key("DISCORD_BOT_TOKEN")?, base: base("DISCORD_BASE_URL", "https://discord.com")?, timeout },
             operator_channel: vars.parsed("DISCORD_CHANNEL_ID", "a Discord channel's number, such as 1234567890", |id: &i64| *id > 0)?,
         })
     }

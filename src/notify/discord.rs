@@ -1,7 +1,7 @@
 //! Discord's HTTP API by serenity's requests. How fast we may write is what the headers of every answer say: serenity's
 //! own limiter waits inside of a request, which would hold a lease, and goes round the configured address.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use chrono::TimeDelta;
 use reqwest::Client;
@@ -36,6 +36,7 @@ pub struct Discord {
     client: Client,
     base: BaseUrl,
     token: SecretString,
+    timeout: Duration,
 }
 
 /// A message as far as we need it.
@@ -65,7 +66,7 @@ impl Discord {
         let Some(token) = &platform.token else { return Ok(None) };
         let client = http::client(&platform.base).map_err(|_| SetUpError("discord"))?;
         let token = format!("Bot {}", token.expose_secret().trim_start_matches("Bot ")).into();
-        Ok(Some(Self { client, base: platform.base.clone(), token }))
+        Ok(Some(Self { client, base: platform.base.clone(), token, timeout: platform.timeout }))
     }
 
     async fn ask(&self, route: Route<'_>, method: LightMethod, body: &serde_json::Value) -> Result<Answer, Trouble> {
@@ -73,7 +74,7 @@ impl Discord {
         let request = Request::new(route, method).body(Some(body));
         // serenity's error may quote the header
         let request = request.build(&self.client, self.token.expose_secret(), Some(self.base.url().as_str()));
-        http::exchange(request.map_err(|_| Trouble::Refused("the request could not be built".to_owned()))?, http::TIMEOUT).await
+        http::exchange(request.map_err(|_| Trouble::Refused("the request could not be built".to_owned()))?, self.timeout).await
     }
 }
 

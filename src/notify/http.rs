@@ -10,8 +10,6 @@ use super::Trouble;
 use crate::config::outbound::{BaseUrl, is_loopback};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the whole answer to a message.
-pub const TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes of an answer.
 const LARGEST: usize = 4 * 1024 * 1024;
 /// Letters of a platform's own words that are repeated.

@@ -35,6 +35,7 @@ pub struct Telegram {
     client: Client,
     base: BaseUrl,
     token: SecretString,
+    timeout: Duration,
 }
 
 /// What Telegram says to any request.
@@ -66,7 +67,7 @@ impl Telegram {
     pub fn new(platform: &Platform) -> Result<Option<Self>, SetUpError> {
         let Some(token) = platform.token.clone() else { return Ok(None) };
         let client = http::client(&platform.base).map_err(|_| SetUpError("telegram"))?;
-        Ok(Some(Self { client, base: platform.base.clone(), token }))
+        Ok(Some(Self { client, base: platform.base.clone(), token, timeout: platform.timeout }))
     }
 
     /// What happened since the update before `offset`; waits for something to happen for up to so many seconds.
@@ -78,7 +79,7 @@ impl Telegram {
         payload.offset = Some(i32::try_from(offset).unwrap_or(i32::MAX));
         payload.timeout = Some(wait_seconds);
         payload.allowed_updates = Some(vec![AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
-        self.call(GetUpdates::NAME, &payload, http::TIMEOUT + Duration::from_secs(wait_seconds.into())).await
+        self.call(GetUpdates::NAME, &payload, self.timeout + Duration::from_secs(wait_seconds.into())).await
     }
 
     /// Ends the waiting sign on a pressed button, with a few words.
@@ -88,7 +89,7 @@ impl Telegram {
     pub async fn answer_button(&self, query: &CallbackQueryId, text: &str) -> Result<(), Trouble> {
         let mut payload = AnswerCallbackQuery::new(query.clone());
         payload.text = Some(text.to_owned());
-        self.call::<bool>(AnswerCallbackQuery::NAME, &payload, http::TIMEOUT).await.map(|_| ())
+        self.call::<bool>(AnswerCallbackQuery::NAME, &payload, self.timeout).await.map(|_| ())
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &str, payload: &impl Serialize, timeout: Duration) -> Result<T, Trouble> {
@@ -157,7 +158,7 @@ impl Notifier for Telegram {
             payload["message_id"] = json!(message);
         }
         Box::pin(async move {
-            match self.call::<MessageId>(method, &payload, http::TIMEOUT).await {
+            match self.call::<MessageId>(method, &payload, self.timeout).await {
                 Ok(MessageId { message_id }) => Ok(Arrived { id: message_id, rest: None }),
                 // said already, by an edit whose answer was lost
                 Err(Trouble::Refused(told)) if replaces.is_some() && told.contains("message is not modified") => {

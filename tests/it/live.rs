@@ -443,16 +443,21 @@ async fn a_hundred_edits_by_file_under_running_scans_are_each_live_at_once() {
 }
 
 /// The program as it is run, with its log.
-struct Service {
+pub struct Service {
     child: Child,
     log: std::sync::mpsc::Receiver<String>,
 }
 
 impl Service {
     fn start(stage: &Stage) -> Self {
+        Self::start_with(stage, &[])
+    }
+
+    pub fn start_with(stage: &Stage, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
         command.current_dir(stage.folder.path()).env("DATABASE_URL", stage.database.server.url(false));
         command.env_remove("CUSTOMS_REGIME").env_remove("TCG_RADAR_RULES").env_remove("RUST_LOG");
+        command.envs(variables.iter().copied());
         command.args(["--format", "json", "serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -469,17 +474,29 @@ impl Service {
 
     /// Waits for a line of the log with all these in it.
     fn says(&self, parts: &[&str]) -> String {
+        self.says_all(parts).pop().unwrap()
+    }
+
+    /// Everything up to that line.
+    pub fn says_all(&self, parts: &[&str]) -> Vec<String> {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.log.recv_timeout(Duration::from_mins(1)) else { panic!("never said {parts:?}, but {before:#?}") };
-            if parts.iter().all(|part| line.contains(part)) {
-                return line;
-            }
             before.push(line);
+            if before.last().is_some_and(|line| parts.iter().all(|part| line.contains(part))) {
+                return before;
+            }
         }
     }
 
-    fn signal(&self, signal: &str) {
+    /// Everything that was said and not waited for, up to the end of the program.
+    pub fn ends(mut self) -> String {
+        self.signal("-TERM");
+        let _ = self.child.wait();
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn signal(&self, signal: &str) {
         let told = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
     }

@@ -27,6 +27,7 @@ mod rules_cli;
 mod rules_readme;
 mod rules_test;
 mod scan;
+mod secrets;
 mod series;
 mod shipped_packs;
 mod simulate;

@@ -127,7 +127,7 @@ impl Message {
 
 impl Signal {
     fn words(&self) -> Words {
-        let mut words = if self.basket.is_empty() { self.single() } else { self.seller_basket() };
+        let mut words = if self.basket.is_empty() { self.deal.words() } else { self.seller_basket() };
         match &self.standing {
             Standing::Offered { minutes } => words.say(format!("Yours alone for {minutes} minutes from now.")),
             Standing::Repriced { net_profit_before, until } => {
@@ -145,22 +145,6 @@ impl Signal {
         let is_open = matches!(self.standing, Standing::Offered { .. } | Standing::Repriced { .. });
         words.asks = is_open.then(|| self.short_id.clone());
         words.say(format!("Id {}", self.short_id));
-        words
-    }
-
-    fn single(&self) -> Words {
-        let deal = &self.deal;
-        let mut words = Words::new(format!("{}: {}", type_name(&deal.signal_type), deal.title()), Colour::of_type(&deal.signal_type));
-        words.lines.push(deal.profit());
-        words.lines.push(side("Buy on ", &deal.buy, &format!(", {}", deal.copy())));
-        words.lines.push(side("Sell on ", &deal.sell, ""));
-        words.lines.extend(deal.pace().map(|text| vec![plain(text)]));
-        if let Some(text) = deal.density() {
-            words.say(text);
-        }
-        if !deal.risks.is_empty() {
-            words.say(format!("Risks: {}", risks(deal)));
-        }
         words
     }
 
@@ -249,6 +233,22 @@ impl Notice {
 }
 
 impl Deal {
+    /// What is to be said of one deal by itself, without whose it is and for how long.
+    pub fn words(&self) -> Words {
+        let mut words = Words::new(format!("{}: {}", type_name(&self.signal_type), self.title()), Colour::of_type(&self.signal_type));
+        words.lines.push(self.profit());
+        words.lines.push(side("Buy on ", &self.buy, &format!(", {}", self.copy())));
+        words.lines.push(side("Sell on ", &self.sell, ""));
+        words.lines.extend(self.pace().map(|text| vec![plain(text)]));
+        if let Some(text) = self.density() {
+            words.say(text);
+        }
+        if !self.risks.is_empty() {
+            words.say(format!("Risks: {}", risks(self)));
+        }
+        words
+    }
+
     fn title(&self) -> String {
         let set = self.set_name.as_deref().map_or_else(String::new, |set| format!(", {set}"));
         one_line(&format!("{} ({}){set}", self.name, self.card_id))

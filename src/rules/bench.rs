@@ -9,7 +9,7 @@ use super::{
     facts::{Domain, INPUTS, Input, Stage},
     graph::{FactId, Kind},
     interpret::{Evaluation, Slot, Verdict},
-    lower::{Answer, LANES, Lowered, Rows, Setting},
+    lower::{Answer, Column, LANES, Lowered, Machine, Rows, Setting, Slice},
     pack::Pack,
     value::Value,
 };
@@ -131,18 +131,19 @@ impl<'a> Columns<'a> {
                 },
             }
         }
-        let mut asked = Vec::new();
+        let (mut asked, mut machine) = (Vec::new(), Machine::default());
         let mut stops = vec![0; Answer::codes(gates)];
         for block in open.chunks(LANES) {
-            let columns: Vec<Vec<i64>> = cards.columns.iter().map(|column| block.iter().map(|row| column[*row]).collect()).collect();
+            let columns: Vec<Column> = cards.columns.iter().map(|column| column.pick(block.iter().copied())).collect();
+            // each is alone in its group
             let alone = vec![1; block.len()];
+            let counted = std::iter::repeat_n(Slice::Numbers(&alone), self.pack.aggregates.len());
+            let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counted).collect();
             for batch in self.lowered.batches() {
-                let counted = std::iter::repeat_n(alone.as_slice(), batch.classes.len());
-                let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).chain(counted).collect();
-                let mut bench = batch.bench(block.len());
-                batch.judge(&self.lowered, &mut bench, &columns, block.len(), |tenant, codes, _| {
+                batch.judge(&self.lowered, &mut machine, &columns, block.len(), |position, codes, _| {
+                    let tenant = batch.tenants[position];
                     for (lane, row) in block.iter().enumerate() {
-                        let code = codes.of(lane);
+                        let code = i64::from(codes.of(lane));
                         stops[usize::try_from(code).unwrap_or(0)] += 1;
                         if matches!(Answer::of(code, gates), Answer::Open(_)) {
                             asked.push((*row, tenant));

@@ -11,7 +11,7 @@
 //! 3. **Split** ([`split`]). What depends on cards and routes alone is computed once for a row; what it leaves is all that
 //!    tenants' rules read ([`Cards`]).
 //! 4. **Plan** ([`program`], [`tenants`]). Tenants who have much in common are put into one program.
-//! 5. **Run** ([`machine`]). Each instruction is a loop over a block of rows.
+//! 5. **Run** ([`machine`], [`registers`]). Each instruction is a loop over a block of rows.
 //!
 //! It answers verdicts only: [`Answer`]. A formula that can't be lowered is left to the interpreter ([`Lowered::refused`]):
 //! if it depends on no tenant its values become a column like an input's, else the gates that need it are
@@ -30,6 +30,7 @@ mod machine;
 mod money;
 mod program;
 mod refusal;
+mod registers;
 mod rows;
 mod split;
 mod tables;
@@ -49,17 +50,18 @@ use self::{
     dag::{NodeId, Op},
     facts::{Builder, State},
     gates::{kind, passed},
-    program::Program,
+    program::{Planner, Program},
+    registers::Source,
     split::{Split, nodes_of},
     tenants::{Class, Tenant},
     value::Shape,
 };
 pub use self::{
-    machine::LANES,
-    program::Planner,
+    machine::{LANES, Machine},
     refusal::Refusal,
+    registers::{Column, Slice},
     rows::{ALONE, Cards, Facts, Rows},
-    tenants::{Batch, Bench, Codes, Scores},
+    tenants::{Batch, Codes, Scores},
 };
 use super::{
     facts::Stage,
@@ -159,8 +161,10 @@ pub struct Lowered {
     /// The card part: code, groups, then the cut.
     screen: Program,
     split: Split,
-    /// Where tenants' programs find the nodes of the card part.
-    cut: FxHashMap<NodeId, u32>,
+    /// Where tenants' programs find the nodes of the card part, and whether they are bytes.
+    cut: FxHashMap<NodeId, (u32, bool)>,
+    /// The graph's inputs that hold what was counted, by aggregate.
+    counted: Vec<NodeId>,
     tenants: Vec<Tenant>,
     classes: Vec<Class>,
     class_of: FxHashMap<(usize, NodeId), usize>,
@@ -169,10 +173,15 @@ pub struct Lowered {
     batches: Vec<Batch>,
 }
 
-/// A pack that the columns can't judge: routes are counted over a fact that depends on the tenant, or that is no text.
+/// A pack that the columns can't judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an aggregate counts over a fact that the columns don't hold")]
-pub struct NoGroups;
+pub enum Unfit {
+    /// It depends on the tenant, or is no text.
+    #[error("an aggregate counts over a fact that the columns don't hold")]
+    Groups,
+    #[error("there are more gates than the columns can tell apart")]
+    Gates,
+}
 
 /// A tenant's change that reaches the card part: everything has to be lowered anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -183,8 +192,11 @@ impl Lowered {
     /// Lowers a pack for tenants. `constants` hold for every row and tenant: the date, the regime, the operator's switches.
     ///
     /// # Errors
-    /// An aggregate that only the interpreter can count.
-    pub fn new(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &[Settings]) -> Result<Self, NoGroups> {
+    /// A pack that only the interpreter can judge.
+    pub fn new(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &[Settings]) -> Result<Self, Unfit> {
+        if u8::try_from(passed(pack.gates.len())).is_err() {
+            return Err(Unfit::Gates);
+        }
         let mut lowered = Self {
             state: State::new(date, constants),
             gates: pack.gates.len(),
@@ -193,12 +205,14 @@ impl Lowered {
             screen: Program::default(),
             split: Split::default(),
             cut: FxHashMap::default(),
+            counted: Vec::new(),
             tenants: Vec::new(),
             classes: Vec::new(),
             class_of: FxHashMap::default(),
             popularity: FxHashMap::default(),
             batches: Vec::new(),
         };
+        lowered.counted = pack.aggregates.iter().map(|_| lowered.state.counted()).collect();
         let mut builder = Builder::new(pack, &mut lowered.state);
         let screen = builder.screen();
         let groups = pack.aggregates.iter().map(|aggregate| group(&mut builder, aggregate.over)).collect::<Result<Vec<_>, _>>()?;
@@ -233,8 +247,8 @@ impl Lowered {
         let mut builder = Builder::new(pack, &mut self.state);
         // it went well before
         let _ = builder.bind(settings);
-        for (aggregate, class) in pack.aggregates.iter().zip(&classes) {
-            let counted = builder.state.count_of(self.classes[*class].input);
+        for (aggregate, input) in pack.aggregates.iter().zip(&self.counted) {
+            let counted = builder.state.count_of(*input);
             builder.bind_node(aggregate.fact, counted);
         }
         Tenant::new(builder.terms(), classes)
@@ -244,7 +258,7 @@ impl Lowered {
         let next = self.classes.len();
         let class = counts.map_or(next, |node| *self.class_of.entry((aggregate, node)).or_insert(next));
         if class == next {
-            self.classes.push(Class { aggregate, counts, input: self.state.counted() });
+            self.classes.push(Class { aggregate, counts });
         }
         class
     }
@@ -262,10 +276,13 @@ impl Lowered {
         let code = screen.iter().fold(through, |least, term| self.state.dag.put(Op::Min(least, *term)).unwrap_or(least));
         self.split = Split::of(&self.state.dag, self.state.shared());
         let cut = self.cut_for(read.iter().copied().flat_map(nodes_of).chain(self.tenants.iter().flat_map(|tenant| self.asked(tenant))));
-        self.cut = cut.iter().zip(0..).map(|(node, column)| (*node, column)).collect();
-        let outputs: Vec<NodeId> = std::iter::once(code).chain(groups.iter().copied()).chain(cut).collect();
+        let outputs: Vec<NodeId> = std::iter::once(code).chain(groups.iter().copied()).chain(cut.iter().copied()).collect();
         let positions = &self.state.positions;
-        self.screen = Planner::default().plan(&self.state.dag, &|node| positions.get(&node).copied(), &[outputs]);
+        let given = |node| positions.get(&node).map(|position| (*position, false));
+        self.screen = Planner::default().plan(&self.state.dag, &given, &[outputs]);
+        let columns = self.screen.answers.iter().flat_map(|answer| answer.outputs.iter().skip(1 + groups.len()));
+        let columns = columns.zip(0..).map(|(output, column)| (column, matches!(output, Source::Byte(_))));
+        self.cut = cut.into_iter().zip(columns).collect();
     }
 
     fn cut_for(&self, nodes: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
@@ -370,19 +387,19 @@ fn counts(builder: &mut Builder<'_>, fact: FactId) -> Option<NodeId> {
 }
 
 /// The number of a row's group: that of the text that is counted over, where it is known.
-fn group(builder: &mut Builder<'_>, over: FactId) -> Result<NodeId, NoGroups> {
+fn group(builder: &mut Builder<'_>, over: FactId) -> Result<NodeId, Unfit> {
     if builder.pack.graph.fact(over).stage == Stage::Tenant {
-        return Err(NoGroups);
+        return Err(Unfit::Groups);
     }
-    let outcome = builder.fact(over).map_err(|_| NoGroups)?;
+    let outcome = builder.fact(over).map_err(|_| Unfit::Groups)?;
     let dag = &mut builder.state.dag;
     let node = match outcome.value.shape {
         Shape::Text(node) | Shape::Truth(node) | Shape::Date(node) => node,
         Shape::Nothing => return Ok(dag.constant(ALONE.into())),
-        Shape::Number(_) | Shape::Quotient(..) => return Err(NoGroups),
+        Shape::Number(_) | Shape::Quotient(..) => return Err(Unfit::Groups),
     };
     let sound = dag.not(outcome.fault);
     let told = dag.and(outcome.value.known, sound);
     let alone = dag.constant(ALONE.into());
-    dag.put(Op::Select(told, node, alone)).map_err(|_| NoGroups)
+    dag.put(Op::Select(told, node, alone)).map_err(|_| Unfit::Groups)
 }

@@ -1,10 +1,11 @@
 //! A fact's value: a decimal, integer, boolean, text or date, or the fact that nobody knows it.
 
-use std::{fmt, str::FromStr};
+use std::{cell::RefCell, fmt, str::FromStr};
 
 use chrono::NaiveDate;
 use rhai::{Dynamic, ImmutableString};
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
 /// The type of a known value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,7 +49,17 @@ pub enum Value {
     Date(NaiveDate),
 }
 
+thread_local! {
+    /// Words of closed sets; a scan tells them millions of times.
+    static WORDS: RefCell<FxHashMap<&'static str, ImmutableString>> = RefCell::default();
+}
+
 impl Value {
+    /// A word of a closed set. Unlike another text it is allocated once.
+    pub fn word(word: &'static str) -> Self {
+        Self::Text(WORDS.with_borrow_mut(|words| words.entry(word).or_insert_with(|| word.into()).clone()))
+    }
+
     /// Reads a text form: `12.50`, `3`, `true`, `2026-07-01`.
     ///
     /// # Errors

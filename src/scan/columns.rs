@@ -2,14 +2,16 @@
 //!
 //! 1. Routes become rows; what depends on no tenant is computed once for each ([`Side`]). Most rows stop there.
 //! 2. The rows that are left are laid out in blocks ([`blocks`]).
-//! 3. Batch by batch, tenants count what aggregates count ([`counts`]) and judge the blocks, and of each card the best
-//!    route is kept ([`tally`]).
+//! 3. Batch by batch, tenants count what aggregates count ([`groups`]) and judge the blocks, then the rows that are counted
+//!    together ([`grouped`]), and of each card the best route is kept ([`tally`]).
 //!
 //! The interpreter is asked where columns can't tell: single rows, single tenants, single formulas.
 
 mod blocks;
-mod counts;
+mod grouped;
+mod groups;
 mod tally;
+mod variants;
 
 use std::{
     collections::BTreeMap,
@@ -19,9 +21,10 @@ use std::{
 use rayon::prelude::*;
 
 use self::{
-    blocks::Layout,
-    counts::{Counted, Groups},
-    tally::Tally,
+    blocks::{Block, Layout},
+    grouped::Grouped,
+    groups::Groups,
+    tally::{Closed, Seat, Tally},
 };
 use super::{
     findings::{Findings, says_more},
@@ -37,7 +40,7 @@ use crate::{
     rules::{
         graph::{FactId, Kind},
         interpret::Slot,
-        lower::{ALONE, Answer, Batch, Cards, Lowered, NoGroups, Setting, Settings, Unprepared},
+        lower::{ALONE, Answer, Batch, Cards, Column, Lowered, Machine, Setting, Settings, Slice, Unfit, Unprepared},
         pack::Pack,
         value::{Type, Value},
     },
@@ -69,7 +72,7 @@ impl Prepared {
     ///
     /// # Errors
     /// An aggregate that only the interpreter can count.
-    pub fn new(case: &Case<'_>) -> Result<Self, NoGroups> {
+    pub fn new(case: &Case<'_>) -> Result<Self, Unfit> {
         let constants: Vec<(FactId, Value)> =
             case.constants.iter().filter_map(|(name, value)| Some((case.pack.graph.id(name)?, value.clone()))).collect();
         let lower = |direction: Direction| {
@@ -163,22 +166,38 @@ impl<'a> Side<'a> {
         Self { case, lowered, direction, routes, cards }
     }
 
-    fn judge(&self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
-        let groups = Groups::of(self);
-        let layout = Layout::of(self, &groups);
-        self.count_closed(&layout, findings);
-        let furthest = self.furthest_closed(&layout, keep);
-        let open: usize = layout.blocks.iter().map(|block| block.rows.len()).sum();
+    fn judge(mut self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
+        let groups = Groups::of(&self);
+        let layout = Layout::of(&self, &groups);
+        let grouped = Grouped::of(&self, &layout, &groups);
+        // laid out anew for those who read them
+        self.cards.columns = Vec::new();
+        self.judge_all(&groups, &layout, &grouped, keep, findings, progress);
+    }
+
+    fn judge_all(
+        &self,
+        groups: &Groups,
+        layout: &Layout,
+        grouped: &Grouped,
+        keep: usize,
+        findings: &mut Findings,
+        progress: &(dyn Fn(usize) + Sync),
+    ) {
+        let closed = self.closed(layout, keep, findings);
+        let open = layout.open();
         progress(self.routes.len() - open);
         let batches = self.lowered.batches();
-        let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), blocks: batches.len() * layout.blocks.len(), open };
+        let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), steps: batches.len() * (layout.blocks.len() + 1), open };
         let tallies: Vec<Tally> = batches
             .par_iter()
-            .map(|batch| {
-                let counted = groups.count(self, batch);
-                let mut tally = self.judge_batch(batch, &counted, &layout, &groups, keep, &|blocks| work.tell(blocks, progress));
-                tally.take_closed(self, &furthest);
-                tally.close(self, batch, &counted, &groups);
+            .map_init(Machine::default, |machine, batch| {
+                let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
+                let counted = groups.count(self, batch, machine);
+                grouped.judge(self, batch, machine, (&counted, groups), &mut tally);
+                tally.take_closed(self, &closed);
+                tally.close(self, batch, &counted, groups);
+                work.tell(1, progress);
                 tally
             })
             .collect();
@@ -190,60 +209,45 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn judge_batch(
-        &self,
-        batch: &Batch,
-        counted: &Counted,
-        layout: &Layout,
-        groups: &Groups,
-        keep: usize,
-        done: &(dyn Fn(usize) + Sync),
-    ) -> Tally {
-        let patches = counted.refine(self, batch, layout, groups);
-        let longest = layout.blocks.iter().map(|block| block.rows.len()).max().unwrap_or(0);
-        let chunks = layout.blocks.par_chunks(BLOCKS).enumerate();
-        let tallies = chunks.map(|(chunk, blocks)| {
-            let mut bench = batch.bench(longest);
+    /// Judges the rows that are counted with no others.
+    fn judge_batch(&self, batch: &Batch, machine: &mut Machine, layout: &Layout, keep: usize, done: &(dyn Fn(usize) + Sync)) -> Tally {
+        let alone = vec![1; layout.longest()];
+        let judge = |machine: &mut Machine, blocks: &[Block]| {
             let mut tally = Tally::new(self, batch, keep);
-            for (block, number) in blocks.iter().zip(chunk * BLOCKS..) {
-                let columns = counted.columns(block);
-                let columns: Vec<&[i64]> = block.columns.iter().chain(&columns).map(Vec::as_slice).collect();
-                let mut position = 0;
-                batch.judge(self.lowered, &mut bench, &columns, block.rows.len(), |tenant, codes, scores| {
-                    tally.take(self, (block, number), position, tenant, codes, scores, counted, groups, &patches);
-                    position += 1;
+            for block in blocks {
+                let counts = std::iter::repeat_n(Slice::Numbers(&alone), self.cards.groups.len());
+                let columns: Vec<Slice<'_>> = block.columns.iter().map(Column::slice).chain(counts).collect();
+                batch.judge(self.lowered, machine, &columns, block.rows.len(), |position, codes, scores| {
+                    tally.take(self, block, Seat { position, tenant: batch.tenants[position] }, codes, scores);
                 });
             }
             done(blocks.len());
             tally
-        });
-        tallies.reduce(|| Tally::new(self, batch, keep), Tally::merged)
+        };
+        if layout.blocks.len() <= BLOCKS {
+            return judge(machine, &layout.blocks);
+        }
+        let chunks = layout.blocks.par_chunks(BLOCKS);
+        let tallies = chunks.map_init(Machine::default, |machine, blocks| judge(machine, blocks));
+        tallies.reduce_with(Tally::merged).unwrap_or_else(|| Tally::new(self, batch, keep))
     }
 
     /// Cards that no tenant can come further with than the gates before all tenants.
-    fn count_closed(&self, layout: &Layout, findings: &mut Findings) {
+    fn closed(&self, layout: &Layout, keep: usize, findings: &mut Findings) -> Closed {
         let gates = self.case.pack.gates.len();
         let tenants = self.case.profiles.len();
-        let mut stops: BTreeMap<i64, usize> = BTreeMap::new();
+        let mut cards: BTreeMap<u8, u32> = BTreeMap::new();
         for (code, row) in &layout.closed {
-            *stops.entry(*code).or_default() += 1;
-            if says_more(Answer::of(*code, gates), self.case.pack) && tenants > 0 {
-                findings.stand_behind(self.routes[*row], *code, 0, tenants);
+            *cards.entry(*code).or_default() += 1;
+            if says_more(Answer::of((*code).into(), gates), self.case.pack) && tenants > 0 {
+                findings.stand_behind(self.routes[*row], (*code).into(), 0, tenants);
             }
         }
-        for (code, cards) in stops {
-            (0..tenants).for_each(|tenant| findings.count(tenant, self.direction, code, cards));
-        }
-    }
-
-    /// Of these cards the rejections that got furthest.
-    fn furthest_closed(&self, layout: &Layout, keep: usize) -> Vec<(i64, usize)> {
-        let gates = self.case.pack.gates.len();
-        let mut furthest: Vec<_> =
-            layout.closed.iter().copied().filter(|(code, _)| matches!(Answer::of(*code, gates), Answer::Rejected(_))).collect();
+        let is_rejection = |(code, _): &(u8, usize)| matches!(Answer::of((*code).into(), gates), Answer::Rejected(_));
+        let mut furthest: Vec<(u8, usize)> = layout.closed.iter().copied().filter(is_rejection).collect();
         furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
         furthest.truncate(keep);
-        furthest
+        Closed { cards: cards.into_iter().collect(), furthest }
     }
 
     /// Whether a row is counted together with others.
@@ -256,14 +260,14 @@ impl<'a> Side<'a> {
 struct Work {
     done: AtomicUsize,
     reached: AtomicUsize,
-    blocks: usize,
+    steps: usize,
     open: usize,
 }
 
 impl Work {
-    fn tell(&self, blocks: usize, progress: &(dyn Fn(usize) + Sync)) {
-        let done = self.done.fetch_add(blocks, Ordering::Relaxed) + blocks;
-        let reached = self.open * done / self.blocks.max(1);
+    fn tell(&self, steps: usize, progress: &(dyn Fn(usize) + Sync)) {
+        let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
+        let reached = self.open * done / self.steps.max(1);
         let before = self.reached.fetch_max(reached, Ordering::Relaxed);
         if reached > before {
             progress(reached - before);
@@ -277,14 +281,16 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
     let mut evaluation = case.evaluation();
     let mut rows = lowered.rows();
     let mut facts: Vec<Option<Value>> = vec![Some(Value::Unknown); case.pack.graph.facts.len()];
-    let mut names = Names::default();
+    let (mut names, mut card_names, mut last) = (Names::default(), Names::default(), None);
     for route in routes {
         let route = &case.routes[*route];
-        let mut given = inputs::route_facts(case.book, case.health, &case.activity, route);
-        if let Some(card) = case.book.card(route.card) {
-            given.extend(inputs::card_facts(card, day_of(case.book.as_of)));
+        names.fill(case.pack, inputs::route_facts(case.book, case.health, &case.activity, route), &mut facts);
+        // a card's routes follow each other
+        if last.replace(route.card) != Some(route.card)
+            && let Some(card) = case.book.card(route.card)
+        {
+            card_names.fill(case.pack, inputs::card_facts(card, day_of(case.book.as_of)), &mut facts);
         }
-        names.fill(case.pack, given, &mut facts);
         if !interpreted.is_empty() {
             case.enter_route(&mut evaluation, route);
             for id in &interpreted {
@@ -316,7 +322,7 @@ struct Names(Vec<(&'static str, Option<FactId>)>);
 impl Names {
     fn fill(&mut self, pack: &Pack, given: Facts, facts: &mut [Option<Value>]) {
         for (position, (name, value)) in given.into_iter().enumerate() {
-            if self.0.get(position).is_none_or(|(known, _)| *known != name) {
+            if self.0.get(position).is_none_or(|(known, _)| !std::ptr::eq(*known, name)) {
                 self.0.truncate(position);
                 self.0.push((name, pack.graph.id(name)));
             }

@@ -1,7 +1,10 @@
 //! What judging comes to: the best route of each card and tenant, reduced to signals, near misses and counts.
 
+mod signals;
+
 use std::collections::BTreeMap;
 
+pub use self::signals::Signals;
 use super::{
     judge::{Judged, best_of_each},
     routes::Route,
@@ -12,14 +15,14 @@ use crate::{
 };
 
 /// How many cards stopped where, for one tenant and direction, by [`Answer::code`]: there are few such places.
-pub type Stops = BTreeMap<i64, usize>;
+pub type Stops = Vec<(i64, usize)>;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Findings {
     gates: usize,
-    /// Best routes that are signals, by tenant, card and direction.
-    pub signals: Vec<Judged>,
+    /// Best routes that are signals.
+    signals: Signals,
     /// Of each tenant the best routes that a gate rejected latest.
     pub near_misses: Vec<Judged>,
     /// By tenant and direction.
@@ -49,7 +52,7 @@ impl Findings {
     pub fn new(pack: &Pack, tenants: usize) -> Self {
         Self {
             gates: pack.gates.len(),
-            signals: Vec::new(),
+            signals: Signals::new(tenants),
             near_misses: Vec::new(),
             stops: vec![[Stops::new(), Stops::new()]; tenants],
             behind: BTreeMap::new(),
@@ -66,7 +69,7 @@ impl Findings {
                 findings.stand_behind(one.route, code, one.tenant, 1);
             }
             match one.answer {
-                Answer::Signal { .. } => findings.signals.push(one),
+                Answer::Signal { .. } => findings.signals.push(one.tenant, one.route, one.score, &one.aggregates),
                 Answer::Rejected(_) => findings.near_misses.push(one),
                 Answer::Unknown(_) | Answer::Failed(_) | Answer::Open(_) => {}
             }
@@ -77,8 +80,36 @@ impl Findings {
 
     pub fn count(&mut self, tenant: usize, direction: Direction, code: i64, cards: usize) {
         if cards > 0 {
-            *self.stops[tenant][direction as usize].entry(code).or_default() += cards;
+            let stops = &mut self.stops[tenant][direction as usize];
+            match stops.binary_search_by_key(&code, |(code, _)| *code) {
+                Ok(place) => stops[place].1 += cards,
+                Err(place) => stops.insert(place, (code, cards)),
+            }
         }
+    }
+
+    /// Takes over where cards stopped, in the order of their codes.
+    pub fn take_stops(&mut self, tenant: usize, direction: Direction, stops: Stops) {
+        let known = &mut self.stops[tenant][direction as usize];
+        if known.is_empty() {
+            *known = stops;
+        } else {
+            stops.into_iter().for_each(|(code, cards)| self.count(tenant, direction, code, cards));
+        }
+    }
+
+    /// Takes signals over that were found for these tenants.
+    pub fn take_signals(&mut self, signals: Signals, tenants: &[usize]) {
+        self.signals.append(signals, tenants.iter().copied());
+    }
+
+    /// Best routes that are signals, by tenant, card and direction.
+    pub fn signals(&self) -> impl Iterator<Item = Judged> + '_ {
+        self.signals.iter()
+    }
+
+    pub fn signal_count(&self) -> usize {
+        self.signals.count()
     }
 
     /// Tells that a route is what stopped a tenant, and that many others.
@@ -91,7 +122,7 @@ impl Findings {
     /// Puts everything into its order and keeps the near misses that got furthest.
     pub fn settle(&mut self, routes: &[Route], keep: usize) {
         let gates = self.gates;
-        self.signals.sort_by_key(|one| (one.tenant, routes[one.route].card, routes[one.route].direction));
+        self.signals.sort(routes);
         self.near_misses.sort_by_key(|one| (one.tenant, std::cmp::Reverse(one.answer.code(gates)), one.route));
         let (mut tenant, mut kept) = (usize::MAX, 0);
         self.near_misses.retain(|one| {

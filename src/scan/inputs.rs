@@ -66,17 +66,18 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
     let counted = activity.find(route.card, sell.market, route.sell_printing);
     let hours = |one: &PriceSeries| {
         let seconds = (book.as_of - one.latest.observed_at).num_seconds().max(0);
-        Value::Decimal(round_half_up(Decimal::from(seconds) / Decimal::from(3_600), 4))
+        // rounded to four places, halves up
+        Value::Decimal(Decimal::new((seconds * 10_000 + 1_800) / 3_600, 4).normalize())
     };
     let ratio = |ratio: Option<Decimal>| or_unknown(ratio, Value::Decimal);
     let days = |days: Option<i64>| or_unknown(days, |days| Value::Integer(days.max(0)));
     let seller_known = buy.seller_id.is_some();
     let (scale, grade) = condition(buy);
     vec![
-        ("direction", text(route.direction.as_str())),
-        ("buy_market", text(buy.market.as_str())),
-        ("sell_market", text(sell.market.as_str())),
-        ("origin", text(buy.market.zone().as_str())),
+        ("direction", Value::word(route.direction.as_str())),
+        ("buy_market", Value::word(buy.market.as_str())),
+        ("sell_market", Value::word(sell.market.as_str())),
+        ("origin", Value::word(buy.market.zone().as_str())),
         ("sales_30d", or_unknown(counted.and_then(|counted| counted.sales_30d), Value::Integer)),
         ("active_listings", or_unknown(counted.and_then(|counted| counted.active_listings), Value::Integer)),
         ("buy_card_id", or_unknown(card_id, text)),
@@ -84,17 +85,17 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("buy_id_claims", count(route.buy_claims)),
         ("sell_id_claims", count(route.sell_claims)),
         ("id_verified", Value::Bool(!buy.doubted && !sell.doubted)),
-        ("buy_printing", or_unknown(route.buy_printing, |printing| text(printing.as_str()))),
-        ("sell_printing", or_unknown(route.sell_printing, |printing| text(printing.as_str()))),
-        ("buy_edition", text(buy.finish.edition.as_str())),
-        ("sell_edition", text(sell.finish.edition.as_str())),
-        ("buy_language", text(buy.finish.language.as_str())),
-        ("sell_language", text(sell.finish.language.as_str())),
+        ("buy_printing", or_unknown(route.buy_printing, |printing| Value::word(printing.as_str()))),
+        ("sell_printing", or_unknown(route.sell_printing, |printing| Value::word(printing.as_str()))),
+        ("buy_edition", Value::word(buy.finish.edition.as_str())),
+        ("sell_edition", Value::word(sell.finish.edition.as_str())),
+        ("buy_language", Value::word(buy.finish.language.as_str())),
+        ("sell_language", Value::word(sell.finish.language.as_str())),
         ("buy_source", text(&buy.source)),
         ("sell_source", text(&sell.source)),
-        ("buy_price_kind", text(buy.kind.as_str())),
-        ("condition_scale", text(scale.as_str())),
-        ("condition", or_unknown(grade, |grade| text(grade.as_str()))),
+        ("buy_price_kind", Value::word(buy.kind.as_str())),
+        ("condition_scale", Value::word(scale.as_str())),
+        ("condition", or_unknown(grade, |grade| Value::word(grade.as_str()))),
         ("buy_price", money(buy.latest.price)),
         ("buy_shipping", money(buy.latest.shipping)),
         ("buy_low", money(buy.latest.low)),

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     domain::{
-        book::CardIndex,
         card::Finish,
         condition::Grade,
         decision::{Decision, Opportunity, Outcome, ReasonCount, Scan},
@@ -100,20 +99,23 @@ impl Opportunities {
 }
 
 /// Per tenant and card the best passing route, by tenant and card.
-pub fn best_signals<'f>(case: &Case<'_>, findings: &'f Findings) -> Vec<&'f Judged> {
-    let mut by_card: BTreeMap<(usize, CardIndex), &Judged> = BTreeMap::new();
-    for one in &findings.signals {
-        let place = by_card.entry((one.tenant, case.routes[one.route].card)).or_insert(one);
-        if one.score > place.score {
-            *place = one;
+pub fn best_signals(case: &Case<'_>, findings: &Findings) -> Vec<Judged> {
+    let mut best: Vec<Judged> = Vec::with_capacity(findings.signal_count());
+    let card = |one: &Judged| (one.tenant, case.routes[one.route].card);
+    // a card's two directions follow each other
+    for one in findings.signals() {
+        match best.last_mut().filter(|last| card(last) == card(&one)) {
+            Some(last) if one.score > last.score => *last = one,
+            Some(_) => {}
+            None => best.push(one),
         }
     }
-    by_card.into_values().collect()
+    best
 }
 
 /// Per tenant and card the best passing route; best score first, then profit, then card.
 pub fn signals(case: &Case<'_>, findings: &Findings, ids: &mut Opportunities) -> Vec<Found> {
-    let mut found: Vec<Found> = best_signals(case, findings).into_iter().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
+    let mut found: Vec<Found> = best_signals(case, findings).iter().filter_map(|one| found(case, one, Outcome::Signal, ids)).collect();
     found.sort_by(|left, right| {
         let key = |found: &Found| (found.decision.score, found.decision.net_profit);
         key(right).cmp(&key(left)).then_with(|| left.opportunity.card_id.cmp(&right.opportunity.card_id))

@@ -108,7 +108,7 @@ async fn a_thousand_random_decisions_of_the_columns_are_explained_as_they_were_d
     let ground = Ground::of(&book, &windows, &market.pack, &market.settings).unwrap();
     let case = ground.case(&market.pack, &book, &ground.routes, &market.profiles);
     let found = columns::judge(&case, usize::MAX, &|_| ());
-    let mut decisions: Vec<_> = found.signals.iter().chain(&found.near_misses).collect();
+    let mut decisions: Vec<_> = found.signals().chain(found.near_misses.iter().cloned()).collect();
     let mut random = ChaCha8Rng::seed_from_u64(11);
     decisions.sort_by_cached_key(|_| random.next_u64());
     decisions.truncate(DECISIONS);

@@ -8,6 +8,8 @@ fn run(database: &Database, arguments: &[&str]) -> Output {
     program(folder().path(), &[("DATABASE_URL", &database.server.url(false))], arguments)
 }
 
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+
 fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -73,7 +75,7 @@ async fn a_setting_is_set_shown_with_its_origin_and_taken_back() {
         ["user", "add", "--telegram-chat-id", "-7", "--country", "DE", "--tier", "premium", "--profile", "de_cardmarket_us_forwarder"];
     let id = String::from_utf8(run(&database, &add).stdout).unwrap().trim().to_owned();
     let shown = || {
-        let output = run(&database, &["profile", "show", "-7", "--format", "json"]);
+        let output = run(&database, &["profile", "show", "-7", "--pack", RULES, "--format", "json"]);
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", error(&output)))
     };
     assert_eq!(shown()["direction"], serde_json::json!({ "value": "us_eu", "origin": { "preset": "de_cardmarket_us_forwarder" } }));
@@ -101,9 +103,16 @@ async fn a_setting_is_set_shown_with_its_origin_and_taken_back() {
     assert_eq!((&after["tier"], &after["country"]), (&"shop".into(), &"AT".into()));
     assert!(run(&database, &["user", "set", &id, "direction", "default"]).status.success());
     assert_eq!(shown()["direction"]["origin"], serde_json::json!({ "preset": "de_cardmarket_us_forwarder" }));
-    let text = String::from_utf8(run(&database, &["profile", "show", &id]).stdout).unwrap();
-    let line = text.lines().find(|line| line.trim_start().starts_with("min_profit_threshold")).unwrap();
-    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["min_profit_threshold", "7.50", "tenant"]);
+    let text = String::from_utf8(run(&database, &["profile", "show", &id, "--pack", RULES]).stdout).unwrap();
+    for expected in [
+        &["min_profit_threshold", "7.50", "tenant"][..],
+        // nobody stated it: the pack's number, and its name
+        &["min_headache_score", "5", "USD", "rules:", "headache_min"],
+        &["us_forwarder.outbound", "16.00", "preset", "de_cardmarket_us_forwarder"],
+    ] {
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{} ", expected[0]))).unwrap();
+        assert_eq!(line.split_whitespace().collect::<Vec<_>>(), expected);
+    }
     let presets = run(&database, &["profile", "list", "--format", "json"]);
     assert_eq!(serde_json::from_slice::<Vec<serde_json::Value>>(&presets.stdout).unwrap().len(), 4);
 }

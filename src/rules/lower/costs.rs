@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 
 use super::{
-    Lowered, NoGroups, Refusal, Setting, Settings,
+    Lowered, Refusal, Setting, Settings, Unfit,
     body::Outcome,
     dag::{Dag, NodeId},
     facts::{Builder, State},
@@ -87,7 +87,7 @@ pub fn usual_tenant(pack: &Pack) -> Settings {
 ///
 /// # Errors
 /// An aggregate for which the whole pack is left to the interpreter.
-pub fn costs(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &[Settings]) -> Result<Costs, NoGroups> {
+pub fn costs(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &[Settings]) -> Result<Costs, Unfit> {
     let (lowered, first) = (Lowered::new(pack, date, constants, tenants)?, tenants.get(..1).unwrap_or_default());
     let alone = Lowered::new(pack, date, constants, first)?;
     let instructions = |lowered: &Lowered| lowered.batches.iter().map(super::Batch::size).sum();
@@ -143,5 +143,8 @@ fn facts(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &
 /// Instructions for a fact where those that it reads are at hand.
 fn own<'o>(dag: &Dag, outcome: Outcome, read: impl Iterator<Item = &'o Outcome>) -> usize {
     let at_hand: HashMap<NodeId, u32> = read.flat_map(|outcome| nodes_of(*outcome)).zip(0..).collect();
-    Planner::default().plan(dag, &|node| at_hand.get(&node).copied(), &[nodes_of(outcome).collect()]).instructions.len()
+    Planner::default()
+        .plan(dag, &|node| at_hand.get(&node).map(|column| (*column, false)), &[nodes_of(outcome).collect()])
+        .instructions
+        .len()
 }

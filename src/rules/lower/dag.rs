@@ -252,12 +252,14 @@ impl Dag {
             Op::And(one, two) => match (value(one), value(two)) {
                 (Some(0), _) | (_, Some(1)) => Some(one),
                 (_, Some(0)) | (Some(1), _) => Some(two),
-                _ => self.absurd(one, two).then(|| self.truth(false)),
+                _ if self.absurd(one, two) => Some(self.truth(false)),
+                _ => self.absorbed(one, two, true),
             },
             Op::Or(one, two) => match (value(one), value(two)) {
                 (Some(1), _) | (_, Some(0)) => Some(one),
                 (_, Some(1)) | (Some(0), _) => Some(two),
-                _ => self.absurd(one, two).then(|| self.truth(true)),
+                _ if self.opposite(one, two) => Some(self.truth(true)),
+                _ => self.absorbed(one, two, false),
             },
             Op::Not(one) => match self.op(one) {
                 Op::Not(inner) => Some(inner),
@@ -272,24 +274,83 @@ impl Dag {
                 Some(0) => Some(two),
                 Some(_) => Some(one),
                 None if one == two => Some(one),
-                None => match (value(one), value(two)) {
-                    (Some(1), Some(0)) => Some(condition),
-                    (Some(0), Some(1)) => self.put(Op::Not(condition)).ok(),
-                    _ => None,
-                },
+                None => self.simplify_choice(condition, one, two),
             },
             _ => None,
         }
     }
 
+    /// A choice between truths is made of truths.
+    fn simplify_choice(&mut self, condition: NodeId, one: NodeId, two: NodeId) -> Option<NodeId> {
+        let (first, second) = (self.constant_of(one), self.constant_of(two));
+        if [one, two].iter().any(|node| self.range(*node).low < 0 || self.range(*node).high > 1) {
+            // the other way round it may be a choice that there is already
+            return match self.op(condition) {
+                Op::Not(inner) => self.put(Op::Select(inner, two, one)).ok(),
+                _ => None,
+            };
+        }
+        match (first, second) {
+            (Some(1), Some(0)) => Some(condition),
+            (Some(0), Some(1)) => Some(self.not(condition)),
+            (Some(1), _) => Some(self.or(condition, two)),
+            (_, Some(0)) => Some(self.and(condition, one)),
+            (Some(0), _) => {
+                let otherwise = self.not(condition);
+                Some(self.and(otherwise, two))
+            }
+            (_, Some(1)) => {
+                let otherwise = self.not(condition);
+                Some(self.or(otherwise, one))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether one is the negation of the other.
-    fn absurd(&self, one: NodeId, two: NodeId) -> bool {
+    fn opposite(&self, one: NodeId, two: NodeId) -> bool {
         let negates = |one: NodeId, two: NodeId| match (self.op(one), self.op(two)) {
             (Op::Not(inner), _) => inner == two,
             (Op::Less(a, b), Op::LessOrEqual(c, d)) => a == d && b == c,
             _ => false,
         };
         negates(one, two) || negates(two, one)
+    }
+
+    /// Whether both can't be.
+    fn absurd(&self, one: NodeId, two: NodeId) -> bool {
+        let excludes = |one: NodeId, two: NodeId| match (self.op(one), self.op(two)) {
+            (Op::Less(a, b), Op::Equal(c, d)) => (a, b) == (c, d) || (a, b) == (d, c),
+            (Op::Less(a, b), Op::Less(c, d)) => (a, b) == (d, c),
+            (Op::Equal(a, b), Op::Equal(c, d)) => {
+                let apart = |one, two| matches!((self.constant_of(one), self.constant_of(two)), (Some(one), Some(two)) if one != two);
+                (a == c && apart(b, d)) || (b == d && apart(a, c))
+            }
+            // one that says more than the negation of the other
+            (Op::And(a, b), _) => self.opposite(a, two) || self.opposite(b, two),
+            _ => false,
+        };
+        self.opposite(one, two) || excludes(one, two) || excludes(two, one)
+    }
+
+    /// `a and (a and b)`, `a and (a or b)`, `a and (not a or b)`, and the same with both words exchanged.
+    fn absorbed(&mut self, one: NodeId, two: NodeId, and: bool) -> Option<NodeId> {
+        for (one, two) in [(one, two), (two, one)] {
+            let (same, (a, b)) = match self.op(two) {
+                Op::And(a, b) => (and, (a, b)),
+                Op::Or(a, b) => (!and, (a, b)),
+                _ => continue,
+            };
+            if one == a || one == b {
+                return Some(if same { two } else { one });
+            }
+            for (a, b) in [(a, b), (b, a)] {
+                if !same && self.opposite(one, a) {
+                    return Some(if and { self.and(one, b) } else { self.or(one, b) });
+                }
+            }
+        }
+        None
     }
 
     fn range_of(&self, op: Op) -> Range {
@@ -312,7 +373,8 @@ impl Dag {
             // of truths, the smaller is `and`, the larger `or`
             Op::Min(one, two) | Op::And(one, two) => Range { low: of(one).low.min(of(two).low), high: of(one).high.min(of(two).high) },
             Op::Max(one, two) | Op::Or(one, two) => Range { low: of(one).low.max(of(two).low), high: of(one).high.max(of(two).high) },
-            Op::DivideRounded(one, two) | Op::DivideFloor(one, two) => quotients(of(one), of(two)),
+            Op::DivideRounded(one, two) => quotients(of(one), of(two), divide_rounded),
+            Op::DivideFloor(one, two) => quotients(of(one), of(two), i128::div_euclid),
             Op::Remainder(one, two) => {
                 let most = (of(two).low.abs().max(of(two).high.abs()) - 1).max(0);
                 let (dividend, zero) = (of(one), 0_i128);
@@ -344,8 +406,12 @@ fn ordered(op: Op) -> Op {
     }
 }
 
-/// Quotients of a range, whatever the rounding: a divisor is at least 1 away from 0, and 0 gives 0.
-fn quotients(dividend: Range, divisor: Range) -> Range {
+/// Quotients of a range, rounded by `divide`: a divisor is at least 1 away from 0, and 0 gives 0.
+fn quotients(dividend: Range, divisor: Range, divide: impl Fn(i128, i128) -> i128) -> Range {
+    // a constant divisor keeps the dividend's order
+    if divisor.low == divisor.high && divisor.low > 0 {
+        return Range { low: divide(dividend.low, divisor.low), high: divide(dividend.high, divisor.low) };
+    }
     let nearest = if divisor.low > 0 {
         divisor.low
     } else if divisor.high < 0 {
@@ -355,12 +421,7 @@ fn quotients(dividend: Range, divisor: Range) -> Range {
     };
     let most = (dividend.low.abs().max(dividend.high.abs()) / nearest) + 1;
     let positive = dividend.low >= 0 && divisor.low >= 0;
-    let one_way = Range { low: if positive { 0 } else { -most }, high: most };
-    // a constant divisor keeps the dividend's order
-    if divisor.low == divisor.high && divisor.low > 0 {
-        return Range { low: dividend.low.div_euclid(divisor.low) - 1, high: dividend.high.div_euclid(divisor.low) + 1 };
-    }
-    one_way
+    Range { low: if positive { 0 } else { -most }, high: most }
 }
 
 /// `dividend / divisor` to a whole number, halves away from zero; 0 for a divisor of 0.
@@ -423,9 +484,8 @@ mod tests {
             let dividends = Range { low, high: low + span };
             let divisors = Range { low: divisor, high: divisor + width };
             let (a, b) = (low + at.min(span), divisor + by.min(width));
-            let range = quotients(dividends, divisors);
-            let floor = if b == 0 { 0 } else { a.div_euclid(b) };
-            for found in [divide_rounded(a, b), floor] {
+            let floor = |a: i128, b: i128| if b == 0 { 0 } else { a.div_euclid(b) };
+            for (range, found) in [(quotients(dividends, divisors, divide_rounded), divide_rounded(a, b)), (quotients(dividends, divisors, floor), floor(a, b))] {
                 prop_assert!(range.low <= found && found <= range.high, "{a}/{b} = {found} not in {range:?}");
             }
         }

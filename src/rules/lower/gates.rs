@@ -71,57 +71,67 @@ impl Builder<'_> {
             found.terms.push(self.constant(code(count, kind::UNKNOWN)));
             return found;
         };
-        let term = match self.fact(fact) {
+        let ways = match self.fact(fact) {
             Ok(outcome) => {
                 if let Shape::Number(Number { node, places, .. }) = outcome.value.shape {
                     found.score = Some((node, places));
                 }
-                let (told, untold) = (self.constant(code(count, kind::TOLD)), self.constant(code(count, kind::UNKNOWN)));
-                let has_number = self.state.dag.truth(found.score.is_some());
-                let known = self.state.dag.and(outcome.value.known, has_number);
-                let unsound = self.state.dag.or(outcome.fault, outcome.doubt);
-                let sound = self.state.dag.not(unsound);
-                let known = self.state.dag.and(known, sound);
-                let settled = self.select(known, told, untold);
-                let open = self.constant(code(count, kind::OPEN));
-                self.select(outcome.doubt, open, settled)
+                let dag = &mut self.state.dag;
+                let (has_number, sound) = (dag.truth(found.score.is_some()), dag.not(outcome.fault));
+                let told = dag.and(outcome.value.known, sound);
+                let told = dag.and(told, has_number);
+                vec![(outcome.doubt, kind::OPEN), (dag.not(told), kind::UNKNOWN)]
             }
-            Err(_) => self.constant(code(count, kind::OPEN)),
+            Err(_) => vec![(self.state.dag.truth(true), kind::OPEN)],
         };
-        found.terms.push(term);
+        let terms = self.terms_of(count, ways);
+        found.terms.extend(terms);
         found
     }
 
     /// Adds the terms of these gates; false if one of them stops every row, so that no later one matters.
     fn gates(&mut self, range: std::ops::Range<usize>, terms: &mut Vec<NodeId>) -> bool {
+        let passed = i128::from(passed(self.pack.gates.len()));
         for gate in range {
             let outcome = self.fact(self.pack.gates[gate].when);
-            let term = self.term(gate, &outcome);
-            let bounds = self.state.dag.range(term);
-            let passed = i128::from(passed(self.pack.gates.len()));
-            if bounds.low < passed {
-                terms.push(term);
-            }
-            if bounds.high < passed {
-                return false;
+            for term in self.stops(gate, &outcome) {
+                let bounds = self.state.dag.range(term);
+                if bounds.low < passed {
+                    terms.push(term);
+                }
+                if bounds.high < passed {
+                    return false;
+                }
             }
         }
         true
     }
 
-    fn term(&mut self, gate: usize, outcome: &Result<Outcome, Refusal>) -> NodeId {
-        let [open, failed, unknown, rejected] =
-            [kind::OPEN, kind::FAILED, kind::UNKNOWN, kind::TOLD].map(|kind| self.constant(code(gate, kind)));
-        let Ok(outcome) = outcome else { return open };
+    /// The terms of a gate, one for each way in which it may stop a row. Of ways that hold together the one with the least
+    /// code decides, so none of them asks for the others: what tells that a fact is known is shared among tenants even if
+    /// the fact itself is not.
+    fn stops(&mut self, gate: usize, outcome: &Result<Outcome, Refusal>) -> Vec<NodeId> {
+        let Ok(outcome) = outcome else { return vec![self.constant(code(gate, kind::OPEN))] };
+        let unknown = self.state.dag.not(outcome.value.known);
+        let mut ways = vec![(outcome.doubt, kind::OPEN), (outcome.fault, kind::FAILED), (unknown, kind::UNKNOWN)];
+        match outcome.value.shape {
+            Shape::Truth(truth) => ways.push((truth, kind::TOLD)),
+            // what is no truth fails the gate, where it is known
+            Shape::Number(_) | Shape::Quotient(..) | Shape::Text(_) | Shape::Date(_) => ways.push((outcome.value.known, kind::FAILED)),
+            Shape::Nothing => {}
+        }
+        self.terms_of(gate, ways)
+    }
+
+    /// A term for each condition, and what a row is called where it holds.
+    fn terms_of(&mut self, gate: usize, ways: Vec<(NodeId, i64)>) -> Vec<NodeId> {
         let through = self.constant(passed(self.pack.gates.len()));
-        let answered = match outcome.value.shape {
-            Shape::Truth(truth) => self.select(truth, rejected, through),
-            // what is no truth fails the gate
-            Shape::Number(_) | Shape::Quotient(..) | Shape::Text(_) | Shape::Date(_) | Shape::Nothing => failed,
-        };
-        let told = self.select(outcome.value.known, answered, unknown);
-        let sound = self.select(outcome.fault, failed, told);
-        self.select(outcome.doubt, open, sound)
+        let mut terms = Vec::with_capacity(ways.len());
+        for (stops, kind) in ways {
+            let stopped = self.constant(code(gate, kind));
+            terms.push(self.select(stops, stopped, through));
+        }
+        terms
     }
 
     fn constant(&mut self, value: i64) -> NodeId {

@@ -4,16 +4,16 @@
     reason = "loops are compiled for the processor's vectors only where they stand inside of the machine's run"
 )]
 
-/// An operand's lanes in the narrow loops.
+/// An operand's lanes.
 #[derive(Clone, Copy)]
-pub enum Lanes<'a> {
-    Column(&'a [i64]),
-    Splat(i64),
+pub enum Lanes<'a, T> {
+    Column(&'a [T]),
+    Splat(T),
 }
 
 /// One loop for each way in which operands stand, so that each is as plain as can be.
 #[inline(always)]
-pub fn each(target: &mut [i64], one: Lanes<'_>, two: Lanes<'_>, apply: impl Fn(i64, i64) -> i64) {
+pub fn each<T: Copy, U: Copy>(target: &mut [U], one: Lanes<'_, T>, two: Lanes<'_, T>, apply: impl Fn(T, T) -> U) {
     match (one, two) {
         (Lanes::Column(one), Lanes::Column(two)) => {
             for ((target, one), two) in target.iter_mut().zip(one).zip(two) {
@@ -35,7 +35,8 @@ pub fn each(target: &mut [i64], one: Lanes<'_>, two: Lanes<'_>, apply: impl Fn(i
 }
 
 #[inline(always)]
-pub fn select(target: &mut [i64], condition: Lanes<'_>, one: Lanes<'_>, two: Lanes<'_>) {
+pub fn select<T: Copy>(target: &mut [T], condition: Lanes<'_, u8>, one: Lanes<'_, T>, two: Lanes<'_, T>) {
+    // a constant condition was chosen by while the graph was built
     let Lanes::Column(condition) = condition else { return };
     match (one, two) {
         (Lanes::Column(one), Lanes::Column(two)) => {
@@ -73,10 +74,10 @@ pub fn divide_rounded_narrow(dividend: i64, divisor: i64) -> i64 {
 }
 
 /// Division by a constant as a multiplication, exact for dividends below 2^62.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reciprocal {
-    factor: u128,
-    shift: u32,
+    factor: u64,
+    bits: u32,
     half: u64,
 }
 
@@ -84,19 +85,28 @@ impl Reciprocal {
     /// `divisor` is at least 1 and below 2^62.
     pub fn of(divisor: u64) -> Self {
         let bits = u64::BITS - divisor.saturating_sub(1).leading_zeros();
-        let shift = 62 + bits;
-        // rounded up: the error, at most one divisor in 2^shift, stays below what a dividend could make of it
-        let factor = (1_u128 << shift).div_ceil(divisor.into());
-        Self { factor, shift, half: divisor / 2 }
+        // between 2^63 and 2^64, rounded up: the error stays below what a dividend could make of it
+        let factor = (1_u128 << (63 + bits)).div_ceil(divisor.max(1).into());
+        Self { factor: u64::try_from(factor).unwrap_or(u64::MAX), bits, half: divisor / 2 }
     }
 
-    /// The quotient, halves away from zero.
-    pub fn rounded(self, dividend: i64) -> i64 {
-        // only lanes that are computed again leave the range in which this is exact
-        let magnitude = u128::from(dividend.unsigned_abs().wrapping_add(self.half));
-        let quotient = i64::try_from(magnitude.wrapping_mul(self.factor) >> self.shift).unwrap_or(i64::MAX);
+    /// The quotient, halves away from zero. Only lanes that are computed again leave the range in which it is exact.
+    #[inline(always)]
+    pub const fn rounded(self, dividend: i64) -> i64 {
+        let magnitude = dividend.unsigned_abs().wrapping_add(self.half);
+        let quotient = (high_product(magnitude << 1, self.factor) >> self.bits).cast_signed();
         if dividend < 0 { -quotient } else { quotient }
     }
+}
+
+/// The upper half of a product, of 32-bit products, which vectors have.
+#[inline(always)]
+const fn high_product(one: u64, two: u64) -> u64 {
+    const LOW: u64 = u32::MAX as u64;
+    let (low, high) = ((one & LOW) * (two & LOW), (one >> 32) * (two >> 32));
+    let (left, right) = ((one & LOW) * (two >> 32), (one >> 32) * (two & LOW));
+    let carried = ((low >> 32) + (left & LOW) + (right & LOW)) >> 32;
+    high + (left >> 32) + (right >> 32) + carried
 }
 
 #[cfg(test)]

@@ -1,9 +1,5 @@
-//! Runs a program on a block of rows: each instruction is one loop over a few hundred integers.
-//!
-//! Values are kept in 64 bits, and the compiler turns the loops into vector instructions, the widest that the processor
-//! has. Ranges were proved while the graph was built: a *narrow* register never holds more. What might hold more, a price
-//! at its greatest times a rate with many places, say, is a *wide* register: rows where it really does are kept beside it
-//! and computed one by one with 128 bits.
+//! Runs a program on a block of rows: each instruction is one loop over a few hundred integers, which the compiler turns
+//! into vector instructions, the widest that the processor has. See [`super::registers`] for what the integers are.
 
 #![expect(clippy::inline_always, reason = "loops are compiled for the processor's vectors only where they stand inside of `Run::call`")]
 
@@ -13,20 +9,11 @@ use super::{
     dag::{NodeId, Op, divide_rounded},
     loops::{Lanes, Reciprocal, divide_rounded_narrow, each, select},
     program::{Answer, Program},
+    registers::{Given, LIMIT, Registers, Slice, Source},
 };
 
 /// Rows of a block: few enough that the registers stay near the processor.
 pub const LANES: usize = 256;
-
-/// Where an operand comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// A column of the rows.
-    Input(u32),
-    Narrow(u32),
-    Wide(u32),
-    Constant(i128),
-}
 
 /// One operation on registers.
 #[derive(Debug, Clone, Copy)]
@@ -69,258 +56,131 @@ impl Kind {
 }
 
 impl Instruction {
-    /// `of` tells where operands stand; the target is set by whoever gives out registers.
-    pub fn new(op: Op, of: impl Fn(NodeId) -> Source) -> Self {
-        let none = Source::Constant(0);
-        let two = |kind, one, two| (kind, [of(one), of(two), none]);
-        let (kind, operands) = match op {
-            Op::Constant(value) => (Kind::Copy, [Source::Constant(value), none, none]),
-            Op::Input(column) => (Kind::Copy, [Source::Input(column), none, none]),
-            Op::Add(one, other) => two(Kind::Add, one, other),
-            Op::Subtract(one, other) => two(Kind::Subtract, one, other),
-            Op::Multiply(one, other) => two(Kind::Multiply, one, other),
-            Op::Min(one, other) => two(Kind::Min, one, other),
-            Op::Max(one, other) => two(Kind::Max, one, other),
-            Op::DivideRounded(one, other) => two(Kind::DivideRounded, one, other),
-            Op::DivideFloor(one, other) => two(Kind::DivideFloor, one, other),
-            Op::Remainder(one, other) => two(Kind::Remainder, one, other),
-            Op::Less(one, other) => two(Kind::Less, one, other),
-            Op::LessOrEqual(one, other) => two(Kind::LessOrEqual, one, other),
-            Op::Equal(one, other) => two(Kind::Equal, one, other),
-            Op::And(one, other) => two(Kind::And, one, other),
-            Op::Or(one, other) => two(Kind::Or, one, other),
-            Op::Not(one) => (Kind::Not, [of(one), none, none]),
-            Op::Select(condition, one, other) => (Kind::Select, [of(condition), of(one), of(other)]),
+    /// `of` tells where operands stand.
+    pub fn new(op: Op, target: Source, mut of: impl FnMut(NodeId) -> Source) -> Self {
+        let mut operands = [Source::Constant(0); 3];
+        for (operand, node) in operands.iter_mut().zip(op.operands()) {
+            *operand = of(node);
+        }
+        let kind = match op {
+            Op::Constant(_) => Kind::Copy,
+            Op::Input(column) => {
+                operands[0] = Source::Input(column);
+                Kind::Copy
+            }
+            Op::Add(..) => Kind::Add,
+            Op::Subtract(..) => Kind::Subtract,
+            Op::Multiply(..) => Kind::Multiply,
+            Op::Min(..) => Kind::Min,
+            Op::Max(..) => Kind::Max,
+            Op::DivideRounded(..) => Kind::DivideRounded,
+            Op::DivideFloor(..) => Kind::DivideFloor,
+            Op::Remainder(..) => Kind::Remainder,
+            Op::Less(..) => Kind::Less,
+            Op::LessOrEqual(..) => Kind::LessOrEqual,
+            Op::Equal(..) => Kind::Equal,
+            Op::And(..) => Kind::And,
+            Op::Or(..) => Kind::Or,
+            Op::Not(_) => Kind::Not,
+            Op::Select(..) => Kind::Select,
         };
-        Self { kind, target: none, operands }
+        Self { kind, target, operands }
     }
 }
 
-/// The registers of one block.
-#[derive(Debug)]
+/// Runs programs on blocks. Its registers serve one program after the other.
+#[derive(Debug, Default)]
 pub struct Machine {
     arch: Arch,
-    narrow: Vec<Vec<i64>>,
-    wide: Vec<Wide>,
-    /// A result is computed here and then changes places with its register.
-    aside: Vec<i64>,
-    /// Lanes of the instruction at hand that 64 bits may not do for.
+    registers: Registers,
+    scratch: Scratch,
+}
+
+/// Room for one instruction. A result is computed here and then changes places with its register, so it may take the
+/// register of an operand.
+#[derive(Debug, Default)]
+struct Scratch {
+    numbers: Vec<i64>,
+    bytes: Vec<u8>,
+    /// Operands of another width than the operation's.
+    widened: [Vec<i64>; 2],
+    narrowed: [Vec<u8>; 3],
+    /// Lanes that 64 bits may not do for.
     odd: Vec<usize>,
 }
 
-/// A register whose values are mostly, but not always, within [`LIMIT`].
-#[derive(Debug, Clone)]
-struct Wide {
-    lanes: Vec<i64>,
-    /// Lanes beyond the limit, ascending.
-    odd: Vec<(usize, i128)>,
-}
-
-/// The greatest magnitude that 64-bit lanes are trusted with: the sum of two still fits.
-const LIMIT: u64 = 1 << 61;
-
-impl Machine {
-    /// Registers for a program, of blocks up to that many rows.
-    pub fn new(program: &Program, lanes: usize) -> Self {
-        Self {
-            arch: Arch::new(),
-            narrow: vec![vec![0; lanes]; program.narrow],
-            wide: vec![Wide { lanes: vec![0; lanes], odd: Vec::new() }; program.wide],
-            aside: vec![0; lanes],
-            odd: Vec::new(),
+impl Scratch {
+    fn fit(&mut self, lanes: usize) {
+        if self.numbers.len() < lanes {
+            std::iter::once(&mut self.numbers).chain(&mut self.widened).for_each(|room| room.resize(lanes, 0));
+            std::iter::once(&mut self.bytes).chain(&mut self.narrowed).for_each(|room| room.resize(lanes, 0));
         }
     }
+}
 
+/// What stands in a machine once an answer is computed, and until it goes on.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    registers: &'a Registers,
+    given: Given<'a>,
+}
+
+impl<'a> Told<'a> {
+    /// A result's value in one lane.
+    pub fn read(&self, source: Source, lane: usize) -> i128 {
+        self.registers.read(source, self.given, lane)
+    }
+
+    /// The lanes of a result of bytes.
+    pub fn bytes(&self, source: Source) -> Option<&'a [u8]> {
+        let column: &[u8] = match source {
+            Source::Byte(register) => &self.registers.bytes[register as usize],
+            Source::Input(column) => match self.given.inputs[column as usize] {
+                Slice::Bytes(column) => column,
+                Slice::Numbers(_) => return None,
+            },
+            Source::Narrow(_) | Source::Wide(_) | Source::Constant(_) => return None,
+        };
+        Some(&column[..self.given.lanes])
+    }
+
+    /// The lanes of a narrow result.
+    pub fn numbers(&self, source: Source) -> Option<&'a [i64]> {
+        let column: &[i64] = match source {
+            Source::Narrow(register) => &self.registers.narrow[register as usize],
+            Source::Input(column) => match self.given.inputs[column as usize] {
+                Slice::Numbers(column) => column,
+                Slice::Bytes(_) => return None,
+            },
+            Source::Byte(_) | Source::Wide(_) | Source::Constant(_) => return None,
+        };
+        Some(&column[..self.given.lanes])
+    }
+
+    /// The value of a result that is the same in every lane.
+    pub fn constant(&self, source: Source) -> Option<i128> {
+        match source {
+            Source::Constant(constant) => Some(self.given.constants[constant as usize].value),
+            _ => None,
+        }
+    }
+}
+
+impl Machine {
     /// Runs a program on columns of that many rows; `answered` is told each answer's position once it stands.
-    pub fn run(&mut self, program: &Program, inputs: &[&[i64]], lanes: usize, mut answered: impl FnMut(usize, &Answer, &Self)) {
+    pub fn run(&mut self, program: &Program, inputs: &[Slice<'_>], lanes: usize, mut answered: impl FnMut(usize, &Answer, Told<'_>)) {
+        self.registers.fit(program, lanes);
+        self.scratch.fit(self.registers.lanes());
+        let given = Given { inputs, constants: &program.constants, lanes };
         let mut start = 0;
         for (position, answer) in program.answers.iter().enumerate() {
             let instructions = &program.instructions[start..answer.end];
             if !instructions.is_empty() {
                 let arch = self.arch;
-                arch.dispatch(Run { machine: self, instructions, inputs, lanes });
+                arch.dispatch(Run { machine: self, instructions, given });
             }
             start = answer.end;
-            answered(position, answer, self);
-        }
-    }
-
-    /// A result's value in one lane.
-    pub fn read(&self, source: Source, inputs: &[&[i64]], lane: usize) -> i128 {
-        match source {
-            Source::Input(column) => inputs[column as usize][lane].into(),
-            Source::Narrow(register) => self.narrow[register as usize][lane].into(),
-            Source::Wide(register) => self.wide[register as usize].read(lane),
-            Source::Constant(value) => value,
-        }
-    }
-
-    /// The lanes of a narrow result; `None` where it is a constant or wide.
-    pub fn column<'a>(&'a self, source: Source, inputs: &[&'a [i64]]) -> Option<&'a [i64]> {
-        match source {
-            Source::Input(column) => Some(inputs[column as usize]),
-            Source::Narrow(register) => Some(&self.narrow[register as usize]),
-            Source::Wide(_) | Source::Constant(_) => None,
-        }
-    }
-
-    #[inline(always)]
-    fn operand<'a>(&'a self, source: Source, inputs: &[&'a [i64]], lanes: usize) -> Lanes<'a> {
-        match source {
-            Source::Input(column) => Lanes::Column(&inputs[column as usize][..lanes]),
-            Source::Narrow(register) => Lanes::Column(&self.narrow[register as usize][..lanes]),
-            Source::Wide(register) => Lanes::Column(&self.wide[register as usize].lanes[..lanes]),
-            // beyond 64 bits, a value is compared with as the last that there is
-            Source::Constant(value) => Lanes::Splat(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })),
-        }
-    }
-
-    #[inline(always)]
-    fn step(&mut self, instruction: &Instruction, inputs: &[&[i64]], lanes: usize) {
-        let mut aside = std::mem::take(&mut self.aside);
-        self.narrow_loop(instruction, inputs, &mut aside[..lanes]);
-        let narrow = instruction.operands.iter().all(|operand| is_narrow(*operand));
-        match instruction.target {
-            Source::Narrow(target) => {
-                if !narrow {
-                    self.find_odd(instruction, inputs, lanes);
-                    for lane in &self.odd {
-                        // a narrow result is within 64 bits, whatever it is made of
-                        aside[*lane] = i64::try_from(self.wide_lane(instruction, inputs, *lane)).unwrap_or(0);
-                    }
-                }
-                self.aside = std::mem::replace(&mut self.narrow[target as usize], aside);
-            }
-            Source::Wide(target) => {
-                self.find_odd(instruction, inputs, lanes);
-                let mut beyond = Vec::new();
-                for lane in &self.odd {
-                    let value = self.wide_lane(instruction, inputs, *lane);
-                    aside[*lane] = i64::try_from(value).unwrap_or(0);
-                    if value.unsigned_abs() > LIMIT.into() {
-                        beyond.push((*lane, value));
-                    }
-                }
-                // what is sound as a sum may be too large for the next
-                if greatest(&aside[..lanes]) > LIMIT {
-                    let sums = aside[..lanes]
-                        .iter()
-                        .enumerate()
-                        .filter(|(lane, value)| value.unsigned_abs() > LIMIT && self.odd.binary_search(lane).is_err());
-                    let sums: Vec<(usize, i128)> = sums.map(|(lane, value)| (lane, i128::from(*value))).collect();
-                    beyond.extend(sums);
-                    beyond.sort_unstable();
-                }
-                let register = &mut self.wide[target as usize];
-                register.odd = beyond;
-                self.aside = std::mem::replace(&mut register.lanes, aside);
-            }
-            Source::Constant(_) | Source::Input(_) => self.aside = aside,
-        }
-    }
-
-    /// Finds the lanes that 64 bits may not do for.
-    #[inline(always)]
-    fn find_odd(&mut self, instruction: &Instruction, inputs: &[&[i64]], lanes: usize) {
-        let mut odd = std::mem::take(&mut self.odd);
-        odd.clear();
-        for operand in instruction.operands {
-            match operand {
-                Source::Wide(register) => odd.extend(self.wide[register as usize].odd.iter().map(|(lane, _)| *lane)),
-                Source::Constant(value) if !is_narrow(operand) && !instruction.kind.compares(value) => odd.extend(0..lanes),
-                Source::Constant(_) | Source::Narrow(_) | Source::Input(_) => {}
-            }
-        }
-        if instruction.kind == Kind::Multiply {
-            let [one, two, _] = instruction.operands.map(|operand| self.operand(operand, inputs, lanes));
-            let (one, two, most) = match (one, two) {
-                (Lanes::Splat(most), other) | (other, Lanes::Splat(most)) => (other, None, most.unsigned_abs()),
-                (Lanes::Column(one), Lanes::Column(two)) => (Lanes::Column(one), Some(two), greatest(two)),
-            };
-            if let Lanes::Column(one) = one {
-                let limit = LIMIT / most.max(1);
-                if greatest(one) > limit {
-                    let too_much = |lane: usize| {
-                        let by = two.map_or(most, |two| two[lane].unsigned_abs());
-                        u128::from(one[lane].unsigned_abs()) * u128::from(by) > LIMIT.into()
-                    };
-                    odd.extend((0..lanes).filter(|lane| too_much(*lane)));
-                }
-            }
-        }
-        odd.sort_unstable();
-        odd.dedup();
-        self.odd = odd;
-    }
-
-    fn wide_lane(&self, instruction: &Instruction, inputs: &[&[i64]], lane: usize) -> i128 {
-        let [one, two, three] = instruction.operands.map(|operand| self.read(operand, inputs, lane));
-        match instruction.kind {
-            Kind::Copy => one,
-            Kind::Add => one + two,
-            Kind::Subtract => one - two,
-            Kind::Multiply => one * two,
-            Kind::Min => one.min(two),
-            Kind::Max => one.max(two),
-            Kind::DivideRounded => divide_rounded(one, two),
-            Kind::DivideFloor => {
-                if two == 0 {
-                    0
-                } else {
-                    one.div_euclid(two)
-                }
-            }
-            Kind::Remainder => {
-                if two == 0 {
-                    0
-                } else {
-                    one % two
-                }
-            }
-            Kind::Less => i128::from(one < two),
-            Kind::LessOrEqual => i128::from(one <= two),
-            Kind::Equal => i128::from(one == two),
-            Kind::And => one & two,
-            Kind::Or => one | two,
-            Kind::Not => 1 - one,
-            Kind::Select => {
-                if one == 0 {
-                    three
-                } else {
-                    two
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn narrow_loop(&self, instruction: &Instruction, inputs: &[&[i64]], target: &mut [i64]) {
-        let lanes = target.len();
-        let [one, two, three] = instruction.operands.map(|operand| self.operand(operand, inputs, lanes));
-        match instruction.kind {
-            Kind::Copy => each(target, one, one, |one, _| one),
-            // nothing is lost of narrow values; lanes of wide ones that are odd are computed again
-            Kind::Add => each(target, one, two, i64::wrapping_add),
-            Kind::Subtract => each(target, one, two, i64::wrapping_sub),
-            Kind::Multiply => each(target, one, two, i64::wrapping_mul),
-            Kind::Min => each(target, one, two, i64::min),
-            Kind::Max => each(target, one, two, i64::max),
-            Kind::DivideRounded => match two {
-                Lanes::Splat(divisor) if divisor > 0 => {
-                    let by = Reciprocal::of(divisor.unsigned_abs());
-                    each(target, one, two, move |one, _| by.rounded(one));
-                }
-                _ => each(target, one, two, divide_rounded_narrow),
-            },
-            Kind::DivideFloor => each(target, one, two, |one, two| if two == 0 { 0 } else { one.wrapping_div_euclid(two) }),
-            Kind::Remainder => each(target, one, two, |one, two| if two == 0 { 0 } else { one.wrapping_rem(two) }),
-            Kind::Less => each(target, one, two, |one, two| i64::from(one < two)),
-            Kind::LessOrEqual => each(target, one, two, |one, two| i64::from(one <= two)),
-            Kind::Equal => each(target, one, two, |one, two| i64::from(one == two)),
-            Kind::And => each(target, one, two, |one, two| one & two),
-            Kind::Or => each(target, one, two, |one, two| one | two),
-            Kind::Not => each(target, one, one, |one, _| 1 - one),
-            Kind::Select => select(target, one, two, three),
+            answered(position, answer, Told { registers: &self.registers, given });
         }
     }
 }
@@ -329,8 +189,7 @@ impl Machine {
 struct Run<'a> {
     machine: &'a mut Machine,
     instructions: &'a [Instruction],
-    inputs: &'a [&'a [i64]],
-    lanes: usize,
+    given: Given<'a>,
 }
 
 impl pulp::NullaryFnOnce for Run<'_> {
@@ -338,9 +197,260 @@ impl pulp::NullaryFnOnce for Run<'_> {
 
     #[inline(always)]
     fn call(self) {
+        let Machine { registers, scratch, .. } = self.machine;
         for instruction in self.instructions {
-            self.machine.step(instruction, self.inputs, self.lanes);
+            match instruction.target {
+                Source::Byte(target) => {
+                    to_bytes(instruction, registers, scratch, self.given);
+                    std::mem::swap(&mut scratch.bytes, &mut registers.bytes[target as usize]);
+                }
+                Source::Narrow(target) => {
+                    to_narrow(instruction, registers, scratch, self.given);
+                    std::mem::swap(&mut scratch.numbers, &mut registers.narrow[target as usize]);
+                }
+                Source::Wide(target) => {
+                    let beyond = to_wide(instruction, registers, scratch, self.given);
+                    let register = &mut registers.wide[target as usize];
+                    register.odd = beyond;
+                    std::mem::swap(&mut scratch.numbers, &mut register.lanes);
+                }
+                Source::Constant(_) | Source::Input(_) => {}
+            }
         }
+    }
+}
+
+/// An operand as 64-bit lanes; bytes are widened into the room.
+#[inline(always)]
+fn numbers<'a>(source: Source, registers: &'a Registers, given: Given<'a>, room: &'a mut [i64]) -> Lanes<'a, i64> {
+    let bytes = match source {
+        Source::Input(column) => match given.inputs[column as usize] {
+            Slice::Numbers(column) => return Lanes::Column(&column[..given.lanes]),
+            Slice::Bytes(column) => column,
+        },
+        Source::Narrow(register) => return Lanes::Column(&registers.narrow[register as usize][..given.lanes]),
+        Source::Wide(register) => return Lanes::Column(&registers.wide[register as usize].lanes[..given.lanes]),
+        Source::Constant(constant) => return Lanes::Splat(given.constants[constant as usize].nearest),
+        Source::Byte(register) => &registers.bytes[register as usize],
+    };
+    let room = &mut room[..given.lanes];
+    room.iter_mut().zip(bytes).for_each(|(number, byte)| *number = (*byte).into());
+    Lanes::Column(room)
+}
+
+/// An operand as bytes. Numbers are narrowed into the room: the planner has seen that they are small.
+#[inline(always)]
+fn bytes<'a>(source: Source, registers: &'a Registers, given: Given<'a>, room: &'a mut [u8]) -> Lanes<'a, u8> {
+    let numbers = match source {
+        Source::Byte(register) => return Lanes::Column(&registers.bytes[register as usize][..given.lanes]),
+        Source::Input(column) => match given.inputs[column as usize] {
+            Slice::Bytes(column) => return Lanes::Column(&column[..given.lanes]),
+            Slice::Numbers(column) => column,
+        },
+        Source::Narrow(register) => &registers.narrow[register as usize],
+        Source::Wide(register) => &registers.wide[register as usize].lanes,
+        Source::Constant(constant) => return Lanes::Splat(small(given.constants[constant as usize].nearest)),
+    };
+    let room = &mut room[..given.lanes];
+    room.iter_mut().zip(numbers).for_each(|(byte, number)| *byte = small(*number));
+    Lanes::Column(room)
+}
+
+/// A number that is known to be within a byte.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the planner has seen that it is small")]
+const fn small(number: i64) -> u8 {
+    number as u8
+}
+
+fn is_byte(source: Source, given: Given<'_>) -> bool {
+    match source {
+        Source::Byte(_) => true,
+        Source::Input(column) => matches!(given.inputs[column as usize], Slice::Bytes(_)),
+        Source::Constant(constant) => (0..=255).contains(&given.constants[constant as usize].value),
+        Source::Narrow(_) | Source::Wide(_) => false,
+    }
+}
+
+#[inline(always)]
+fn to_bytes(instruction: &Instruction, registers: &Registers, scratch: &mut Scratch, given: Given<'_>) {
+    let target = &mut scratch.bytes[..given.lanes];
+    let operands = instruction.operands;
+    let [first, second, third] = &mut scratch.narrowed;
+    let compares = matches!(instruction.kind, Kind::Less | Kind::LessOrEqual | Kind::Equal);
+    if compares && !(is_byte(operands[0], given) && is_byte(operands[1], given)) {
+        let [one_room, two_room] = &mut scratch.widened;
+        let (one, two) = (numbers(operands[0], registers, given, one_room), numbers(operands[1], registers, given, two_room));
+        match instruction.kind {
+            Kind::Less => each(target, one, two, |one, two| u8::from(one < two)),
+            Kind::LessOrEqual => each(target, one, two, |one, two| u8::from(one <= two)),
+            _ => each(target, one, two, |one, two| u8::from(one == two)),
+        }
+        if operands.iter().any(|operand| matches!(operand, Source::Wide(_))) {
+            find_odd(instruction, registers, scratch, given);
+            for lane in &scratch.odd {
+                scratch.bytes[*lane] = u8::from(wide_lane(instruction, registers, given, *lane) != 0);
+            }
+        }
+        return;
+    }
+    let (one, two) = (bytes(operands[0], registers, given, first), bytes(operands[1], registers, given, second));
+    match instruction.kind {
+        Kind::Less => each(target, one, two, |one, two| u8::from(one < two)),
+        Kind::LessOrEqual => each(target, one, two, |one, two| u8::from(one <= two)),
+        Kind::Equal => each(target, one, two, |one, two| u8::from(one == two)),
+        Kind::And => each(target, one, two, |one, two| one & two),
+        Kind::Or => each(target, one, two, |one, two| one | two),
+        Kind::Not => each(target, one, one, |one, _| one ^ 1),
+        Kind::Min => each(target, one, two, u8::min),
+        Kind::Max => each(target, one, two, u8::max),
+        Kind::Select => select(target, one, two, bytes(operands[2], registers, given, third)),
+        // arithmetic has no bytes
+        Kind::Copy | Kind::Add | Kind::Subtract | Kind::Multiply | Kind::DivideRounded | Kind::DivideFloor | Kind::Remainder => {}
+    }
+}
+
+#[inline(always)]
+fn to_narrow(instruction: &Instruction, registers: &Registers, scratch: &mut Scratch, given: Given<'_>) {
+    to_numbers(instruction, registers, scratch, given);
+    let is_odd = |operand: &Source| match operand {
+        Source::Wide(_) => true,
+        Source::Constant(constant) => !given.constants[*constant as usize].is_narrow(),
+        Source::Byte(_) | Source::Narrow(_) | Source::Input(_) => false,
+    };
+    if instruction.operands.iter().any(is_odd) {
+        find_odd(instruction, registers, scratch, given);
+        for lane in &scratch.odd {
+            // a narrow result is within 64 bits, whatever it is made of
+            scratch.numbers[*lane] = i64::try_from(wide_lane(instruction, registers, given, *lane)).unwrap_or(0);
+        }
+    }
+}
+
+/// Returns the lanes that are beyond the limit.
+#[inline(always)]
+fn to_wide(instruction: &Instruction, registers: &Registers, scratch: &mut Scratch, given: Given<'_>) -> Vec<(usize, i128)> {
+    to_numbers(instruction, registers, scratch, given);
+    find_odd(instruction, registers, scratch, given);
+    let mut beyond = Vec::new();
+    for lane in &scratch.odd {
+        let value = wide_lane(instruction, registers, given, *lane);
+        scratch.numbers[*lane] = i64::try_from(value).unwrap_or(0);
+        if value.unsigned_abs() > LIMIT.into() {
+            beyond.push((*lane, value));
+        }
+    }
+    // what is sound as a sum may be too large for the next
+    let lanes = &scratch.numbers[..given.lanes];
+    if greatest(lanes) > LIMIT {
+        let sums =
+            lanes.iter().enumerate().filter(|(lane, value)| value.unsigned_abs() > LIMIT && scratch.odd.binary_search(lane).is_err());
+        let sums: Vec<(usize, i128)> = sums.map(|(lane, value)| (lane, i128::from(*value))).collect();
+        beyond.extend(sums);
+        beyond.sort_unstable();
+    }
+    beyond
+}
+
+/// Finds the lanes that 64 bits may not do for.
+#[inline(always)]
+fn find_odd(instruction: &Instruction, registers: &Registers, scratch: &mut Scratch, given: Given<'_>) {
+    let odd = &mut scratch.odd;
+    odd.clear();
+    for operand in instruction.operands {
+        match operand {
+            Source::Wide(register) => odd.extend(registers.wide[register as usize].odd.iter().map(|(lane, _)| *lane)),
+            Source::Constant(constant) => {
+                let constant = given.constants[constant as usize];
+                if !constant.is_narrow() && !instruction.kind.compares(constant.value) {
+                    odd.extend(0..given.lanes);
+                }
+            }
+            Source::Byte(_) | Source::Narrow(_) | Source::Input(_) => {}
+        }
+    }
+    if instruction.kind == Kind::Multiply {
+        let [one_room, two_room] = &mut scratch.widened;
+        let one = numbers(instruction.operands[0], registers, given, one_room);
+        let two = numbers(instruction.operands[1], registers, given, two_room);
+        let (one, two, most) = match (one, two) {
+            (Lanes::Splat(most), other) | (other, Lanes::Splat(most)) => (other, None, most.unsigned_abs()),
+            (Lanes::Column(one), Lanes::Column(two)) => (Lanes::Column(one), Some(two), greatest(two)),
+        };
+        if let Lanes::Column(one) = one {
+            let limit = LIMIT / most.max(1);
+            if greatest(one) > limit {
+                let too_much = |lane: usize| {
+                    let by = two.map_or(most, |two| two[lane].unsigned_abs());
+                    u128::from(one[lane].unsigned_abs()) * u128::from(by) > LIMIT.into()
+                };
+                odd.extend((0..given.lanes).filter(|lane| too_much(*lane)));
+            }
+        }
+    }
+    odd.sort_unstable();
+    odd.dedup();
+}
+
+fn wide_lane(instruction: &Instruction, registers: &Registers, given: Given<'_>, lane: usize) -> i128 {
+    let [one, two, three] = instruction.operands.map(|operand| registers.read(operand, given, lane));
+    match instruction.kind {
+        Kind::Copy => one,
+        Kind::Add => one + two,
+        Kind::Subtract => one - two,
+        Kind::Multiply => one * two,
+        Kind::Min => one.min(two),
+        Kind::Max => one.max(two),
+        Kind::DivideRounded => divide_rounded(one, two),
+        Kind::DivideFloor if two == 0 => 0,
+        Kind::DivideFloor => one.div_euclid(two),
+        Kind::Remainder if two == 0 => 0,
+        Kind::Remainder => one % two,
+        Kind::Less => i128::from(one < two),
+        Kind::LessOrEqual => i128::from(one <= two),
+        Kind::Equal => i128::from(one == two),
+        Kind::And => one & two,
+        Kind::Or => one | two,
+        Kind::Not => 1 - one,
+        Kind::Select if one == 0 => three,
+        Kind::Select => two,
+    }
+}
+
+/// One loop for 64-bit lanes. Nothing is lost of narrow values; lanes of wide ones that are odd are computed again.
+#[inline(always)]
+fn to_numbers(instruction: &Instruction, registers: &Registers, scratch: &mut Scratch, given: Given<'_>) {
+    let target = &mut scratch.numbers[..given.lanes];
+    let [one, two, three] = instruction.operands;
+    let [one_room, two_room] = &mut scratch.widened;
+    if instruction.kind == Kind::Select {
+        let condition = bytes(one, registers, given, &mut scratch.narrowed[0]);
+        let (one, two) = (numbers(two, registers, given, one_room), numbers(three, registers, given, two_room));
+        select(target, condition, one, two);
+        return;
+    }
+    let (one, two) = (numbers(one, registers, given, one_room), numbers(two, registers, given, two_room));
+    match instruction.kind {
+        Kind::Copy => each(target, one, one, |one, _| one),
+        Kind::Add => each(target, one, two, i64::wrapping_add),
+        Kind::Subtract => each(target, one, two, i64::wrapping_sub),
+        Kind::Multiply => each(target, one, two, i64::wrapping_mul),
+        Kind::Min => each(target, one, two, i64::min),
+        Kind::Max => each(target, one, two, i64::max),
+        Kind::DivideRounded => match reciprocal(instruction.operands[1], given) {
+            Some(by) => each(target, one, two, move |one, _| by.rounded(one)),
+            None => each(target, one, two, divide_rounded_narrow),
+        },
+        Kind::DivideFloor => each(target, one, two, |one, two| if two == 0 { 0 } else { one.wrapping_div_euclid(two) }),
+        Kind::Remainder => each(target, one, two, |one, two| if two == 0 { 0 } else { one.wrapping_rem(two) }),
+        // what has two answers is bytes
+        Kind::Less | Kind::LessOrEqual | Kind::Equal | Kind::And | Kind::Or | Kind::Not | Kind::Select => {}
+    }
+}
+
+fn reciprocal(divisor: Source, given: Given<'_>) -> Option<Reciprocal> {
+    match divisor {
+        Source::Constant(constant) => given.constants[constant as usize].reciprocal,
+        _ => None,
     }
 }
 
@@ -348,23 +458,6 @@ impl pulp::NullaryFnOnce for Run<'_> {
 #[inline(always)]
 fn greatest(lanes: &[i64]) -> u64 {
     lanes.iter().fold(0, |most, value| most.max(value.unsigned_abs()))
-}
-
-const fn is_narrow(source: Source) -> bool {
-    match source {
-        Source::Narrow(_) | Source::Input(_) => true,
-        Source::Wide(_) => false,
-        Source::Constant(value) => value >= -(1 << 62) && value <= 1 << 62,
-    }
-}
-
-impl Wide {
-    fn read(&self, lane: usize) -> i128 {
-        match self.odd.binary_search_by_key(&lane, |(odd, _)| *odd) {
-            Ok(place) => self.odd[place].1,
-            Err(_) => self.lanes[lane].into(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -442,15 +535,15 @@ mod tests {
             if let Ok(product) = dag.put(Op::Multiply(nodes[4], factor)) {
                 nodes.extend([Op::DivideRounded(product, million), Op::Subtract(product, y), Op::LessOrEqual(product, x)].map(|op| dag.put(op).expect("in range")));
             }
-            let program = Planner::default().plan(&dag, &|node| if node == x { Some(0) } else if node == y { Some(1) } else { None }, std::slice::from_ref(&nodes));
+            let program = Planner::default().plan(&dag, &|node| if node == x { Some((0, false)) } else if node == y { Some((1, false)) } else { None }, std::slice::from_ref(&nodes));
             let columns: [Vec<i64>; 2] = [values.iter().map(|pair| pair.0).collect(), values.iter().map(|pair| pair.1).collect()];
-            let columns: Vec<&[i64]> = columns.iter().map(Vec::as_slice).collect();
-            let mut machine = Machine::new(&program, values.len());
-            machine.run(&program, &columns, values.len(), |_, answer, machine| {
+            let columns: Vec<Slice<'_>> = columns.iter().map(|column| Slice::Numbers(column)).collect();
+            let mut machine = Machine::default();
+            machine.run(&program, &columns, values.len(), |_, answer, told| {
                 for (lane, row) in values.iter().enumerate() {
                     let mut known = std::collections::HashMap::new();
                     for (node, output) in nodes.iter().zip(&answer.outputs) {
-                        assert_eq!(machine.read(*output, &columns, lane), meaning(&dag, *node, (x, y), *row, &mut known), "{:?}", dag.op(*node));
+                        assert_eq!(told.read(*output, lane), meaning(&dag, *node, (x, y), *row, &mut known), "{:?}", dag.op(*node));
                     }
                 }
             });

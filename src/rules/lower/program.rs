@@ -7,8 +7,9 @@
 use rustc_hash::FxHashMap;
 
 use super::{
-    dag::{Dag, NodeId},
-    machine::{Instruction, Source},
+    dag::{Dag, NodeId, Op},
+    machine::Instruction,
+    registers::{Constant, Source},
 };
 
 /// Instructions for all rows of a block, and where the answers are.
@@ -16,7 +17,9 @@ use super::{
 pub struct Program {
     pub instructions: Vec<Instruction>,
     pub answers: Vec<Answer>,
+    pub constants: Vec<Constant>,
     /// Registers of each width that a block needs.
+    pub bytes: usize,
     pub narrow: usize,
     pub wide: usize,
 }
@@ -35,7 +38,12 @@ pub struct Planner {
     nodes: Vec<NodeId>,
     /// For each question, how many nodes are computed before it is answered.
     ends: Vec<usize>,
+    /// Where constants of the program stand.
+    constants: FxHashMap<i128, u32>,
 }
+
+/// The column of a node that somebody else computes, and whether it is of bytes.
+pub type Outside<'a> = &'a dyn Fn(NodeId) -> Option<(u32, bool)>;
 
 /// A node that is computed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,35 +62,70 @@ const fn moment(position: usize, question: usize) -> usize {
 
 impl Planner {
     /// Plans a program. `given` tells the column of a node that somebody else computes.
-    pub fn plan(&mut self, dag: &Dag, given: &dyn Fn(NodeId) -> Option<u32>, questions: &[Vec<NodeId>]) -> Program {
-        let outside = |node: NodeId| dag.constant_of(node).map(Source::Constant).or_else(|| given(node).map(Source::Input));
-        self.order(dag, &|node| outside(node).is_some(), questions);
+    pub fn plan(&mut self, dag: &Dag, given: Outside<'_>, questions: &[Vec<NodeId>]) -> Program {
+        self.order(dag, &|node| dag.constant_of(node).is_some() || given(node).is_some(), questions);
+        self.constants.clear();
         let mut registers = Registers::default();
         let mut program = Program::default();
+        // what an instruction of fewer operands has in the others' place
+        self.constant(0, &mut program);
         for (number, question) in questions.iter().enumerate() {
             let end = self.ends[number];
             for position in program.instructions.len()..end {
                 let node = self.nodes[position];
                 let op = dag.op(node);
-                let mut instruction = Instruction::new(op, |operand| outside(operand).unwrap_or_else(|| self.source(operand)));
+                let is_byte = self.is_byte(dag, given, op);
+                let mut instruction = Instruction::new(op, Source::Constant(0), |operand| self.source(dag, given, operand, &mut program));
                 for operand in op.operands() {
                     self.release(operand, moment(position, number), &mut registers);
                 }
                 // a result is computed aside and then put in place, so it may take the register of an operand
-                instruction.target = registers.take(dag.range(node).is_narrow());
+                instruction.target = registers.take(is_byte, dag.range(node).is_narrow());
                 if let Some(step) = self.steps.get_mut(&node) {
                     step.source = Some(instruction.target);
                 }
                 program.instructions.push(instruction);
             }
-            let outputs = question.iter().map(|node| outside(*node).unwrap_or_else(|| self.source(*node))).collect();
+            let outputs = question.iter().map(|node| self.source(dag, given, *node, &mut program)).collect();
             program.answers.push(Answer { end, outputs });
             for node in question {
                 self.release(*node, moment(end, number), &mut registers);
             }
         }
-        (program.narrow, program.wide) = (registers.narrow.peak, registers.wide.peak);
+        (program.bytes, program.narrow, program.wide) = (registers.bytes.peak, registers.narrow.peak, registers.wide.peak);
         program
+    }
+
+    /// Whether an operation's result is kept as bytes: truths, and what is chosen from bytes.
+    fn is_byte(&self, dag: &Dag, given: Outside<'_>, op: Op) -> bool {
+        let is_byte = |node: NodeId| match dag.constant_of(node) {
+            Some(value) => (0..=255).contains(&value),
+            None => match given(node) {
+                Some((_, is_byte)) => is_byte,
+                None => matches!(self.steps.get(&node).and_then(|step| step.source), Some(Source::Byte(_))),
+            },
+        };
+        match op {
+            Op::Less(..) | Op::LessOrEqual(..) | Op::Equal(..) | Op::And(..) | Op::Or(..) | Op::Not(_) => true,
+            Op::Select(_, one, two) | Op::Min(one, two) | Op::Max(one, two) => is_byte(one) && is_byte(two),
+            Op::Constant(_)
+            | Op::Input(_)
+            | Op::Add(..)
+            | Op::Subtract(..)
+            | Op::Multiply(..)
+            | Op::DivideRounded(..)
+            | Op::DivideFloor(..)
+            | Op::Remainder(..) => false,
+        }
+    }
+
+    fn constant(&mut self, value: i128, program: &mut Program) -> Source {
+        let next = u32::try_from(program.constants.len()).unwrap_or(u32::MAX);
+        let place = *self.constants.entry(value).or_insert(next);
+        if place == next {
+            program.constants.push(Constant::new(value));
+        }
+        Source::Constant(place)
     }
 
     /// Puts the nodes to be computed into an order, each after those that it reads.
@@ -121,7 +164,13 @@ impl Planner {
         }
     }
 
-    fn source(&self, node: NodeId) -> Source {
+    fn source(&mut self, dag: &Dag, given: Outside<'_>, node: NodeId, program: &mut Program) -> Source {
+        if let Some(value) = dag.constant_of(node) {
+            return self.constant(value, program);
+        }
+        if let Some((column, _)) = given(node) {
+            return Source::Input(column);
+        }
         self.steps.get(&node).and_then(|step| step.source).unwrap_or(Source::Constant(0))
     }
 
@@ -136,9 +185,10 @@ impl Planner {
     }
 }
 
-/// Registers in use, of both widths.
+/// Registers in use, of each width.
 #[derive(Debug, Default)]
 struct Registers {
+    bytes: File,
     narrow: File,
     wide: File,
 }
@@ -159,12 +209,19 @@ impl File {
 }
 
 impl Registers {
-    fn take(&mut self, narrow: bool) -> Source {
-        if narrow { Source::Narrow(self.narrow.take()) } else { Source::Wide(self.wide.take()) }
+    fn take(&mut self, byte: bool, narrow: bool) -> Source {
+        if byte {
+            Source::Byte(self.bytes.take())
+        } else if narrow {
+            Source::Narrow(self.narrow.take())
+        } else {
+            Source::Wide(self.wide.take())
+        }
     }
 
     fn free(&mut self, source: Source) {
         match source {
+            Source::Byte(register) => self.bytes.free.push(register),
             Source::Narrow(register) => self.narrow.free.push(register),
             Source::Wide(register) => self.wide.free.push(register),
             Source::Constant(_) | Source::Input(_) => {}
@@ -179,6 +236,7 @@ mod tests {
         super::{
             dag::{Op, Range},
             machine::Machine,
+            registers::Slice,
         },
         *,
     };
@@ -204,13 +262,14 @@ mod tests {
         let asked = |question: usize| vec![nodes[question * 5 % nodes.len()], nodes[200 - question]];
         let questions: Vec<Vec<NodeId>> = (0..60).map(|question| asked(question / 2 + question % 2 * (question % 3))).collect();
         let columns: [&[i64]; 3] = [&[1, 500, 3, 0], &[7, 2, 1_000, 0], &[0, 4, 4, 1]];
-        let given = |node: NodeId| inputs.iter().position(|input| *input == node).map(|column| u32::try_from(column).unwrap());
+        let columns = columns.map(Slice::Numbers);
+        let given = |node: NodeId| inputs.iter().position(|input| *input == node).map(|column| (u32::try_from(column).unwrap(), false));
         let answers = |questions: &[Vec<NodeId>]| -> Vec<Vec<i128>> {
             let program = Planner::default().plan(&dag, &given, questions);
-            let mut machine = Machine::new(&program, 4);
+            let mut machine = Machine::default();
             let mut found = Vec::new();
-            machine.run(&program, &columns, 4, |_, answer, machine| {
-                found.extend(answer.outputs.iter().map(|output| (0..4).map(|lane| machine.read(*output, &columns, lane)).collect()));
+            machine.run(&program, &columns, 4, |_, answer, told| {
+                found.extend(answer.outputs.iter().map(|output| (0..4).map(|lane| told.read(*output, lane)).collect()));
             });
             found
         };

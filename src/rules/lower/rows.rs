@@ -1,13 +1,18 @@
 //! Rows as columns: what the card part reads, and what it leaves for the tenants.
 
+use rhai::ImmutableString;
+use rust_decimal::Decimal;
+
 use super::{
     facts::{self, State},
     machine::{LANES, Machine},
     program::Program,
+    registers::{Column as Values, Slice, Source},
     texts::Texts,
     value::{day, power},
 };
 use crate::rules::{
+    facts::Domain,
     graph::{FactId, Kind},
     pack::Pack,
     value::Value,
@@ -41,12 +46,14 @@ pub type Facts = [Option<Value>];
 pub struct Rows {
     /// Value and what is known of it, in turns.
     columns: Vec<Vec<i64>>,
+    /// By fact: the last text that was told, and its number. Most rows tell the same as the one before.
+    last: Vec<Option<(ImmutableString, i64)>>,
     count: usize,
 }
 
 impl Rows {
     pub(super) fn new(columns: &[Column]) -> Self {
-        Self { columns: vec![Vec::new(); columns.len() * 2], count: 0 }
+        Self { columns: vec![Vec::new(); columns.len() * 2], last: vec![None; columns.len()], count: 0 }
     }
 
     pub const fn count(&self) -> usize {
@@ -54,8 +61,15 @@ impl Rows {
     }
 
     pub(super) fn push(&mut self, pack: &Pack, columns: &[Column], texts: &Texts, facts: &Facts) {
-        for (column, pair) in columns.iter().zip(self.columns.chunks_exact_mut(2)) {
-            let (value, told) = encode(pack, *column, texts, facts[column.fact.0].as_ref());
+        for ((column, pair), last) in columns.iter().zip(self.columns.chunks_exact_mut(2)).zip(&mut self.last) {
+            let fact = facts[column.fact.0].as_ref();
+            let (value, told) = match (fact, &last) {
+                (Some(Value::Text(text)), Some((known, code))) if text == known => (*code, told::KNOWN),
+                _ => encode(pack, *column, texts, fact),
+            };
+            if let (Some(Value::Text(text)), told::KNOWN) = (fact, told) {
+                *last = Some((text.clone(), value));
+            }
             pair[0].push(value);
             pair[1].push(told);
         }
@@ -79,10 +93,17 @@ fn encode(pack: &Pack, column: Column, texts: &Texts, value: Option<&Value>) -> 
         }
         _ => value,
     };
-    if let Kind::Input(input) = fact.kind
-        && input.admit(value).is_err()
-    {
-        return (0, told::FAULTY);
+    if let Kind::Input(input) = fact.kind {
+        if let (Domain::Decimal { places, min, max }, Value::Decimal(number)) = (input.domain, value) {
+            // as it is admitted, on the number that the column takes
+            let bounds = i128::from(min) * 10_i128.pow(places)..=i128::from(max) * 10_i128.pow(places);
+            let scaled = scaled(*number, places).filter(|number| bounds.contains(number));
+            let scaled = scaled.and_then(|number| i64::try_from(number).ok());
+            return scaled.map_or((0, told::FAULTY), |number| (number, told::KNOWN));
+        }
+        if input.admit(value).is_err() {
+            return (0, told::FAULTY);
+        }
     }
     let fits = value.value_type() == fact.value_type && (!column.interpreted || is_likely(value));
     match number(value, column.places, texts).filter(|_| fits) {
@@ -99,23 +120,26 @@ fn is_likely(value: &Value) -> bool {
         Value::Date(date) => return (0..=facts::LAST_DAY).contains(&day(*date)),
         Value::Unknown | Value::Bool(_) | Value::Text(_) => return true,
     };
-    let limit = rust_decimal::Decimal::from(range);
+    let limit = Decimal::from(range);
     value.as_decimal().is_some_and(|number| number.normalize().scale() <= places && number.abs() <= limit)
 }
 
 fn number(value: &Value, places: u32, texts: &Texts) -> Option<i64> {
     match value {
         Value::Unknown => None,
-        Value::Decimal(number) => {
-            let number = number.normalize();
-            let factor = power(places.checked_sub(number.scale())?).ok()?;
-            i64::try_from(number.mantissa().checked_mul(factor)?).ok()
-        }
+        Value::Decimal(number) => i64::try_from(scaled(*number, places)?).ok(),
         Value::Integer(number) => Some(*number),
         Value::Bool(truth) => Some(i64::from(*truth)),
         Value::Text(text) => Some(texts.code(text)),
         Value::Date(date) => i64::try_from(day(*date)).ok(),
     }
+}
+
+/// A decimal as a whole number at that many places, if it has no more.
+fn scaled(number: Decimal, places: u32) -> Option<i128> {
+    // zeros at the end are no places
+    let number = if number.scale() > places { number.normalize() } else { number };
+    number.mantissa().checked_mul(power(places.checked_sub(number.scale())?).ok()?)
 }
 
 /// What is known of rows before any tenant: how far each comes, and the columns that tenants' rules read.
@@ -125,15 +149,17 @@ pub struct Cards {
     pub codes: Vec<i64>,
     /// For each aggregate the number of the row's group, or [`ALONE`].
     pub groups: Vec<Vec<i64>>,
-    pub columns: Vec<Vec<i64>>,
+    pub columns: Vec<Values>,
 }
 
 /// The group of a row that is counted with no other.
 pub const ALONE: i64 = -1;
 
 impl Cards {
-    pub(super) fn new(aggregates: usize, columns: usize) -> Self {
-        Self { codes: Vec::new(), groups: vec![Vec::new(); aggregates], columns: vec![Vec::new(); columns] }
+    /// Columns for what a program puts out.
+    fn new(aggregates: usize, outputs: &[Source]) -> Self {
+        let columns = outputs.iter().skip(1 + aggregates).map(|output| Values::new(matches!(output, Source::Byte(_))));
+        Self { codes: Vec::new(), groups: vec![Vec::new(); aggregates], columns: columns.collect() }
     }
 
     pub fn count(&self) -> usize {
@@ -155,20 +181,26 @@ impl Cards {
 /// Runs the card part. Its outputs are the code, a group for each aggregate, then the columns.
 pub(super) fn screen(program: &Program, rows: &Rows, aggregates: usize) -> Cards {
     let outputs = program.answers.first().map_or(&[][..], |answer| &answer.outputs);
-    let mut cards = Cards::new(aggregates, outputs.len().saturating_sub(1 + aggregates));
-    let mut machine = Machine::new(program, LANES.min(rows.count));
-    let mut inputs: Vec<&[i64]> = Vec::with_capacity(rows.columns.len());
+    let mut cards = Cards::new(aggregates, outputs);
+    let mut machine = Machine::default();
+    let mut inputs: Vec<Slice<'_>> = Vec::with_capacity(rows.columns.len());
     for first in (0..rows.count).step_by(LANES) {
         let end = (first + LANES).min(rows.count);
         inputs.clear();
-        inputs.extend(rows.columns.iter().map(|column| &column[first..end]));
-        machine.run(program, &inputs, end - first, |_, _, machine| {
-            let mut targets = std::iter::once(&mut cards.codes).chain(&mut cards.groups).chain(&mut cards.columns);
-            for output in outputs {
-                let Some(target) = targets.next() else { break };
-                match machine.column(*output, &inputs) {
-                    Some(column) => target.extend_from_slice(&column[..end - first]),
-                    None => target.extend((0..end - first).map(|lane| i64::try_from(machine.read(*output, &inputs, lane)).unwrap_or(0))),
+        inputs.extend(rows.columns.iter().map(|column| Slice::Numbers(&column[first..end])));
+        machine.run(program, &inputs, end - first, |_, _, told| {
+            let number = |output: Source, lane: usize| i64::try_from(told.read(output, lane)).unwrap_or(0);
+            let (numbers, columns) = outputs.split_at(outputs.len().min(1 + aggregates));
+            for (target, output) in std::iter::once(&mut cards.codes).chain(&mut cards.groups).zip(numbers) {
+                target.extend((0..end - first).map(|lane| number(*output, lane)));
+            }
+            for (target, output) in cards.columns.iter_mut().zip(columns) {
+                match (target, told.bytes(*output), told.numbers(*output)) {
+                    (Values::Bytes(target), Some(bytes), _) => target.extend_from_slice(bytes),
+                    (Values::Numbers(target), _, Some(numbers)) => target.extend_from_slice(numbers),
+                    (Values::Numbers(target), ..) => target.extend((0..end - first).map(|lane| number(*output, lane))),
+                    // a column of bytes is given bytes
+                    (Values::Bytes(_), None, _) => {}
                 }
             }
         });

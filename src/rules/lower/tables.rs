@@ -20,7 +20,7 @@ use crate::{
 
 /// How a table chooses.
 struct Choice {
-    /// For each row, where it is the one; at most one is.
+    /// For each row, where it matches; the first that does is the one.
     matched: Vec<NodeId>,
     missing_rate: NodeId,
     unknown_key: NodeId,
@@ -95,19 +95,20 @@ impl Builder<'_> {
             choice.doubt = self.state.dag.or(choice.doubt, lowered.doubt);
             key.push(lowered.value);
         }
-        let mut searching = self.state.dag.truth(true);
+        let mut earlier = self.state.dag.truth(false);
         for row in &definition.rows {
-            let mut so_far = searching;
+            let mut so_far = self.state.dag.truth(true);
             for (cell, value) in row.cells.iter().zip(&key) {
                 let (matches, missing) = self.cell(cell, *value)?;
                 let stuck = self.state.dag.and(so_far, missing);
+                // a rate is missed only where no row before matched
+                let first = self.state.dag.not(earlier);
+                let stuck = self.state.dag.and(stuck, first);
                 choice.missing_rate = self.state.dag.or(choice.missing_rate, stuck);
                 so_far = self.state.dag.and(so_far, matches);
             }
-            let (not_found, not_stuck) = (self.state.dag.not(so_far), self.state.dag.not(choice.missing_rate));
             choice.matched.push(so_far);
-            searching = self.state.dag.and(searching, not_found);
-            searching = self.state.dag.and(searching, not_stuck);
+            earlier = self.state.dag.or(earlier, so_far);
         }
         Ok(choice)
     }

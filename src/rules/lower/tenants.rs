@@ -9,8 +9,9 @@ use super::{
     Lowered,
     dag::{Dag, NodeId, Op},
     gates::Terms,
-    machine::{Machine, Source},
-    program::{Answer, Planner, Program},
+    machine::{Machine, Told},
+    program::{Planner, Program},
+    registers::{Slice, Source},
 };
 
 /// Tenants of a batch: few enough that a changed one is planned again at once.
@@ -22,8 +23,6 @@ pub struct Class {
     pub aggregate: usize,
     /// 1 where a row counts, 2 where only the interpreter can tell; nothing if it has to be asked for every row.
     pub counts: Option<NodeId>,
-    /// The graph's input that holds the count.
-    pub input: NodeId,
 }
 
 /// A tenant in the graph.
@@ -46,7 +45,7 @@ impl Tenant {
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     pub tenants: Vec<usize>,
-    /// The classes that its tenants count in; each is a column behind those of the cards.
+    /// The classes that its tenants count in.
     pub classes: Vec<usize>,
     /// An answer for each class: whether a row counts.
     counts: Program,
@@ -58,12 +57,12 @@ pub struct Batch {
 #[derive(Debug, Clone, Copy)]
 pub enum Codes<'a> {
     /// The same of each.
-    Same(i64),
-    Each(&'a [i64]),
+    Same(u8),
+    Each(&'a [u8]),
 }
 
 impl Codes<'_> {
-    pub fn of(&self, lane: usize) -> i64 {
+    pub const fn of(&self, lane: usize) -> u8 {
         match self {
             Self::Same(code) => *code,
             Self::Each(codes) => codes[lane],
@@ -74,8 +73,7 @@ impl Codes<'_> {
 /// Where the scores of a block stand.
 #[derive(Clone, Copy)]
 pub struct Scores<'a> {
-    machine: &'a Machine,
-    inputs: &'a [&'a [i64]],
+    told: Told<'a>,
     source: Option<Source>,
     places: u32,
 }
@@ -83,47 +81,35 @@ pub struct Scores<'a> {
 impl Scores<'_> {
     /// The score of a row that passed.
     pub fn of(&self, lane: usize) -> Option<Decimal> {
-        self.source.map(|source| Decimal::from_i128_with_scale(self.machine.read(source, self.inputs, lane), self.places))
+        self.source.map(|source| Decimal::from_i128_with_scale(self.told.read(source, lane), self.places))
     }
-}
-
-/// Registers for the programs of a batch.
-#[derive(Debug)]
-pub struct Bench {
-    counts: Machine,
-    judges: Machine,
 }
 
 impl Batch {
-    /// Registers for blocks of up to that many rows.
-    pub fn bench(&self, lanes: usize) -> Bench {
-        Bench { counts: Machine::new(&self.counts, lanes), judges: Machine::new(&self.judges, lanes) }
-    }
-
     /// Tells for each class of the batch, by its place in [`Batch::classes`], which rows count: 1 for those that do, 2 for
     /// those that the interpreter has to be asked about.
-    pub fn count(&self, bench: &mut Bench, cards: &[&[i64]], lanes: usize, mut counted: impl FnMut(usize, Codes<'_>)) {
-        bench.counts.run(&self.counts, cards, lanes, |position, answer, machine| {
+    pub fn count(&self, machine: &mut Machine, cards: &[Slice<'_>], lanes: usize, mut counted: impl FnMut(usize, Codes<'_>)) {
+        machine.run(&self.counts, cards, lanes, |position, answer, told| {
             if let Some(output) = answer.outputs.first() {
-                counted(position, codes(machine, *output, cards));
+                counted(position, codes(told, *output));
             }
         });
     }
 
-    /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, what was counted
-    /// for each class.
+    /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, for each aggregate
+    /// what was counted.
     pub fn judge(
         &self,
         lowered: &Lowered,
-        bench: &mut Bench,
-        columns: &[&[i64]],
+        machine: &mut Machine,
+        columns: &[Slice<'_>],
         lanes: usize,
         mut judged: impl FnMut(usize, Codes<'_>, Scores<'_>),
     ) {
-        bench.judges.run(&self.judges, columns, lanes, |position, answer, machine| {
-            let tenant = self.tenants[position];
-            let (codes, scores) = lowered.read(tenant, answer, machine, columns);
-            judged(tenant, codes, scores);
+        machine.run(&self.judges, columns, lanes, |position, answer, told| {
+            let code = answer.outputs.first().map_or(Codes::Same(0), |source| codes(told, *source));
+            let places = lowered.tenants[self.tenants[position]].terms.score.map_or(0, |(_, places)| places);
+            judged(position, code, Scores { told, source: answer.outputs.get(1).copied(), places });
         });
     }
 
@@ -133,50 +119,22 @@ impl Batch {
     }
 }
 
-fn codes<'a>(machine: &'a Machine, source: Source, inputs: &[&'a [i64]]) -> Codes<'a> {
-    match machine.column(source, inputs) {
+/// What is made of small constants, and so stands in bytes.
+fn codes<'a>(told: Told<'a>, source: Source) -> Codes<'a> {
+    match told.bytes(source) {
         Some(column) => Codes::Each(column),
-        None => Codes::Same(i64::try_from(machine.read(source, inputs, 0)).unwrap_or(0)),
+        None => Codes::Same(told.constant(source).and_then(|code| u8::try_from(code).ok()).unwrap_or(0)),
     }
 }
 
 impl Lowered {
-    fn read<'a>(&self, tenant: usize, answer: &Answer, machine: &'a Machine, inputs: &'a [&'a [i64]]) -> (Codes<'a>, Scores<'a>) {
-        let code = answer.outputs.first().map_or(Codes::Same(0), |source| codes(machine, *source, inputs));
-        let places = self.tenants[tenant].terms.score.map_or(0, |(_, places)| places);
-        (code, Scores { machine, inputs, source: answer.outputs.get(1).copied(), places })
-    }
-
-    /// Judges rows for one tenant alone, with other counts than the rest of its batch.
-    ///
-    /// `columns` are as for [`Batch::judge`], with a column for each aggregate in place of the classes'.
-    pub fn judge_alone(
-        &self,
-        planner: &mut Planner,
-        tenant: usize,
-        columns: &[&[i64]],
-        lanes: usize,
-        judged: impl FnOnce(Codes<'_>, Scores<'_>),
-    ) {
-        let question = std::slice::from_ref(&self.tenants[tenant].question);
-        let local = self.tenants[tenant].classes.iter().map(|class| self.classes[*class].input);
-        let given = self.given(local.collect());
-        let program = planner.plan(&self.state.dag, &given, question);
-        let mut judged = Some(judged);
-        Machine::new(&program, lanes).run(&program, columns, lanes, |_, answer, machine| {
-            let (codes, scores) = self.read(tenant, answer, machine, columns);
-            if let Some(judged) = judged.take() {
-                judged(codes, scores);
-            }
-        });
-    }
-
-    /// The columns that tenants' programs find: the cards', then one for each of these inputs.
-    fn given(&self, inputs: Vec<NodeId>) -> impl Fn(NodeId) -> Option<u32> {
-        let first = self.cut.len();
-        let counted: FxHashMap<NodeId, u32> =
-            inputs.into_iter().enumerate().map(|(local, node)| (node, u32::try_from(first + local).unwrap_or(u32::MAX))).collect();
-        move |node| self.cut.get(&node).or_else(|| counted.get(&node)).copied()
+    /// The columns that tenants' programs find, and whether they are of bytes: the cards', then one for each aggregate.
+    fn given(&self, node: NodeId) -> Option<(u32, bool)> {
+        let counted = || {
+            let aggregate = self.counted.iter().position(|input| *input == node)?;
+            Some((u32::try_from(self.cut.len() + aggregate).unwrap_or(u32::MAX), false))
+        };
+        self.cut.get(&node).copied().or_else(counted)
     }
 
     /// Puts tenants that have much in common into one batch.
@@ -203,10 +161,9 @@ impl Lowered {
         let questions: Vec<Vec<NodeId>> = tenants.iter().map(|tenant| self.tenants[*tenant].question.clone()).collect();
         let never = self.state.dag.truth(false);
         let counts: Vec<Vec<NodeId>> = classes.iter().map(|class| vec![self.classes[*class].counts.unwrap_or(never)]).collect();
-        let given = self.given(classes.iter().map(|class| self.classes[*class].input).collect());
         let mut planner = Planner::default();
+        let given = |node| self.given(node);
         let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
-        drop(given);
         self.batches[batch] = Batch { tenants, classes, counts, judges };
     }
 }

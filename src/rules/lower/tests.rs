@@ -18,7 +18,7 @@ use rand_chacha::{
 };
 use rust_decimal::Decimal;
 
-use super::{ALONE, Answer, Codes, LANES, Lowered, Setting, Settings};
+use super::{ALONE, Answer, Column, LANES, Lowered, Machine, Setting, Settings, Slice};
 use crate::rules::{
     facts::{Domain, INPUTS, Input, Stage},
     graph::FactId,
@@ -101,9 +101,9 @@ fn interpreted(pack: &Pack, facts: &[&[(FactId, Value)]]) -> (Answer, Option<Dec
     (Answer::of_verdict(&verdict, score.is_some()), score.map(|score| score.normalize()))
 }
 
-/// What was counted for a tenant's class on a row, whatever it means.
-fn density(row: usize, class: usize) -> i64 {
-    i64::try_from((row * 7 + class) % 6 + 1).unwrap()
+/// What an aggregate counted on a row, whatever it means.
+fn density(row: usize, aggregate: usize) -> i64 {
+    i64::try_from((row * 7 + aggregate) % 6 + 1).unwrap()
 }
 
 /// Compares both on random rows and tenants; tells how many answers were signals, rejections, others, and left open.
@@ -129,9 +129,9 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 4] {
     let through = Answer::Signal { scored: true }.code(pack.gates.len());
     let mut counts = [0; 4];
     let mut check = |row: usize, tenant: usize, code: i64, score: Option<Decimal>| {
-        let classes = lowered.classes_of(tenant).iter().enumerate();
+        let counted = pack.aggregates.iter().enumerate();
         let counted: Vec<(FactId, Value)> =
-            classes.map(|(aggregate, class)| (pack.aggregates[aggregate].fact, Value::Integer(density(row, *class)))).collect();
+            counted.map(|(aggregate, counted)| (counted.fact, Value::Integer(density(row, aggregate)))).collect();
         let expected = interpreted(&pack, &[&constants, &data[row], &tenants[tenant], &counted]);
         let found = Answer::of(code, pack.gates.len());
         counts[match found {
@@ -147,17 +147,19 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 4] {
         }
     };
     for batch in lowered.batches() {
-        let mut bench = batch.bench(LANES);
+        let mut machine = Machine::default();
         for first in (0..rows).step_by(LANES) {
             let lanes = LANES.min(rows - first);
-            let counted: Vec<Vec<i64>> =
-                batch.classes.iter().map(|class| (first..first + lanes).map(|row| density(row, *class)).collect()).collect();
-            let columns = cards.columns.iter().map(|column| &column[first..first + lanes]);
-            let columns: Vec<&[i64]> = columns.chain(counted.iter().map(Vec::as_slice)).collect();
-            batch.judge(&lowered, &mut bench, &columns, lanes, |tenant, codes: Codes<'_>, scores| {
+            let columns: Vec<Column> = cards.columns.iter().map(|column| column.pick(first..first + lanes)).collect();
+            let counted = (0..pack.aggregates.len()).map(|aggregate| (first..first + lanes).map(|row| density(row, aggregate)).collect());
+            let counted: Vec<Vec<i64>> = counted.collect();
+            let columns: Vec<Slice<'_>> =
+                columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
+            batch.judge(&lowered, &mut machine, &columns, lanes, |position, codes, scores| {
+                let tenant = batch.tenants[position];
                 for lane in 0..lanes {
                     let screened = cards.codes[first + lane];
-                    let code = if screened == through { codes.of(lane) } else { screened };
+                    let code = if screened == through { codes.of(lane).into() } else { screened };
                     check(first + lane, tenant, code, scores.of(lane));
                 }
             });

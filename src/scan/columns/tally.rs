@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::{
     Side,
     blocks::Block,
-    counts::{Counted, Groups, Patch, Patches},
+    groups::{Counted, Groups},
 };
 use crate::{
     rules::{
@@ -18,7 +18,7 @@ use crate::{
         lower::{Answer, Batch, Codes, Scores},
     },
     scan::{
-        findings::{Findings, says_more},
+        findings::{Findings, Signals, Stops, says_more},
         judge::Judged,
     },
 };
@@ -28,25 +28,43 @@ use crate::{
 pub struct Tally {
     stops: Vec<u32>,
     codes: usize,
-    signals: Vec<Judged>,
+    signals: Signals,
     /// Rejections that got furthest.
     nearest: Vec<BinaryHeap<Reverse<Near>>>,
     near_misses: Vec<Judged>,
+    /// How many cards stopped where.
+    stopped: Vec<Stops>,
     keep: usize,
     /// By row and code: how many tenants, and the first of them.
-    behind: HashMap<(usize, i64), (usize, usize)>,
+    behind: HashMap<(usize, u8), (usize, usize)>,
     /// By code: whether a report says more about it.
     says_more: Vec<bool>,
     /// The least code of a signal.
-    signal: i64,
+    signal: u8,
     /// The best code of each card of the block at hand.
-    best: Vec<i64>,
-    /// Codes that differ from what the columns say.
-    mended: Vec<i64>,
+    best: Vec<u8>,
+    /// Codes of which the interpreter told some.
+    mended: Vec<u8>,
 }
 
 /// A rejection: a later gate is nearer, of equals the first route. Then its row, and what was counted when it was judged again.
-type Near = (i64, Reverse<usize>, usize, Option<Vec<(FactId, i64)>>);
+type Near = (u8, Reverse<usize>, usize, Option<Vec<(FactId, i64)>>);
+
+/// Cards that no tenant comes further with than the gates before all tenants.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// By code.
+    pub cards: Vec<(u8, u32)>,
+    /// The code and row of those that got furthest.
+    pub furthest: Vec<(u8, usize)>,
+}
+
+/// A tenant, and its position in the batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Seat {
+    pub position: usize,
+    pub tenant: usize,
+}
 
 impl Tally {
     pub fn new(side: &Side<'_>, batch: &Batch, keep: usize) -> Self {
@@ -56,13 +74,14 @@ impl Tally {
         Self {
             stops: vec![0; codes * batch.tenants.len()],
             codes,
-            signals: Vec::new(),
+            signals: Signals::new(batch.tenants.len()),
             nearest: vec![BinaryHeap::new(); batch.tenants.len()],
             near_misses: Vec::new(),
+            stopped: Vec::new(),
             keep,
             behind: HashMap::new(),
             says_more,
-            signal: Answer::Signal { scored: false }.code(gates),
+            signal: code(Answer::Signal { scored: false }, gates),
             best: Vec::new(),
             mended: Vec::new(),
         }
@@ -72,7 +91,7 @@ impl Tally {
         for (mine, more) in self.stops.iter_mut().zip(&other.stops) {
             *mine += more;
         }
-        self.signals.extend(other.signals);
+        self.signals.append(other.signals, 0..);
         for (mine, more) in self.nearest.iter_mut().zip(other.nearest) {
             for near in more {
                 push(mine, near.0, self.keep);
@@ -85,184 +104,184 @@ impl Tally {
         self
     }
 
+    /// Whether a code is one of a signal.
+    pub const fn is_signal(&self, code: u8) -> bool {
+        code >= self.signal
+    }
+
     /// Takes what one tenant makes of a block.
-    #[expect(clippy::too_many_arguments, reason = "the block, the tenant and what is known of both come from the machine one by one")]
-    pub fn take(
-        &mut self,
-        side: &Side<'_>,
-        (block, number): (&Block, usize),
-        position: usize,
-        tenant: usize,
-        codes: Codes<'_>,
-        scores: Scores<'_>,
-        counted: &Counted,
-        groups: &Groups,
-        patches: &Patches,
-    ) {
+    pub fn take(&mut self, side: &Side<'_>, block: &Block, seat: Seat, codes: Codes<'_>, scores: Scores<'_>) {
         if let Codes::Same(code) = codes
-            && self.keep == 0
-            && self.is_plain(code)
+            && !is_open(code)
+            && !self.is_signal(code)
+            && !self.asks_more(code)
         {
-            self.stops[position * self.codes + index(code)] += count(block.cards);
+            self.count(seat, code, block.cards);
             return;
         }
-        let patches = patches.of(tenant, number);
         let mended = std::mem::take(&mut self.mended);
-        let (mended, asked) = mend(mended, side, block, tenant, codes, counted, groups, patches);
+        let (mended, asked) = mend(mended, side, block, seat.tenant, codes);
         let codes = if let (Codes::Each(codes), true) = (codes, mended.is_empty()) { &codes[..block.rows.len()] } else { &mended };
-
+        let score = |lane: usize| match asked.iter().find(|(at, _)| *at == lane) {
+            Some((_, score)) => *score,
+            None => scores.of(lane),
+        };
         let mut best = std::mem::take(&mut self.best);
-        best.clear();
-        best.extend_from_slice(&codes[..block.cards]);
-        for route in codes[block.cards..].chunks(block.cards) {
-            for (best, code) in best.iter_mut().zip(route) {
-                *best = (*best).max(*code);
-            }
-        }
+        best_of(codes, block.cards, &mut best);
+        self.count_all(seat, &best);
         for (card, code) in best.iter().enumerate() {
-            self.stops[position * self.codes + index(*code)] += 1;
             if *code >= self.signal {
-                let lane = self.best_signal(block, card, codes, |lane| score(lane, scores, patches, &asked));
-                let row = block.rows[lane];
-                let counts = patches.iter().find(|(at, _)| *at == lane).map(|(_, patch)| patch.counts.clone());
-                self.signals.push(Judged {
-                    route: side.routes[row],
-                    tenant,
-                    answer: Answer::Signal { scored: *code > self.signal },
-                    score: if *code > self.signal { score(lane, scores, patches, &asked) } else { None },
-                    aggregates: counts.unwrap_or_else(|| counted.of(side, groups, row, tenant)),
-                });
-            } else if self.says_more[index(*code)] || self.keep > 0 {
-                self.stop(side, block, (position, tenant), card, codes, *code, patches);
+                let lanes = block.lanes(card).map(|lane| (lane, codes[lane]));
+                if let Some((lane, score)) = self.best_signal(lanes, score) {
+                    self.signals.push(seat.position, side.routes[block.rows[lane]], score, &[]);
+                }
+            } else if self.asks_more(*code)
+                && let Some(lane) = block.lanes(card).find(|lane| codes[*lane] == *code)
+            {
+                self.stop(side, seat, block.rows[lane], *code, None);
             }
         }
         (self.best, self.mended) = (best, mended);
     }
 
-    /// Whether a code only needs to be counted.
-    fn is_plain(&self, code: i64) -> bool {
-        let told = matches!(code.rem_euclid(4), 1..);
-        told && code < self.signal && !self.says_more[index(code)]
+    /// Counts cards that stopped alike.
+    pub fn count(&mut self, seat: Seat, code: u8, cards: usize) {
+        self.stops[seat.position * self.codes + usize::from(code)] += u32::try_from(cards).unwrap_or(u32::MAX);
     }
 
-    /// The lane of a card's best signal: the highest score, of equals the first.
-    fn best_signal(&self, block: &Block, card: usize, codes: &[i64], score: impl Fn(usize) -> Option<Decimal>) -> usize {
-        let mut best: Option<(usize, (i64, Option<Decimal>))> = None;
-        for lane in block.lanes(card).filter(|lane| codes[*lane] >= self.signal) {
-            let rank = (codes[lane], if codes[lane] > self.signal { score(lane) } else { None });
+    /// Counts cards by their codes.
+    pub fn count_all(&mut self, seat: Seat, codes: &[u8]) {
+        let stops = &mut self.stops[seat.position * self.codes..][..self.codes];
+        codes.iter().for_each(|code| stops[usize::from(*code)] += 1);
+    }
+
+    /// Of a card's routes and their codes the best signal and its score: the highest score, of equals the first.
+    pub fn best_signal<K: Copy>(
+        &self,
+        routes: impl Iterator<Item = (K, u8)>,
+        score: impl Fn(K) -> Option<Decimal>,
+    ) -> Option<(K, Option<Decimal>)> {
+        let mut best: Option<(K, (u8, Option<Decimal>))> = None;
+        for (route, code) in routes.filter(|(_, code)| *code >= self.signal) {
+            let rank = (code, if code > self.signal { score(route) } else { None });
             if best.is_none_or(|(_, least)| rank > least) {
-                best = Some((lane, rank));
+                best = Some((route, rank));
             }
         }
-        best.map_or(card, |(lane, _)| lane)
+        best.map(|(route, (_, score))| (route, score))
     }
 
-    /// Remembers where a card stopped.
-    #[expect(clippy::too_many_arguments, reason = "as for `Tally::take`")]
-    fn stop(
-        &mut self,
-        side: &Side<'_>,
-        block: &Block,
-        (position, tenant): (usize, usize),
-        card: usize,
-        codes: &[i64],
-        code: i64,
-        patches: &[(usize, Patch)],
-    ) {
-        let Some(lane) = block.lanes(card).find(|lane| codes[*lane] == code) else { return };
-        let row = block.rows[lane];
-        if self.says_more[index(code)] {
-            let entry = self.behind.entry((row, code)).or_insert((0, tenant));
-            *entry = (entry.0 + 1, entry.1.min(tenant));
+    pub fn found(&mut self, seat: Seat, route: usize, score: Option<Decimal>, counts: &[(FactId, i64)]) {
+        self.signals.push(seat.position, route, score, counts);
+    }
+
+    /// Whether more is to be remembered of a stop than how often it was one.
+    pub fn asks_more(&self, code: u8) -> bool {
+        self.keep > 0 || self.says_more[usize::from(code)]
+    }
+
+    /// Remembers where a card stopped, and what was counted for it if it was judged again.
+    pub fn stop(&mut self, side: &Side<'_>, seat: Seat, row: usize, code: u8, counts: Option<Vec<(FactId, i64)>>) {
+        if self.says_more[usize::from(code)] {
+            let entry = self.behind.entry((row, code)).or_insert((0, seat.tenant));
+            *entry = (entry.0 + 1, entry.1.min(seat.tenant));
         }
-        if self.keep > 0 && matches!(Answer::of(code, side.case.pack.gates.len()), Answer::Rejected(_)) {
-            let counts = patches.iter().find(|(at, _)| *at == lane).map(|(_, patch)| patch.counts.clone());
-            push(&mut self.nearest[position], (code, Reverse(side.routes[row]), row, counts), self.keep);
+        if self.keep > 0 && matches!(Answer::of(code.into(), side.case.pack.gates.len()), Answer::Rejected(_)) {
+            push(&mut self.nearest[seat.position], (code, Reverse(side.routes[row]), row, counts), self.keep);
         }
     }
 
-    /// Takes rows that no tenant comes further with: they are near misses of those who have nothing nearer.
-    pub fn take_closed(&mut self, side: &Side<'_>, furthest: &[(i64, usize)]) {
+    /// Takes cards that no tenant comes further with: by code how many, and those that are near misses of whoever has
+    /// nothing nearer.
+    pub fn take_closed(&mut self, side: &Side<'_>, closed: &Closed) {
+        for stops in self.stops.chunks_mut(self.codes) {
+            closed.cards.iter().for_each(|(code, cards)| stops[usize::from(*code)] += cards);
+        }
         for nearest in &mut self.nearest {
-            for (code, row) in furthest {
+            for (code, row) in &closed.furthest {
                 push(nearest, (*code, Reverse(side.routes[*row]), *row, None), self.keep);
             }
         }
     }
 
-    /// Turns the rejections that got furthest into judgements, with what was counted for them.
+    /// Brings everything into the form of findings: the rejections that got furthest become judgements, with what was
+    /// counted for them.
     pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups) {
+        let stops =
+            |stops: &[u32]| (0..).zip(stops).filter(|(_, cards)| **cards > 0).map(|(code, cards)| (code, *cards as usize)).collect();
+        self.stopped = self.stops.chunks(self.codes).map(stops).collect();
         let gates = side.case.pack.gates.len();
         for (nearest, tenant) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants) {
             self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
                 route,
                 tenant: *tenant,
-                answer: Answer::of(code, gates),
+                answer: Answer::of(code.into(), gates),
                 score: None,
-                aggregates: counts.unwrap_or_else(|| counted.of(side, groups, row, *tenant)),
+                aggregates: counts.unwrap_or_else(|| counted.told(side, groups, row, *tenant)),
             }));
         }
     }
 
     /// Tells everything that was found.
     pub fn settle(self, side: &Side<'_>, batch: &Batch, findings: &mut Findings) {
-        for (stops, tenant) in self.stops.chunks(self.codes).zip(&batch.tenants) {
-            for (cards, code) in stops.iter().zip(0..) {
-                findings.count(*tenant, side.direction, code, *cards as usize);
-            }
+        for (stops, tenant) in self.stopped.into_iter().zip(&batch.tenants) {
+            findings.take_stops(*tenant, side.direction, stops);
         }
         for ((row, code), (cards, tenant)) in self.behind {
-            findings.stand_behind(side.routes[row], code, tenant, cards);
+            findings.stand_behind(side.routes[row], code.into(), tenant, cards);
         }
-        findings.signals.extend(self.signals);
+        findings.take_signals(self.signals, &batch.tenants);
         findings.near_misses.extend(self.near_misses);
     }
+}
+
+/// The best of each card's codes, where first the first route of every card stands, then the second of every card, and so on.
+pub fn best_of(codes: &[u8], cards: usize, best: &mut Vec<u8>) {
+    best.clear();
+    best.extend_from_slice(&codes[..cards]);
+    for route in codes[cards..].chunks(cards.max(1)) {
+        for (best, code) in best.iter_mut().zip(route) {
+            *best = (*best).max(*code);
+        }
+    }
+}
+
+/// An answer's code; packs with more codes than bytes have are not judged in columns.
+pub fn code(answer: Answer, gates: usize) -> u8 {
+    u8::try_from(answer.code(gates)).unwrap_or(u8::MAX)
+}
+
+/// Whether only the interpreter can tell.
+pub const fn is_open(code: u8) -> bool {
+    code.is_multiple_of(4)
 }
 
 /// Scores that the interpreter told, by lane.
 type Asked = Vec<(usize, Option<Decimal>)>;
 
-/// Codes with those of rows that were judged again, or that only the interpreter can judge; empty if there are none.
-#[expect(clippy::too_many_arguments, reason = "as for `Tally::take`")]
-fn mend(
-    mut mended: Vec<i64>,
-    side: &Side<'_>,
-    block: &Block,
-    tenant: usize,
-    codes: Codes<'_>,
-    counted: &Counted,
-    groups: &Groups,
-    patches: &[(usize, Patch)],
-) -> (Vec<i64>, Asked) {
+/// Codes with those of rows that only the interpreter can judge; empty if there are none.
+fn mend(mut mended: Vec<u8>, side: &Side<'_>, block: &Block, tenant: usize, codes: Codes<'_>) -> (Vec<u8>, Asked) {
     mended.clear();
     let mut asked = Asked::new();
-    let is_open = |code: &i64| *code % 4 == 0;
     match codes {
-        Codes::Each(codes) if patches.is_empty() && !codes[..block.rows.len()].iter().any(is_open) => return (mended, asked),
-        Codes::Each(codes) => mended.extend_from_slice(&codes[..block.rows.len()]),
+        Codes::Each(codes) => {
+            // a fold, unlike a search, becomes vector instructions
+            let any_open = codes.iter().fold(false, |any, code| any | is_open(*code));
+            if !any_open {
+                return (mended, asked);
+            }
+            mended.extend_from_slice(codes);
+        }
         Codes::Same(code) => mended.resize(block.rows.len(), code),
     }
-    for (lane, patch) in patches {
-        mended[*lane] = patch.code;
-    }
     for (lane, row) in block.rows.iter().enumerate() {
-        if is_open(&mended[lane]) {
-            let judged = side.case.judge_one(side.routes[*row], tenant, counted.of(side, groups, *row, tenant));
-            mended[lane] = judged.answer.code(side.case.pack.gates.len());
+        if is_open(mended[lane]) {
+            let judged = side.case.judge_one(side.routes[*row], tenant, Vec::new());
+            mended[lane] = code(judged.answer, side.case.pack.gates.len());
             asked.push((lane, judged.score));
         }
     }
     (mended, asked)
-}
-
-fn score(lane: usize, scores: Scores<'_>, patches: &[(usize, Patch)], asked: &Asked) -> Option<Decimal> {
-    if let Some((_, patch)) = patches.iter().find(|(at, _)| *at == lane) {
-        return patch.score;
-    }
-    match asked.iter().find(|(at, _)| *at == lane) {
-        Some((_, score)) => *score,
-        None => scores.of(lane),
-    }
 }
 
 fn push(heap: &mut BinaryHeap<Reverse<Near>>, near: Near, keep: usize) {
@@ -272,12 +291,4 @@ fn push(heap: &mut BinaryHeap<Reverse<Near>>, near: Near, keep: usize) {
         heap.pop();
         heap.push(Reverse(near));
     }
-}
-
-fn index(code: i64) -> usize {
-    usize::try_from(code).unwrap_or(0)
-}
-
-fn count(cards: usize) -> u32 {
-    u32::try_from(cards).unwrap_or(u32::MAX)
 }

@@ -165,7 +165,7 @@ fn decide(
     let findings = columns::judge(&case, usize::MAX, &|_| ());
     let stopped = findings.behind().filter(|(behind, _)| !matches!(behind.answer, Answer::Rejected(_)));
     let stopped = stopped.map(|(behind, _)| case.judge_one(behind.route, behind.tenant, Vec::new()));
-    let all: Vec<Judged> = findings.signals.iter().chain(&findings.near_misses).cloned().chain(stopped).collect();
+    let all: Vec<Judged> = findings.signals().chain(findings.near_misses.iter().cloned()).chain(stopped).collect();
     let key = |one: &Judged| -> Key {
         let route = &case.routes[one.route];
         (route.card.0, route.direction, cursor.course_of(route.buy), cursor.course_of(route.sell), tenants[one.tenant])

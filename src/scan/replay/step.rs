@@ -132,7 +132,7 @@ impl<'a> Stepper<'a> {
         let findings = columns::judge(&case, 0, &|_| ());
         let signals = best_signals(&case, &findings);
         let key = |one: &Judged| (one.tenant, case.routes[one.route].card);
-        let now: HashSet<(usize, CardIndex)> = signals.iter().map(|one| key(one)).collect();
+        let now: HashSet<(usize, CardIndex)> = signals.iter().map(key).collect();
         let mut taken = Taken {
             at,
             routes: case.routes.len(),
@@ -159,7 +159,7 @@ impl<'a> Stepper<'a> {
         }
         // new ones go first, among equals chance decides
         let mut chosen: Vec<(bool, u64, &Judged)> = signals
-            .into_iter()
+            .iter()
             .map(|one| {
                 (
                     self.before.contains(&key(one)),
@@ -271,7 +271,7 @@ fn asked(case: &Case<'_>, card: CardIndex, findings: &Findings) -> Vec<(usize, D
     let mut best: BTreeMap<(usize, Direction), Judged> = BTreeMap::new();
     for (route, _) in case.routes.iter().enumerate().filter(|(_, route)| route.card == card) {
         for tenant in 0..case.profiles.len() {
-            let signal = findings.signals.iter().find(|one| (one.route, one.tenant) == (route, tenant)).cloned();
+            let signal = findings.signals().find(|one| (one.route, one.tenant) == (route, tenant));
             let one = signal.unwrap_or_else(|| case.judge_one(route, tenant, Vec::new()));
             let key = (tenant, case.routes[route].direction);
             if best.get(&key).is_none_or(|known| one.rank(case.pack) > known.rank(case.pack)) {

@@ -13,7 +13,7 @@ use crate::rules::{
     facts::{Input, Stage},
     graph::{FactId, Kind},
     interpret::{Evaluation, Slot},
-    lower::{Answer, Codes, LANES, Lowered, Setting, Settings, rows::Cards, tenants::Scores},
+    lower::{Answer, Column, LANES, Lowered, Machine, Setting, Settings, Slice, rows::Cards},
     pack::Pack,
     value::Value,
 };
@@ -68,9 +68,9 @@ pub fn today() -> NaiveDate {
     TODAY.parse().unwrap()
 }
 
-/// What was counted for a tenant's class on a row, whatever it means.
-pub fn density(row: usize, class: usize) -> i64 {
-    i64::try_from((row * 7 + class) % 6 + 1).unwrap()
+/// What an aggregate counted on a row, whatever it means.
+pub fn density(row: usize, aggregate: usize) -> i64 {
+    i64::try_from((row * 7 + aggregate) % 6 + 1).unwrap()
 }
 
 impl<'p> Ground<'p> {
@@ -116,7 +116,7 @@ impl<'p> Ground<'p> {
         let (lowered, cards) = self.lowered();
         let facts = Told::of(self);
         seen.refused = facts.refused;
-        let answers = self.answers(&lowered, &cards, about);
+        let answers = self.answers(&lowered, &cards);
         let dependents: Vec<(FactId, Vec<FactId>)> =
             self.pack.aggregates.iter().map(|aggregate| (aggregate.fact, self.pack.graph.dependents(aggregate.fact))).collect();
         let mut evaluation = Evaluation::new(self.pack);
@@ -125,7 +125,7 @@ impl<'p> Ground<'p> {
             evaluation.forget_from(Stage::Card);
             enter(&mut evaluation, of_row);
             for (tenant, answers) in answers.iter().enumerate() {
-                self.enter_tenant(&mut evaluation, row, tenant, lowered.classes_of(tenant));
+                self.enter_tenant(&mut evaluation, row, tenant);
                 let verdict = evaluation.verdict();
                 let score = if verdict.reason(self.pack).is_none() { evaluation.score() } else { None };
                 let meant = (Answer::of_verdict(&verdict, score.is_some()), score);
@@ -143,14 +143,14 @@ impl<'p> Ground<'p> {
         seen
     }
 
-    fn enter_tenant(&self, evaluation: &mut Evaluation<'_>, row: usize, tenant: usize, classes: &[usize]) {
+    fn enter_tenant(&self, evaluation: &mut Evaluation<'_>, row: usize, tenant: usize) {
         evaluation.forget_from(Stage::Tenant);
         enter(evaluation, &self.tenants[tenant].facts);
         if let Some((id, value)) = self.taste(row, tenant) {
             evaluation.set(id, value).unwrap();
         }
-        for (aggregate, class) in self.pack.aggregates.iter().zip(classes) {
-            evaluation.set(aggregate.fact, Value::Integer(density(row, *class))).unwrap();
+        for (number, aggregate) in self.pack.aggregates.iter().enumerate() {
+            evaluation.set(aggregate.fact, Value::Integer(density(row, number))).unwrap();
         }
     }
 
@@ -204,39 +204,27 @@ impl<'p> Ground<'p> {
     }
 
     /// By tenant and row.
-    fn answers(&self, lowered: &Lowered, cards: &Cards, about: &str) -> Vec<Vec<(Answer, Option<Decimal>)>> {
+    fn answers(&self, lowered: &Lowered, cards: &Cards) -> Vec<Vec<(Answer, Option<Decimal>)>> {
         let gates = self.pack.gates.len();
         let through = Answer::Signal { scored: true }.code(gates);
         let mut answers = vec![Vec::new(); self.tenants.len()];
-        let mut alone = 0;
         for batch in lowered.batches() {
-            let mut bench = batch.bench(LANES);
+            let mut machine = Machine::default();
             for first in (0..self.rows.len()).step_by(LANES) {
                 let lanes = LANES.min(self.rows.len() - first);
-                let counted = |classes: &[usize]| -> Vec<Vec<i64>> {
-                    classes.iter().map(|class| (first..first + lanes).map(|row| density(row, *class)).collect()).collect()
-                };
-                let screened: Vec<&[i64]> = cards.columns.iter().map(|column| &column[first..first + lanes]).collect();
-                let told = |codes: Codes<'_>, scores: Scores<'_>| -> Vec<(Answer, Option<Decimal>)> {
+                let columns: Vec<Column> = cards.columns.iter().map(|column| column.pick(first..first + lanes)).collect();
+                let counted =
+                    (0..self.pack.aggregates.len()).map(|aggregate| (first..first + lanes).map(|row| density(row, aggregate)).collect());
+                let counted: Vec<Vec<i64>> = counted.collect();
+                let columns: Vec<Slice<'_>> =
+                    columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
+                batch.judge(lowered, &mut machine, &columns, lanes, |position, codes, scores| {
                     let lane = |lane: usize| {
                         let code = cards.codes[first + lane];
-                        let answer = Answer::of(if code == through { codes.of(lane) } else { code }, gates);
+                        let answer = Answer::of(if code == through { codes.of(lane).into() } else { code }, gates);
                         (answer, if answer == (Answer::Signal { scored: true }) { scores.of(lane) } else { None })
                     };
-                    (0..lanes).map(lane).collect()
-                };
-                let of_classes = counted(&batch.classes);
-                let columns: Vec<&[i64]> = screened.iter().copied().chain(of_classes.iter().map(Vec::as_slice)).collect();
-                batch.judge(lowered, &mut bench, &columns, lanes, |tenant, codes, scores| {
-                    answers[tenant].extend(told(codes, scores));
-                });
-                // a tenant judged by itself comes to the same
-                let tenant = batch.tenants[alone % batch.tenants.len()];
-                alone += 1;
-                let of_classes = counted(lowered.classes_of(tenant));
-                let columns: Vec<&[i64]> = screened.iter().copied().chain(of_classes.iter().map(Vec::as_slice)).collect();
-                lowered.judge_alone(&mut crate::rules::lower::Planner::default(), tenant, &columns, lanes, |codes, scores| {
-                    assert_eq!(answers[tenant][first..], told(codes, scores), "tenant {tenant} alone: {about}");
+                    answers[batch.tenants[position]].extend((0..lanes).map(lane));
                 });
             }
         }

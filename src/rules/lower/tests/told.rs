@@ -10,7 +10,7 @@ use crate::rules::{
     graph::{FactId, Kind},
     interpret::{Evaluation, Slot},
     lower::{
-        Setting, Settings,
+        Column, Setting, Settings,
         body::Outcome,
         dag::{NodeId, Op},
         facts::{Builder, State},
@@ -139,8 +139,14 @@ impl Lanes {
         let low = state.dag.put(Op::Remainder(value, half)).unwrap();
         let question: Vec<NodeId> = vec![half, low, high, outcome.value.known, outcome.fault, outcome.doubt];
         let positions = &state.positions;
-        let program = Planner::default().plan(&state.dag, &|node| positions.get(&node).copied(), &[question]);
-        let columns = rows::screen(&program, filling, 0).columns;
+        let program = Planner::default().plan(&state.dag, &|node| positions.get(&node).map(|position| (*position, false)), &[question]);
+        let columns = rows::screen(&program, filling, 0).columns.into_iter();
+        let columns: Vec<Vec<i64>> = columns
+            .map(|column| match column {
+                Column::Bytes(bytes) => bytes.into_iter().map(i64::from).collect(),
+                Column::Numbers(numbers) => numbers,
+            })
+            .collect();
         Self { shape: outcome.value.shape, columns: columns.try_into().unwrap() }
     }
 }

@@ -1,0 +1,333 @@
+//! Judges the rows that are counted together with others.
+//!
+//! What was counted differs from tenant to tenant, but takes few values. So a row has a lane for each value that any
+//! tenant of the batch has counted ([`variants`]): then all tenants judge the same lanes, and what they have in common is
+//! computed once. Each tenant reads its own. Where some of a group's cards fall through, the rest is judged once more with
+//! the smaller count: once and no further, as [`super::super::judge`] has it.
+//!
+//! [`variants`]: super::variants
+
+use std::{collections::BTreeMap, ops::Range};
+
+use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
+
+use super::{
+    Side,
+    blocks::Layout,
+    groups::{self, Counted, Groups},
+    tally::{Seat, Tally, best_of, code, is_open},
+    variants::{Lanes, Variants},
+};
+use crate::rules::{
+    graph::FactId,
+    lower::{Batch, Codes, Column, Machine, Scores, Slice},
+};
+
+/// The open rows of cards of which at least one row is counted together with others.
+#[derive(Debug)]
+pub struct Grouped {
+    rows: Vec<usize>,
+    /// Cards with as many rows stand together.
+    shelves: Vec<Shelf>,
+    /// By aggregate: the group of each row, if it belongs to one.
+    pub group_of: Vec<Vec<Option<usize>>>,
+    /// By aggregate: of the rows of a card that belong to one group, the first.
+    first_of: Vec<Vec<usize>>,
+    columns: Vec<Column>,
+}
+
+/// Cards with as many rows: first the first row of every card, then the second of every card, and so on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shelf {
+    rows: Range<usize>,
+    cards: usize,
+}
+
+impl Shelf {
+    /// The rows of a card, in their order.
+    fn of(&self, card: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        self.rows.clone().skip(card).step_by(self.cards)
+    }
+}
+
+/// What the tenants of a batch make of the rows.
+struct Told {
+    /// The codes of each tenant's rows, one tenant after the other.
+    codes: Vec<u8>,
+    /// By tenant: signals, before it is known whether the rest of their groups are.
+    passing: Vec<Vec<Passing>>,
+    /// By tenant: whether only the interpreter can tell something.
+    open: Vec<bool>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Passing {
+    row: usize,
+    score: Option<Decimal>,
+}
+
+/// A row that is judged again.
+#[derive(Debug)]
+struct Again {
+    row: usize,
+    lane: usize,
+    code: u8,
+    score: Option<Decimal>,
+}
+
+impl Grouped {
+    pub fn of(side: &Side<'_>, layout: &Layout, groups: &Groups) -> Self {
+        let mut cards: BTreeMap<usize, Vec<&Vec<usize>>> = BTreeMap::new();
+        layout.grouped.iter().for_each(|rows| cards.entry(rows.len()).or_default().push(rows));
+        let (mut rows, mut shelves) = (Vec::new(), Vec::new());
+        for (count, cards) in cards {
+            let start = rows.len();
+            rows.extend((0..count).flat_map(|number| cards.iter().map(move |rows| rows[number])));
+            shelves.push(Shelf { rows: start..rows.len(), cards: cards.len() });
+        }
+        let group = |aggregate: usize| rows.iter().map(|row| groups.place(*row).and_then(|place| groups.group(aggregate, place))).collect();
+        let group_of: Vec<Vec<Option<usize>>> = (0..side.cards.groups.len()).map(group).collect();
+        let first_of = |group_of: &Vec<Option<usize>>| {
+            let of = |shelf: &Shelf, row: usize| {
+                shelf.of((row - shelf.rows.start) % shelf.cards).find(|first| group_of[*first] == group_of[row])
+            };
+            shelves.iter().flat_map(|shelf| shelf.rows.clone().map(move |row| of(shelf, row).unwrap_or(row))).collect()
+        };
+        Self {
+            first_of: group_of.iter().map(first_of).collect(),
+            shelves,
+            group_of,
+            columns: side.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect(),
+            rows,
+        }
+    }
+
+    /// How many rows there are.
+    pub const fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Judges the rows for the tenants of a batch.
+    pub fn judge(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &mut Tally) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut told = self.first(side, batch, machine, (counted, groups), tally);
+        for (position, tenant) in batch.tenants.iter().enumerate().filter(|(position, _)| told.open[*position]) {
+            let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
+            self.ask(side, *tenant, (counted, groups), codes, &mut told.passing[position], tally);
+        }
+        let (lanes, mut again) = self.fallen(side, batch, counted, groups, &told.passing);
+        self.judge_again(side, batch, machine, &lanes, &mut again);
+        let mut best = Vec::new();
+        for (position, tenant) in batch.tenants.iter().enumerate() {
+            let seat = Seat { position, tenant: *tenant };
+            let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
+            again[position].iter().for_each(|one| codes[one.row] = one.code);
+            self.tell(side, seat, (counted, groups), codes, &told.passing[position], (&lanes, &again[position]), &mut best, tally);
+        }
+    }
+
+    /// Judges every row with what was counted for it.
+    fn first(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &Tally) -> Told {
+        let (variants, lanes) = Variants::of(side, batch, counted, groups, self);
+        let choices = variants.choices(side, batch, counted);
+        let tenants = batch.tenants.len();
+        let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
+        let blocks = variants.blocks();
+        let mut own = Vec::new();
+        for block in &blocks {
+            own.clear();
+            self.run(side, batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
+                let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
+                if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
+                    variants.own(choices.of(position), block, &mut own);
+                }
+                match codes {
+                    Codes::Same(code) => target.fill(code),
+                    // every row has one lane
+                    Codes::Each(codes) if codes.len() == target.len() => target.copy_from_slice(codes),
+                    Codes::Each(codes) => {
+                        target.iter_mut().zip(&own).for_each(|(target, lane)| *target = codes[*lane as usize]);
+                    }
+                }
+                // folds, unlike searches, become vector instructions
+                told.open[position] |= target.iter().fold(false, |any, code| any | is_open(*code));
+                if tally.is_signal(target.iter().fold(0, |most, code| *code.max(&most))) {
+                    let signals = block.rows.clone().zip(target.iter().zip(&own)).filter(|(_, (code, _))| tally.is_signal(**code));
+                    told.passing[position].extend(signals.map(|(row, (_, lane))| Passing { row, score: scores.of(*lane as usize) }));
+                }
+            });
+        }
+        told
+    }
+
+    /// Judges some of the lanes, and tells what each tenant makes of them.
+    fn run(
+        &self,
+        side: &Side<'_>,
+        batch: &Batch,
+        machine: &mut Machine,
+        lanes: &Lanes,
+        block: Range<usize>,
+        told: impl FnMut(usize, Codes<'_>, Scores<'_>),
+    ) {
+        let rows = &lanes.rows[block.clone()];
+        let columns: Vec<Column> = self.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
+        let counts = lanes.counts.iter().map(|counts| Slice::Numbers(&counts[block.clone()]));
+        let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counts).collect();
+        batch.judge(side.lowered, machine, &columns, rows.len(), told);
+    }
+
+    /// Asks the interpreter where only it can tell.
+    fn ask(
+        &self,
+        side: &Side<'_>,
+        tenant: usize,
+        (counted, groups): (&Counted, &Groups),
+        codes: &mut [u8],
+        passing: &mut Vec<Passing>,
+        tally: &Tally,
+    ) {
+        for (row, told) in codes.iter_mut().enumerate().filter(|(_, code)| is_open(**code)) {
+            let counts = counted.told(side, groups, self.rows[row], tenant);
+            let judged = side.case.judge_one(side.routes[self.rows[row]], tenant, counts);
+            *told = code(judged.answer, side.case.pack.gates.len());
+            if tally.is_signal(*told) {
+                passing.push(Passing { row, score: judged.score });
+            }
+        }
+        passing.sort_by_key(|passing| passing.row);
+    }
+
+    /// Signals of groups of which other cards fell through, with the count that is left, by tenant.
+    fn fallen(
+        &self,
+        side: &Side<'_>,
+        batch: &Batch,
+        counted: &Counted,
+        groups: &Groups,
+        passing: &[Vec<Passing>],
+    ) -> (Lanes, Vec<Vec<Again>>) {
+        let aggregates = self.group_of.len();
+        let mut lanes = Lanes::new(aggregates);
+        let mut known: FxHashMap<(usize, Vec<i64>), usize> = FxHashMap::default();
+        if passing.iter().all(Vec::is_empty) {
+            return (lanes, batch.tenants.iter().map(|_| Vec::new()).collect());
+        }
+        // by aggregate and group: the cards that are left; and by row the last tenant for whom its card was counted there
+        let mut left: Vec<Vec<i64>> = groups.counts().map(|count| vec![0; count]).collect();
+        let mut seen: Vec<Vec<Option<usize>>> = vec![vec![None; self.rows.len()]; aggregates];
+        let again = batch.tenants.iter().zip(passing).map(|(tenant, passing)| {
+            if passing.is_empty() {
+                return Vec::new();
+            }
+            for (aggregate, of) in self.group_of.iter().enumerate() {
+                let left = &mut left[aggregate];
+                passing.iter().filter_map(|passing| of[passing.row]).for_each(|group| left[group] = 0);
+                for passing in passing {
+                    if let Some(group) = of[passing.row] {
+                        let first = self.first_of[aggregate][passing.row];
+                        left[group] += i64::from(seen[aggregate][first].replace(*tenant) != Some(*tenant));
+                    }
+                }
+            }
+            let sizes: Vec<&[i64]> = (0..aggregates).map(|aggregate| counted.sizes(side, *tenant, aggregate)).collect();
+            let mut again = Vec::new();
+            for passing in passing {
+                let shrunk = |aggregate: usize| {
+                    let group = self.group_of[aggregate][passing.row];
+                    group.is_some_and(|group| sizes[aggregate].get(group).is_some_and(|size| *size > left[aggregate][group]))
+                };
+                if !(0..aggregates).any(shrunk) {
+                    continue;
+                }
+                let remaining = |aggregate: usize| self.group_of[aggregate][passing.row].map_or(1, |group| left[aggregate][group]);
+                let counts: Vec<i64> = (0..aggregates).map(remaining).collect();
+                let lane = *known.entry((passing.row, counts)).or_insert_with_key(|(row, counts)| {
+                    lanes.push(*row, counts);
+                    lanes.rows.len() - 1
+                });
+                again.push(Again { row: passing.row, lane, code: 0, score: None });
+            }
+            again
+        });
+        let again = again.collect();
+        (lanes, again)
+    }
+
+    fn judge_again(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, lanes: &Lanes, again: &mut [Vec<Again>]) {
+        if lanes.rows.is_empty() {
+            return;
+        }
+        for block in lanes.blocks() {
+            self.run(side, batch, machine, lanes, block.clone(), |position, codes, scores| {
+                for one in again[position].iter_mut().filter(|one| block.contains(&one.lane)) {
+                    one.code = codes.of(one.lane - block.start);
+                    one.score = scores.of(one.lane - block.start);
+                }
+            });
+        }
+        for (again, tenant) in again.iter_mut().zip(&batch.tenants) {
+            for one in again.iter_mut().filter(|one| is_open(one.code)) {
+                let judged = side.case.judge_one(side.routes[self.rows[one.row]], *tenant, self.counts_again(side, lanes, one));
+                one.code = code(judged.answer, side.case.pack.gates.len());
+                one.score = judged.score;
+            }
+        }
+    }
+
+    fn counts_again(&self, side: &Side<'_>, lanes: &Lanes, one: &Again) -> Vec<(FactId, i64)> {
+        let aggregates = (0..self.group_of.len()).filter(|aggregate| self.group_of[*aggregate][one.row].is_some());
+        aggregates.map(|aggregate| groups::told(side, aggregate, lanes.counts[aggregate][one.lane])).collect()
+    }
+
+    /// Counts cards by the best of their codes, and tells those of which more is to be remembered.
+    fn special(&self, seat: Seat, codes: &[u8], best: &mut Vec<u8>, tally: &mut Tally) -> Vec<(&Shelf, usize, u8)> {
+        let mut special = Vec::new();
+        for shelf in &self.shelves {
+            best_of(&codes[shelf.rows.clone()], shelf.cards, best);
+            tally.count_all(seat, best);
+            let asked = best.iter().enumerate().filter(|(_, code)| tally.is_signal(**code) || tally.asks_more(**code));
+            special.extend(asked.map(|(card, code)| (shelf, card, *code)));
+        }
+        special
+    }
+
+    /// Tells a tenant's best route of each card.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a tenant, once")]
+    fn tell(
+        &self,
+        side: &Side<'_>,
+        seat: Seat,
+        (counted, groups): (&Counted, &Groups),
+        codes: &[u8],
+        passing: &[Passing],
+        (lanes, again): (&Lanes, &[Again]),
+        best: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) {
+        let judged_again = |row: usize| again.binary_search_by_key(&row, |one| one.row).ok().map(|place| &again[place]);
+        let score_of = |row: usize| match judged_again(row) {
+            Some(one) => one.score,
+            None => passing.binary_search_by_key(&row, |one| one.row).ok().and_then(|place| passing[place].score),
+        };
+        for (shelf, card, best) in self.special(seat, codes, best, tally) {
+            let rows = shelf.of(card);
+            if tally.is_signal(best) {
+                let routes = rows.map(|row| (row, codes[row]));
+                if let Some((row, score)) = tally.best_signal(routes, score_of) {
+                    let counts = judged_again(row).map(|one| self.counts_again(side, lanes, one));
+                    let counts = counts.unwrap_or_else(|| counted.told(side, groups, self.rows[row], seat.tenant));
+                    tally.found(seat, side.routes[self.rows[row]], score, &counts);
+                }
+            } else if tally.asks_more(best)
+                && let Some(row) = rows.clone().find(|row| codes[*row] == best)
+            {
+                let counts = judged_again(row).map(|one| self.counts_again(side, lanes, one));
+                tally.stop(side, seat, self.rows[row], best, counts);
+            }
+        }
+    }
+}

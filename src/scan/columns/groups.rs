@@ -1,0 +1,168 @@
+//! What aggregates count: the rows of a seller, say, and how many of his cards count for a tenant.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+
+use super::Side;
+use crate::{
+    domain::book::CardIndex,
+    rules::{
+        graph::FactId,
+        lower::{ALONE, Batch, Codes, Column, LANES, Machine, Slice},
+    },
+};
+
+/// The rows of a side that are counted together with others. A row's *place* is its position among these.
+#[derive(Debug, Default)]
+pub struct Groups {
+    rows: Vec<usize>,
+    cards: Vec<CardIndex>,
+    /// By row of the side.
+    places: FxHashMap<usize, usize>,
+    /// By aggregate and group: how many places belong to it.
+    members: Vec<Vec<usize>>,
+    /// By aggregate: the group of each place, if it belongs to one.
+    group_of: Vec<Vec<Option<usize>>>,
+    /// What the cards' columns hold of these rows, block by block.
+    blocks: Vec<Vec<Column>>,
+}
+
+impl Groups {
+    pub fn of(side: &Side<'_>) -> Self {
+        let mut groups = Self::default();
+        // rows stand in the order of their cards
+        groups.rows = (0..side.routes.len()).filter(|row| side.is_grouped(*row)).collect();
+        groups.places = groups.rows.iter().zip(0..).map(|(row, place)| (*row, place)).collect();
+        groups.cards = groups.rows.iter().map(|row| side.case.routes[side.routes[*row]].card).collect();
+        for numbers in &side.cards.groups {
+            let mut known: FxHashMap<i64, usize> = FxHashMap::default();
+            let mut members: Vec<usize> = Vec::new();
+            let mut group_of = Vec::with_capacity(groups.rows.len());
+            for row in &groups.rows {
+                let group = (numbers[*row] != ALONE).then(|| *known.entry(numbers[*row]).or_insert(members.len()));
+                if let Some(group) = group {
+                    members.resize(members.len().max(group + 1), 0);
+                    members[group] += 1;
+                }
+                group_of.push(group);
+            }
+            groups.members.push(members);
+            groups.group_of.push(group_of);
+        }
+        let pick = |rows: &[usize]| side.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
+        groups.blocks = groups.rows.chunks(LANES).map(pick).collect();
+        groups
+    }
+
+    /// A row's place, if it is counted together with others.
+    pub fn place(&self, row: usize) -> Option<usize> {
+        self.places.get(&row).copied()
+    }
+
+    /// The group of an aggregate that a place belongs to.
+    pub fn group(&self, aggregate: usize, place: usize) -> Option<usize> {
+        self.group_of[aggregate][place]
+    }
+
+    /// How many groups each aggregate has.
+    pub fn counts(&self) -> impl Iterator<Item = usize> + '_ {
+        self.members.iter().map(Vec::len)
+    }
+
+    /// Counts for the tenants of a batch.
+    pub fn count(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine) -> Counted {
+        let empty = |class: &usize| vec![Size::default(); self.members[side.lowered.class(*class).0].len()];
+        let mut sizes: Vec<Vec<Size>> = batch.classes.iter().map(empty).collect();
+        if !self.rows.is_empty() {
+            for (block, first) in self.blocks.iter().zip((0..).step_by(LANES)) {
+                let columns: Vec<Slice<'_>> = block.iter().map(Column::slice).collect();
+                let places = first..(first + LANES).min(self.rows.len());
+                batch.count(machine, &columns, places.len(), |position, codes| {
+                    self.take(side, batch, position, codes, places.clone(), &mut sizes[position]);
+                });
+            }
+        }
+        let sizes = sizes.into_iter().map(|sizes| sizes.into_iter().map(|size| size.cards.into()).collect()).collect();
+        Counted { sizes, position: batch.classes.iter().enumerate().map(|(position, class)| (*class, position)).collect() }
+    }
+
+    /// Adds the rows of a block that count for a class.
+    fn take(&self, side: &Side<'_>, batch: &Batch, position: usize, codes: Codes<'_>, places: Range<usize>, sizes: &mut [Size]) {
+        let (aggregate, in_columns) = side.lowered.class(batch.classes[position]);
+        let of = self.group_of[aggregate][places.clone()].iter().zip(&self.cards[places.clone()]);
+        for ((lane, place), (group, card)) in places.enumerate().zip(of) {
+            let code = codes.of(lane);
+            if code == 0 && in_columns {
+                continue;
+            }
+            if let Some(group) = group
+                && (in_columns && code == 1 || self.ask(side, batch, batch.classes[position], place))
+            {
+                let size = &mut sizes[*group];
+                let card = u32::try_from(card.0 + 1).unwrap_or(u32::MAX);
+                size.cards += u32::from(std::mem::replace(&mut size.last, card) != card);
+            }
+        }
+    }
+
+    /// Whether a row counts, by the interpreter.
+    fn ask(&self, side: &Side<'_>, batch: &Batch, class: usize, place: usize) -> bool {
+        let aggregate = side.lowered.class(class).0;
+        let of_class = |tenant: &&usize| side.lowered.classes_of(**tenant).get(aggregate) == Some(&class);
+        let tenant = batch.tenants.iter().find(of_class);
+        tenant.is_some_and(|tenant| side.case.counts(side.routes[self.rows[place]], *tenant, aggregate))
+    }
+}
+
+/// How many cards of a group count, and the last of them: rows stand in the order of their cards.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    cards: u32,
+    /// Counted from 1 on.
+    last: u32,
+}
+
+/// What the tenants of a batch counted: for each of its classes the size of each group.
+#[derive(Debug)]
+pub struct Counted {
+    sizes: Vec<Vec<i64>>,
+    position: FxHashMap<usize, usize>,
+}
+
+impl Counted {
+    /// For each group of an aggregate, by size from 0 on: whether any tenant of the batch counted so many.
+    pub fn sizes_seen(&self, side: &Side<'_>, batch: &Batch, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
+        let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places + 1]).collect();
+        let of_aggregate = batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
+        for (_, sizes) in of_aggregate {
+            for (seen, size) in seen.iter_mut().zip(sizes) {
+                if let Some(seen) = usize::try_from(*size).ok().and_then(|size| seen.get_mut(size)) {
+                    *seen = true;
+                }
+            }
+        }
+        seen
+    }
+
+    /// The size of each group of an aggregate for a tenant, from 0 on.
+    pub fn sizes(&self, side: &Side<'_>, tenant: usize, aggregate: usize) -> &[i64] {
+        let position = side.lowered.classes_of(tenant).get(aggregate).and_then(|class| self.position.get(class));
+        position.map_or(&[], |position| &self.sizes[*position])
+    }
+
+    /// What was counted for a row and tenant, in the order of the aggregates that it belongs to a group of.
+    pub fn told(&self, side: &Side<'_>, groups: &Groups, row: usize, tenant: usize) -> Vec<(FactId, i64)> {
+        let Some(place) = groups.place(row) else { return Vec::new() };
+        let of = |aggregate: usize| {
+            let size = *self.sizes(side, tenant, aggregate).get(groups.group(aggregate, place)?)?;
+            Some(told(side, aggregate, size.max(1)))
+        };
+        (0..groups.group_of.len()).filter_map(of).collect()
+    }
+}
+
+/// A count as decisions tell it.
+pub fn told(side: &Side<'_>, aggregate: usize, count: i64) -> (FactId, i64) {
+    (side.case.pack.aggregates[aggregate].fact, count)
+}

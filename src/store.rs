@@ -12,6 +12,7 @@ use crate::config;
 pub mod book;
 pub mod bot;
 pub mod catalogue;
+pub mod channels;
 mod current_prices;
 pub mod dead_chats;
 pub mod embedded;

@@ -21,8 +21,8 @@ mod tell;
 
 /// Between two looks: windows end to the second, and a new scan's deals should not wait.
 const POLL: Duration = Duration::from_secs(5);
-/// Windows that are ended in one go.
-const LAPSES: i64 = 500;
+/// Windows that are ended in one transaction: a tenant who answers must not wait for all.
+const LAPSES: i64 = 50;
 /// How often it is looked whether somebody's hour has come.
 const LISTS: TimeDelta = TimeDelta::minutes(1);
 
@@ -85,9 +85,16 @@ impl Router {
         let mut tx = self.scanner.store.service().await?;
         let adopted = routings::adopt(&mut tx, now).await?;
         tx.commit().await?;
-        let mut tx = self.scanner.store.service().await?;
-        let lapsed = routings::lapse(&mut tx, &live.plans.rotation, now, LAPSES).await?;
-        tx.commit().await?;
+        let mut lapsed = 0;
+        loop {
+            let mut tx = self.scanner.store.service().await?;
+            let some = routings::lapse(&mut tx, &live.plans.rotation, now, LAPSES).await?;
+            tx.commit().await?;
+            lapsed += some;
+            if i64::try_from(some).is_ok_and(|some| some < LAPSES) {
+                break;
+            }
+        }
         let followed = self.follow(&live, now).await?;
         let given = self.give(&live, now).await?;
         Ok(Routed { adopted, lapsed, followed, given })

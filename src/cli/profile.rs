@@ -106,12 +106,10 @@ impl Left {
 }
 
 fn pretty(profile: &Profile, left: &Left) -> String {
-    let row = |line: Listed| match line.value {
-        Some(value) => vec![line.name, value, line.from],
-        None => {
-            let (value, from) = left.to(&line.name, profile.tier).unwrap_or_else(|| ("-".to_owned(), String::new()));
-            vec![line.name, value, from]
-        }
+    let row = |line: Listed| {
+        let stated = line.value.map(|value| (value, line.from));
+        let (value, from) = stated.or_else(|| left.to(&line.name, profile.tier)).unwrap_or_else(|| ("-".to_owned(), String::new()));
+        vec![line.name, value, from]
     };
     table(&["setting", "value", "from"], profile.listed().into_iter().map(row))
 }

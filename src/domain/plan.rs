@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, TimeZone as _, Utc, Weekday};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::profile::{Tier, TimeOfDay, TimeZone};
+use super::profile::{Tier, TimeOfDay, TimeZone, quoted};
 
 /// Every plan by tier, and how the rotation turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,8 +176,15 @@ struct RotationFile {
 }
 
 /// YAML would make a binary fraction of a bare 0.10.
-#[derive(Deserialize)]
-struct Quoted(#[serde(with = "rust_decimal::serde::str")] Decimal);
+struct Quoted(Decimal);
+
+impl<'de> Deserialize<'de> for Quoted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        quoted::deserialize(deserializer)?
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected a decimal number in quotes, such as \"0.10\""))
+    }
+}
 
 /// Why plans cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -21,6 +21,7 @@ mod listed;
 mod preset;
 mod resolve;
 
+pub(super) use self::preset::quoted;
 pub use self::{
     country::{BadCountry, Country},
     field::{BadValue, Field},

@@ -30,8 +30,8 @@ use crate::{
     },
 };
 
-/// Opportunities that are looked at in one go.
-const BATCH: i64 = 500;
+/// Opportunities that are looked at in one go: each may have thousands who want it.
+const BATCH: i64 = 200;
 /// What nobody may have yet is looked at again after this: quiet hours end, days begin.
 const LATER: TimeDelta = TimeDelta::seconds(60);
 /// A decision of so lately needs no second look.
@@ -60,18 +60,40 @@ struct Turn {
 }
 
 impl Router {
-    /// Gives away what can be given now.
+    /// Gives away all that can be given now.
     pub(super) async fn give(&self, live: &Live, now: DateTime<Utc>) -> Result<Given, RouteError> {
         let mut given = Given::default();
-        let mut tx = self.scanner.store.service().await?;
-        let open = routings::openings(&mut tx, now, BATCH).await?;
-        tx.commit().await?;
-        if open.is_empty() {
-            return Ok(given);
+        let mut members = None;
+        loop {
+            let mut tx = self.scanner.store.service().await?;
+            let open = routings::openings(&mut tx, now, BATCH).await?;
+            tx.commit().await?;
+            if open.is_empty() {
+                return Ok(given);
+            }
+            let members = match &mut members {
+                Some(members) => members,
+                none => none.insert(Members::load(self, live, now).await?),
+            };
+            let (before, last) = (given.clone(), open.len() < usize::try_from(BATCH).unwrap_or_default());
+            self.give_some(live, open, members, now, &mut given).await?;
+            // what could not be moved stands first in the next round, too
+            if last || given == before {
+                return Ok(given);
+            }
         }
-        let mut members = Members::load(self, live, now).await?;
+    }
+
+    async fn give_some(
+        &self,
+        live: &Live,
+        open: Vec<Uuid>,
+        members: &mut Members,
+        now: DateTime<Utc>,
+        given: &mut Given,
+    ) -> Result<(), RouteError> {
         let mut offers = self.offers(&open).await?;
-        let stale: Vec<Uuid> = open.iter().copied().filter(|id| offers.turn(*id, live, &members, now).is_stale(now)).collect();
+        let stale: Vec<Uuid> = open.iter().copied().filter(|id| offers.turn(*id, live, members, now).is_stale(now)).collect();
         if !stale.is_empty() {
             self.scanner.decide_again(stale, now).await?;
             offers = self.offers(&open).await?;
@@ -81,7 +103,7 @@ impl Router {
             if done.contains(&id) {
                 continue;
             }
-            let turn = offers.turn(id, live, &members, now);
+            let turn = offers.turn(id, live, members, now);
             if turn.now.is_empty() {
                 given.released += usize::from(self.wait_or_release(id, turn.later, now).await?);
                 continue;
@@ -105,7 +127,7 @@ impl Router {
                 }
             }
         }
-        Ok(given)
+        Ok(())
     }
 
     async fn offers(&self, open: &[Uuid]) -> Result<Offers, RouteError> {

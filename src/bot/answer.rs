@@ -56,9 +56,7 @@ pub async fn stranger(tx: &mut ServiceTx, command: &Command, chat: i64, user: i6
     Ok(Some(match bot::start(tx, code, chat, user, now).await? {
         Started::Connected(tenant) => {
             tracing::info!(event = "chat_connected", tenant_id = %tenant);
-            let mut reply = help();
-            reply.lines.insert(0, "This chat is connected: your signals come here.".to_owned());
-            reply
+            Reply { title: Some("This chat is connected: your signals come here".to_owned()), ..help() }
         }
         Started::Taken => line("This chat is connected already."),
         Started::Wrong => line("That code is wrong, used or expired: ask the operator for a new one."),

@@ -16,6 +16,7 @@ mod fuzz_corpus;
 mod hostile;
 mod http_client;
 mod import;
+mod kills;
 mod live;
 mod planted_mistakes;
 mod reload;

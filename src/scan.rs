@@ -17,9 +17,14 @@ use crate::{
         profile::Profile,
     },
     rules::{customs::UnknownRegime, pack::Pack},
-    store::{Store, StoreError, opportunities, scans},
+    store::{
+        Store, StoreError,
+        opportunities::{self, Wanted},
+        scans,
+    },
 };
 
+pub mod afresh;
 pub mod columns;
 pub mod explain;
 pub mod feeds;
@@ -140,7 +145,7 @@ pub async fn scan_once(
 
 async fn standing(store: &Store) -> Result<Vec<Standing>, StoreError> {
     let mut tx = store.service().await?;
-    let standing = opportunities::standing(&mut tx, false).await?;
+    let standing = opportunities::standing(&mut tx, Wanted::default()).await?;
     tx.commit().await?;
     Ok(standing)
 }
@@ -207,7 +212,7 @@ async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut R
     let mut still = Vec::new();
     if counts {
         // a review, or another process, may have withdrawn or offered something meanwhile
-        still = opportunities::standing(&mut tx, false).await?;
+        still = opportunities::standing(&mut tx, Wanted::default()).await?;
         settle_ids(standing, &still, report);
         let looked_at: HashSet<Uuid> =
             standing.iter().map(id_of).chain(report.all().map(|found| found.opportunity.opportunity_id)).collect();

@@ -85,7 +85,7 @@ impl Scanner {
     }
 
     /// A tenant without its preset is left out, with a word: one mistake must not silence all.
-    async fn profiles(&self, live: &Live) -> Result<Vec<Profile>, ScanError> {
+    pub(super) async fn profiles(&self, live: &Live) -> Result<Vec<Profile>, ScanError> {
         let (resolved, unresolved) = tenants::load(&self.store, &live.presets, &self.defaults).await?;
         for left_out in unresolved {
             tracing::warn!(event = "tenant_left_out", tenant_id = %left_out.tenant.id, "{}", left_out.fault);

@@ -168,7 +168,7 @@ pub struct Lowered {
     tenants: Vec<Tenant>,
     classes: Vec<Class>,
     class_of: FxHashMap<(usize, NodeId), usize>,
-    /// For each term how many tenants have it.
+    /// For each term how many tenants have it, and for each condition of counting how many classes.
     popularity: FxHashMap<NodeId, u32>,
     batches: Vec<Batch>,
 }
@@ -267,6 +267,9 @@ impl Lowered {
         self.popularity.clear();
         for term in self.tenants.iter().flat_map(|tenant| &tenant.terms.terms) {
             *self.popularity.entry(*term).or_default() += 1;
+        }
+        for condition in self.classes.iter().filter_map(|class| class.counts).flat_map(|counts| self.state.dag.conditions(counts)) {
+            *self.popularity.entry(condition).or_default() += 1;
         }
     }
 

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use self::{
     blocks::{Block, Layout},
     grouped::Grouped,
-    groups::Groups,
+    groups::{Counted, Groups},
     tally::{Closed, Seat, Tally},
 };
 use super::{
@@ -193,8 +193,17 @@ impl<'a> Side<'a> {
             .par_iter()
             .map_init(Machine::default, |machine, batch| {
                 let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
-                let counted = groups.count(self, batch, machine);
-                grouped.judge(self, batch, machine, (&counted, groups), &mut tally);
+                let seats = || (0..).zip(&batch.tenants).map(|(position, tenant)| Seat { position, tenant: *tenant });
+                let settled = |seat: Seat| batch.constant(seat.position).filter(|code| tally.is_settled(*code));
+                // what is counted matters to nobody whom no row suits
+                let counted = if let Some(codes) = seats().map(settled).collect::<Option<Vec<u8>>>() {
+                    seats().zip(codes).for_each(|(seat, code)| tally.count(seat, code, layout.grouped.len()));
+                    Counted::default()
+                } else {
+                    let counted = groups.count(self, batch, machine);
+                    grouped.judge(self, batch, machine, (&counted, groups), &mut tally);
+                    counted
+                };
                 tally.take_closed(self, &closed);
                 tally.close(self, batch, &counted, groups);
                 work.tell(1, progress);

@@ -215,6 +215,19 @@ impl Dag {
         self.put(Op::Or(one, two)).unwrap_or(one)
     }
 
+    /// The conditions that have to hold together for a truth to hold.
+    pub fn conditions(&self, truth: NodeId) -> Vec<NodeId> {
+        let (mut conditions, mut open) = (Vec::new(), vec![truth]);
+        while let Some(node) = open.pop() {
+            match self.op(node) {
+                Op::And(one, two) => open.extend([one, two]),
+                _ if conditions.contains(&node) => {}
+                _ => conditions.push(node),
+            }
+        }
+        conditions
+    }
+
     /// Where a node has that value.
     pub fn equals(&mut self, node: NodeId, value: i128) -> NodeId {
         let wanted = self.constant(value);

@@ -113,6 +113,14 @@ impl Batch {
         });
     }
 
+    /// The code that every row has for a tenant, if they all have the same.
+    pub fn constant(&self, position: usize) -> Option<u8> {
+        match self.judges.answers.get(position)?.outputs.first()? {
+            Source::Constant(constant) => u8::try_from(self.judges.constants[*constant as usize].value).ok(),
+            _ => None,
+        }
+    }
+
     /// Instructions for the tenants of the batch.
     pub fn size(&self) -> usize {
         self.judges.instructions.len()
@@ -160,7 +168,13 @@ impl Lowered {
         }
         let questions: Vec<Vec<NodeId>> = tenants.iter().map(|tenant| self.tenants[*tenant].question.clone()).collect();
         let never = self.state.dag.truth(false);
-        let counts: Vec<Vec<NodeId>> = classes.iter().map(|class| vec![self.classes[*class].counts.unwrap_or(never)]).collect();
+        let counts: Vec<Vec<NodeId>> = classes
+            .iter()
+            .map(|class| {
+                let conditions = self.state.dag.conditions(self.classes[*class].counts.unwrap_or(never));
+                vec![fold(&mut self.state.dag, &ranked(&self.popularity, &conditions), Dag::and)]
+            })
+            .collect();
         let mut planner = Planner::default();
         let given = |node| self.given(node);
         let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
@@ -175,9 +189,16 @@ fn ranked(popularity: &FxHashMap<NodeId, u32>, terms: &[NodeId]) -> Vec<NodeId> 
     terms
 }
 
+/// Takes nodes together, from the first on: nodes that begin with the same share what these come to.
+fn fold(dag: &mut Dag, nodes: &[NodeId], join: impl Fn(&mut Dag, NodeId, NodeId) -> NodeId) -> NodeId {
+    let (first, others) = nodes.split_first().map_or_else(|| (dag.truth(true), nodes), |(first, others)| (*first, others));
+    others.iter().fold(first, |joined, node| join(dag, joined, *node))
+}
+
 fn question(dag: &mut Dag, popularity: &FxHashMap<NodeId, u32>, tenant: &Tenant, passed: i64) -> Vec<NodeId> {
     let through = dag.constant(passed.into());
-    let terms = ranked(popularity, &tenant.terms.terms);
-    let code = terms.into_iter().fold(through, |least, term| dag.put(Op::Min(least, term)).unwrap_or(least));
+    let mut terms = vec![through];
+    terms.extend(ranked(popularity, &tenant.terms.terms));
+    let code = fold(dag, &terms, |dag, one, two| dag.put(Op::Min(one, two)).unwrap_or(one));
     std::iter::once(code).chain(tenant.terms.score.map(|(node, _)| node)).collect()
 }

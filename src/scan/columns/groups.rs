@@ -124,7 +124,7 @@ struct Size {
 }
 
 /// What the tenants of a batch counted: for each of its classes the size of each group.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Counted {
     sizes: Vec<Vec<i64>>,
     position: FxHashMap<usize, usize>,

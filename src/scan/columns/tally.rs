@@ -109,12 +109,15 @@ impl Tally {
         code >= self.signal
     }
 
+    /// Whether only the number of cards that have a code matters.
+    pub fn is_settled(&self, code: u8) -> bool {
+        !is_open(code) && !self.is_signal(code) && !self.asks_more(code)
+    }
+
     /// Takes what one tenant makes of a block.
     pub fn take(&mut self, side: &Side<'_>, block: &Block, seat: Seat, codes: Codes<'_>, scores: Scores<'_>) {
         if let Codes::Same(code) = codes
-            && !is_open(code)
-            && !self.is_signal(code)
-            && !self.asks_more(code)
+            && self.is_settled(code)
         {
             self.count(seat, code, block.cards);
             return;

@@ -16,7 +16,7 @@ use crate::{
     notify::{Trouble, telegram::Telegram},
     scan::{ScanError, periodic::Scanner},
     store::{
-        ServiceTx, StoreError,
+        JobLock, ServiceTx, StoreError,
         bot::{self, Person},
         dead_chats,
         outbox::{self, NewMessage},
@@ -194,8 +194,8 @@ fn allowed(person: Person, chat: i64, user: i64) -> Option<TenantId> {
 pub async fn run(bot: Bot, shutdown: CancellationToken) -> Result<(), BotError> {
     while !shutdown.is_cancelled() {
         match bot.scanner.store.job("bot").await {
-            Ok(Some(turn)) => {
-                if let Some(error) = take_turn(&bot, &shutdown).await {
+            Ok(Some(mut turn)) => {
+                if let Some(error) = take_turn(&bot, &mut turn, &shutdown).await {
                     tracing::error!(event = "bot_halted", "{error}");
                     pause(REST, &shutdown).await;
                 }
@@ -211,8 +211,11 @@ pub async fn run(bot: Bot, shutdown: CancellationToken) -> Result<(), BotError> 
     Ok(())
 }
 
-async fn take_turn(bot: &Bot, shutdown: &CancellationToken) -> Option<BotError> {
+async fn take_turn(bot: &Bot, turn: &mut JobLock, shutdown: &CancellationToken) -> Option<BotError> {
     loop {
+        if let Err(error) = turn.hold().await {
+            return Some(error.into());
+        }
         // an update that is being answered when the end comes was not noted, and comes again
         tokio::select! {
             () = shutdown.cancelled() => return None,

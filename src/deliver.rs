@@ -11,7 +11,7 @@ use crate::{
     domain::message::{Channel, Message, Notice},
     notify::{Arrived, Notifier, Trouble},
     store::{
-        ServiceTx, Store, StoreError, dead_chats,
+        JobLock, ServiceTx, Store, StoreError, dead_chats,
         outbox::{self, End, Leased, Missed, NewMessage},
         routings,
     },
@@ -31,8 +31,10 @@ const LEASE: TimeDelta = TimeDelta::minutes(2);
 const IDLE: TimeDelta = TimeDelta::seconds(1);
 /// A token that is not taken is tried again after this.
 const LOCKED_OUT: TimeDelta = TimeDelta::minutes(1);
-/// A settlement that met another transaction is tried so often in all.
-const SETTLE_TRIES: usize = 4;
+/// A settlement that met another transaction, or no database, is tried so often in all: half a minute, within the lease.
+const SETTLE_TRIES: u32 = 8;
+/// Before the second of these tries; twice as long before each further one.
+const SETTLE_REST: Duration = Duration::from_millis(250);
 /// The operator hears of trouble within a day or not at all.
 const NOTICE_LIFE: TimeDelta = TimeDelta::days(1);
 /// The database is asked again after a fault of its own.
@@ -161,11 +163,12 @@ impl Delivery {
         self.settle(lane, leased, &arrived, &end).await
     }
 
-    /// What was sent must not be sent again because two transactions waited for each other.
+    /// What was sent must not be sent again because two transactions waited for each other, or the database was started
+    /// anew.
     async fn settle(&self, lane: &Lane, leased: &Leased, arrived: &[i64], end: &End) -> Result<(), StoreError> {
-        for _ in 1..SETTLE_TRIES {
+        for attempt in 1..SETTLE_TRIES {
             match self.try_settle(lane, leased, arrived, end).await {
-                Err(error) if error.is_retryable() => {}
+                Err(error) if error.is_retryable() => tokio::time::sleep(SETTLE_REST * (1 << (attempt - 1))).await,
                 settled => return settled,
             }
         }
@@ -307,8 +310,8 @@ pub async fn run(delivery: Delivery, shutdown: CancellationToken) -> Result<(), 
     let mut sends = JoinSet::new();
     while !shutdown.is_cancelled() {
         match delivery.0.store.job("deliver").await {
-            Ok(Some(turn)) => {
-                if let Err(error) = take_turn(&delivery, &mut sends, &shutdown).await {
+            Ok(Some(mut turn)) => {
+                if let Err(error) = take_turn(&delivery, &mut turn, &mut sends, &shutdown).await {
                     tracing::error!(event = "delivery_halted", "{error}");
                     pause(DATABASE_REST, &shutdown).await;
                 }
@@ -327,10 +330,12 @@ pub async fn run(delivery: Delivery, shutdown: CancellationToken) -> Result<(), 
 
 async fn take_turn(
     delivery: &Delivery,
+    turn: &mut JobLock,
     sends: &mut JoinSet<Result<(), StoreError>>,
     shutdown: &CancellationToken,
 ) -> Result<(), StoreError> {
     while !shutdown.is_cancelled() {
+        turn.hold().await?;
         delivery.settle_missed().await?;
         for (lane, leased) in delivery.lease().await? {
             sends.spawn(delivery.clone().send(lane, leased));

@@ -29,7 +29,11 @@ pub struct Scanner {
 /// Near misses kept per tenant.
 const NEAR_MISSES: usize = 20;
 
-/// Scans until `shutdown`. A scan that failed is told and tried again at the next turn: its cause may be mended meanwhile.
+/// After a fault of the database: what it cut off must not wait for the next turn.
+pub(super) const REST: Duration = Duration::from_secs(5);
+
+/// Scans until `shutdown`. A scan that failed is told and tried again, soon where the database cut it off, else at the next
+/// turn: its cause may be mended meanwhile.
 ///
 /// # Errors
 /// None yet that would end the loop.
@@ -56,7 +60,13 @@ pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), Sc
                 tenants = report.tenants, signals = report.signals.len(), duration_ms = (report.scan.finished_at - report.scan.started_at).num_milliseconds(),
             ),
             Ok(None) => tracing::info!(event = "scan_skipped", "there is nobody to judge for: add a tenant with `tcg-radar user add`"),
-            Err(error) => tracing::error!(event = "scan_failed", retryable = error.is_retryable(), "{error}"),
+            Err(error) => {
+                let retryable = error.is_retryable();
+                tracing::error!(event = "scan_failed", retryable, "{error}");
+                if retryable {
+                    turns.reset_after(REST);
+                }
+            }
         }
     }
 }

@@ -10,7 +10,12 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{ScanError, explain::again, periodic::Scanner, report, standing};
+use super::{
+    ScanError,
+    explain::again,
+    periodic::{REST, Scanner},
+    report, standing,
+};
 use crate::{
     domain::{
         decision::{Change, ChangeKind, Decision, Outcome, Scan, ScanKind, Standing},
@@ -49,7 +54,8 @@ struct Rules<'a> {
     now: DateTime<Utc>,
 }
 
-/// Reviews at once whenever what the service goes by has changed, until `shutdown`.
+/// Reviews at once whenever what the service goes by has changed, until `shutdown`. One that the database cut off is
+/// repeated: what holds no more must not stay on offer.
 ///
 /// # Errors
 /// None yet that would end the loop.
@@ -64,12 +70,19 @@ pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), Sc
             _ = changed.changed() => {}
         }
         changed.mark_unchanged();
-        scanner.review_and_tell(Utc::now()).await;
+        if !scanner.review_and_tell(Utc::now()).await {
+            changed.mark_changed();
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(REST) => {}
+            }
+        }
     }
 }
 
 impl Scanner {
-    pub(super) async fn review_and_tell(&self, now: DateTime<Utc>) {
+    /// False where it should be tried again.
+    pub(super) async fn review_and_tell(&self, now: DateTime<Utc>) -> bool {
         let live = self.current.get();
         match review_once(&self.store, &live, self.settings.bundle_logic, now, false).await {
             Ok(review) if review.changed.is_empty() && review.kept == 0 => {}
@@ -77,8 +90,12 @@ impl Scanner {
                 event = "reviewed", pack = %live.pack.hash, withdrawn = review.count(ChangeKind::Withdrawn),
                 repriced = review.count(ChangeKind::Repriced), kept = review.kept,
             ),
-            Err(error) => tracing::error!(event = "review_failed", retryable = error.is_retryable(), "{error}"),
+            Err(error) => {
+                tracing::error!(event = "review_failed", retryable = error.is_retryable(), "{error}");
+                return !error.is_retryable();
+            }
         }
+        true
     }
 }
 

@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use super::{Store, StoreError};
 
-/// Held as long as it lives.
+/// Held as long as it lives and its connection does.
 pub struct JobLock {
     connection: PgConnection,
 }
@@ -28,9 +28,16 @@ impl Store {
 }
 
 impl JobLock {
+    /// Says so where the lock was lost with its connection: another process may have it by now.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub async fn hold(&mut self) -> Result<(), StoreError> {
+        Ok(self.connection.ping().await?)
+    }
+
     /// Lets the next one have it, and closes the connection properly.
     pub async fn release(self) {
-        use sqlx::Connection;
         // the server lets go of the lock whatever becomes of this farewell
         let _ = self.connection.close().await;
     }

@@ -10,7 +10,7 @@ use tcg_radar::store::embedded::{Embedded, Stopped};
 
 use crate::cluster::{folder, program, programs, quiet, stop_when_we_end};
 
-fn kill(signal: &str, pid: u32) {
+pub fn kill(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 

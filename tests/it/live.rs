@@ -145,7 +145,7 @@ async fn on_offer(database: &Database) -> BTreeSet<Uuid> {
 }
 
 /// Every decision whose tenant was told the same opportunity before follows the one before, and there is one last one each.
-async fn chains_are_whole(database: &Database) {
+pub async fn chains_are_whole(database: &Database) {
     let forked = "SELECT count(*) FROM (SELECT opportunity_id, tenant_id FROM decisions AS d
         WHERE NOT EXISTS (SELECT FROM decisions AS n WHERE n.follows = d.decision_id)
         GROUP BY opportunity_id, tenant_id HAVING count(*) > 1) AS forked";

@@ -53,13 +53,16 @@ pub struct Running {
 
 impl Stage {
     pub async fn new() -> Self {
+        Self::on(Database::migrated().await).await
+    }
+
+    pub async fn on(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&root().join("rules"), &folder.path().join("rules"));
         // the pack's own cases hold its figures, which are changed here
         fs::remove_dir_all(folder.path().join("rules/tests")).unwrap();
         copy(&root().join("profiles"), &folder.path().join("profiles"));
         fs::write(folder.path().join(".env"), "CUSTOMS_REGIME=\n").unwrap();
-        let database = Database::migrated().await;
         let store = database.store().await;
         Self { folder, database, store }
     }

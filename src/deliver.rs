@@ -84,11 +84,8 @@ impl Delivery {
     pub async fn deliver_once(&self) -> Result<Round, StoreError> {
         let mut round = self.settle_missed().await?;
         let mut sends = JoinSet::new();
-        for (lane, leased) in self.lease().await? {
-            sends.spawn(self.clone().send(lane, leased));
-        }
+        let mut fault = self.send_due(&mut sends).await.err();
         round.sent = sends.len();
-        let mut fault = None;
         while let Some(ended) = sends.join_next().await {
             fault = fault.or(ended.ok().and_then(Result::err));
         }
@@ -96,9 +93,9 @@ impl Delivery {
         fault.map_or(Ok(round), Err)
     }
 
-    /// Leases on every platform as many messages as may go now. What is not sent is leased no longer than [`LEASE`].
-    async fn lease(&self) -> Result<Vec<(usize, Leased)>, StoreError> {
-        let mut all = Vec::new();
+    /// Leases on every platform as many messages as may go now, and sends them. What one platform's lease gave is under way
+    /// before the next one is asked for, which may fail: its chats would wait for ever for sends that nobody makes.
+    async fn send_due(&self, sends: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
         for (index, lane) in self.0.lanes.iter().enumerate() {
             let now = (self.0.clock)();
             let (room, busy) = lane.openings(now);
@@ -109,9 +106,11 @@ impl Delivery {
             let leased = outbox::lease(&mut tx, lane.notifier.channel(), room, &busy, now, LEASE).await?;
             tx.commit().await?;
             lane.set_out(&leased, now);
-            all.extend(leased.into_iter().map(|one| (index, one)));
+            for one in leased {
+                sends.spawn(self.clone().send(index, one));
+            }
         }
-        Ok(all)
+        Ok(())
     }
 
     /// Sends one part and settles it.
@@ -337,9 +336,7 @@ async fn take_turn(
     while !shutdown.is_cancelled() {
         turn.hold().await?;
         delivery.settle_missed().await?;
-        for (lane, leased) in delivery.lease().await? {
-            sends.spawn(delivery.clone().send(lane, leased));
-        }
+        delivery.send_due(sends).await?;
         let now = (delivery.0.clock)();
         let next = delivery.next().await?.map_or(now + IDLE, |next| next.min(now + IDLE));
         let wait = (next - now).to_std().unwrap_or_default().max(Duration::from_millis(10));

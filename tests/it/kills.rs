@@ -27,7 +27,7 @@ use tcg_radar::{
 use crate::{
     cluster::{Database, folder, programs, quiet, stop_when_we_end},
     db_embedded::kill,
-    live::{FEW, MANY, Service, chains_are_whole, count, market, rows},
+    live::{FEW, Service, chains_are_whole, count, market, rows},
     reload::{Stage, put},
 };
 
@@ -38,6 +38,9 @@ fn rounds() -> usize {
 
 /// Messages beside the signals, so that every kill meets something on its way.
 const NOTES: i64 = 40;
+
+/// Cards of a market with hand-overs for many rounds.
+const SOME: u32 = 300;
 
 const OPEN: &str = "SELECT count(*) FROM outbox WHERE settled_at IS NULL";
 
@@ -233,7 +236,7 @@ async fn a_postgresql_that_is_killed_at_random_loses_nothing_and_the_service_goe
     let server = Server::embedded(&embedded);
     server.migrate(None, &quiet).await.unwrap();
     let stage = Stage::on(Database { server }).await;
-    market(&stage.store, Utc::now(), MANY).await;
+    market(&stage.store, Utc::now(), SOME).await;
     let profit = fs::read_to_string(stage.path("rules/facts/profit.rhai")).unwrap();
     let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
     let variables = variables(&messengers);

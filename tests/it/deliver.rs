@@ -254,6 +254,24 @@ Id 00000011"
 }
 
 #[tokio::test]
+async fn what_one_platform_may_send_is_sent_though_the_database_fails_at_the_next() {
+    let post = Post::new().await;
+    let mut admin = post.database.superuser().await;
+    let broken = "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'broken'; END $$;
+        CREATE TRIGGER broken BEFORE UPDATE ON outbox FOR EACH ROW WHEN (NEW.channel = 'discord') EXECUTE FUNCTION broken()";
+    admin.execute(broken).await.unwrap();
+    let sent = post.put(Channel::Telegram, 5, &note("first")).await;
+    post.put(Channel::Discord, 6, &note("other")).await;
+    post.delivery.deliver_once().await.unwrap_err();
+    assert_eq!(post.state(sent).await, ("sent".into(), 1, 0));
+    admin.execute("DROP TRIGGER broken ON outbox").await.unwrap();
+    post.put(Channel::Telegram, 5, &note("second")).await;
+    post.pass(TimeDelta::seconds(5));
+    assert_eq!(post.drain().await, 2);
+    assert_eq!((post.chat("telegram", 5).len(), post.chat("discord", 6).len()), (2, 1));
+}
+
+#[tokio::test]
 async fn an_edit_changes_what_was_sent_and_the_second_overtakes_one_that_nobody_saw() {
     let post = Post::new().await;
     post.signal(1, 5, 0x11, 0x21).await;

@@ -1,16 +1,19 @@
 //! Delivery over real HTTP to stand-ins of both platforms, on a clock of our own: what arrives, what is in doubt, what is
 //! late, and how fast all of it goes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, Executor};
 use tcg_radar::{
     config::Config,
-    deliver::{Delivery, Round},
+    deliver::{self, Delivery, Round},
     domain::{
         card::{CardId, Finish, Printing},
         market::Market,
@@ -25,6 +28,7 @@ use tcg_radar::{
         outbox::{self, NewMessage},
     },
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cluster::{Database, session};
@@ -269,6 +273,30 @@ async fn what_one_platform_may_send_is_sent_though_the_database_fails_at_the_nex
     post.pass(TimeDelta::seconds(5));
     assert_eq!(post.drain().await, 2);
     assert_eq!((post.chat("telegram", 5).len(), post.chat("discord", 6).len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_delivery_whose_turn_was_lost_with_its_session_asks_for_it_again() {
+    let post = Post::new().await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(deliver::run(post.delivery.clone(), shutdown.clone()));
+    let mut admin = post.database.superuser().await;
+    let held = "SELECT min(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let (mut holders, mut looks) = (Vec::new(), tokio::time::interval(Duration::from_millis(10)));
+    let twice = tokio::time::timeout(Duration::from_mins(1), async {
+        while holders.len() < 2 {
+            looks.tick().await;
+            let Some(pid) = sqlx::query_scalar::<_, Option<i32>>(held).fetch_one(&mut admin).await.unwrap() else { continue };
+            if holders.last() != Some(&pid) {
+                holders.push(pid);
+                sqlx::query("SELECT pg_terminate_backend($1)").bind(pid).execute(&mut admin).await.unwrap();
+            }
+        }
+    });
+    assert!(twice.await.is_ok(), "nobody holds it any more, and it is delivered on");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]

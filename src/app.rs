@@ -42,6 +42,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     };
     let reviewer = scanner.clone();
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
+    let news = feeds.changes();
     let raw_days = config.sources.raw_days;
     tell_parts(config);
     let mut loops = Loops::default();
@@ -51,7 +52,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     });
     loops.start("reload", |shutdown| reload::run(reloader, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
-    loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
+    loops.start("scan", |shutdown| periodic::run(scanner, news, shutdown));
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {

@@ -1,7 +1,7 @@
 //! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Instant,
 };
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        book::SourceShift,
+        book::{CardIndex, SourceShift},
         decision::{Decision, Opportunity, Scan, ScanKind, Standing},
         profile::Profile,
     },
@@ -27,7 +27,9 @@ pub mod findings;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
+pub mod part;
 pub mod periodic;
+pub mod ready;
 pub mod rehearsal;
 pub mod replay;
 pub mod report;
@@ -38,9 +40,10 @@ pub mod tenants;
 pub mod windows;
 
 use self::{
+    findings::Findings,
     ground::{Ground, load_book},
     judge::Case,
-    report::{Opportunities, Report},
+    report::{Opportunities, Report, Scope},
     windows::MissingWindow,
 };
 
@@ -127,40 +130,53 @@ pub async fn scan_once(
 ) -> Result<Report, ScanError> {
     let began = Instant::now();
     let (book, windows) = load_book(store, pack, options.as_of, &options.shifts).await?;
-    let standing = if options.is_of(now) && !options.dry_run { standing(store).await? } else { Vec::new() };
     let ground = Ground::of(&book, &windows, pack, settings)?;
     let case = ground.case(pack, &book, &ground.routes, profiles);
-    let mut report = decide(&case, &ground, &standing, options, now, progress);
+    let findings = columns::judge(&case, options.near_misses, &|done| progress(done, case.routes.len()));
+    conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: None }, options, now, began).await
+}
+
+/// What was looked at, and how far each route came.
+struct Look<'a> {
+    case: &'a Case<'a>,
+    ground: &'a Ground,
+    findings: &'a Findings,
+    /// The cards that are decided; nothing for all.
+    only: Option<&'a BTreeSet<CardIndex>>,
+}
+
+/// Writes what was found unless `dry_run`. What is on offer of other cards stays as it is.
+async fn conclude(store: &Store, look: &Look<'_>, options: &Options, now: DateTime<Utc>, began: Instant) -> Result<Report, ScanError> {
+    let standing = if options.is_of(now) && !options.dry_run { standing(store, look).await? } else { Vec::new() };
+    let mut report = decide(look, &standing, options, now);
     report.scan.finished_at = now + began.elapsed();
     if !options.dry_run {
-        write(store, pack, &standing, &mut report, options.is_of(now)).await?;
+        write(store, look.case.pack, &standing, &mut report, options.is_of(now)).await?;
     }
     Ok(report)
 }
 
-async fn standing(store: &Store) -> Result<Vec<Standing>, StoreError> {
+/// What is on offer of the cards that are decided.
+async fn standing(store: &Store, look: &Look<'_>) -> Result<Vec<Standing>, StoreError> {
     let mut tx = store.service().await?;
-    let standing = opportunities::standing(&mut tx, false).await?;
+    let mut standing = opportunities::standing(&mut tx, false).await?;
     tx.commit().await?;
+    if let Some(only) = look.only {
+        let ids: HashSet<&str> = only.iter().filter_map(|card| Some(look.case.book.card(*card)?.card_id.as_str())).collect();
+        standing.retain(|one| ids.contains(one.opportunity.card_id.as_str()));
+    }
     Ok(standing)
 }
 
-fn decide(
-    case: &Case<'_>,
-    ground: &Ground,
-    standing: &[Standing],
-    options: &Options,
-    now: DateTime<Utc>,
-    progress: Progress<'_>,
-) -> Report {
+fn decide(look: &Look<'_>, standing: &[Standing], options: &Options, now: DateTime<Utc>) -> Report {
+    let Look { case, ground, findings, only } = *look;
     let (book, routes) = (case.book, case.routes);
-    let findings = columns::judge(case, options.near_misses, &|done| progress(done, routes.len()));
     let mut ids = Opportunities::standing(standing::routes_of(case, standing));
-    let signals = report::signals(case, &findings, &mut ids);
-    let near_misses = report::near_misses(case, &findings, &mut ids);
+    let signals = report::signals(case, findings, &mut ids);
+    let near_misses = report::near_misses(case, findings, &mut ids);
     let held = standing::held(case, standing, &[&signals, &near_misses], &mut ids);
-    let reasons = report::count_reasons(case, &findings);
-    let counts = report::counts(case, &findings);
+    let reasons = report::count_reasons(case, findings);
+    let counts = report::counts(case, findings);
     let mut report = Report {
         scan: Scan {
             scan_id: Uuid::now_v7(),
@@ -175,7 +191,8 @@ fn decide(
         },
         rates: ground.rates.clone(),
         customs_regime: ground.regime.clone(),
-        cards: book.cards.len(),
+        scope: if only.is_some() { Scope::Changed } else { Scope::Full },
+        cards: only.map_or(book.cards.len(), BTreeSet::len),
         routes: routes.len(),
         one_sided: ground.one_sided,
         unmapped: book.series.iter().filter(|one| one.cards.is_empty()).count(),
@@ -188,7 +205,7 @@ fn decide(
         counts,
     };
     report.scan.summary = json!({
-        "cards": report.cards, "routes": report.routes, "signals": report.signals.len(),
+        "scope": report.scope.as_str(), "cards": report.cards, "routes": report.routes, "signals": report.signals.len(),
         "reasons": report.reasons.iter().map(|(reason, line)| (reason.clone(), json!(line.by_direction.iter().sum::<usize>()))).collect::<Map<_, _>>(),
     });
     report

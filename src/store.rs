@@ -27,6 +27,7 @@ pub mod scans;
 pub mod server;
 mod tx;
 pub mod users;
+pub mod writes;
 mod written;
 
 pub use self::{

@@ -26,9 +26,9 @@ use tcg_radar::{
         source::PackSource,
     },
     scan::{
-        Settings,
+        ScanError, Settings,
         explain::{again, stored_decision},
-        periodic::Scanner,
+        periodic::{Rounds, Scanner, Turn, Wanted},
         report::{Found, Report, decision},
         review::review_once,
     },
@@ -58,13 +58,13 @@ fn shipped() -> Pack {
     Pack::load(&root().join("rules")).unwrap()
 }
 
-fn live(pack: Pack, regime: Option<&str>) -> Arc<Live> {
+pub fn live(pack: Pack, regime: Option<&str>) -> Arc<Live> {
     let presets = tcg_radar::config::presets::read(&root().join("profiles")).unwrap();
     Arc::new(Live { pack, customs_variable: regime.map(str::to_owned), presets })
 }
 
 /// The shipped pack with a text replaced.
-fn edited(file: &str, from: &str, to: &str) -> Pack {
+pub fn edited(file: &str, from: &str, to: &str) -> Pack {
     let mut source = PackSource { files: shipped().source.files, ..PackSource::default() };
     let text = source.files[file].replacen(from, to, 1);
     assert_ne!(*text, *source.files[file]);
@@ -72,7 +72,7 @@ fn edited(file: &str, from: &str, to: &str) -> Pack {
     Pack::from_source(source).unwrap()
 }
 
-fn scanner(store: &Store, live: &Live) -> Scanner {
+pub fn scanner(store: &Store, live: &Live) -> Scanner {
     let copy = Live {
         pack: Pack::from_source(live.pack.source.clone()).unwrap(),
         customs_variable: live.customs_variable.clone(),
@@ -87,22 +87,36 @@ fn scanner(store: &Store, live: &Live) -> Scanner {
     }
 }
 
-async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(database: &Database, sql: &str) -> Vec<T> {
+/// One whole scan on a book of its own; nothing where there is no tenant.
+pub trait ScanOnce {
+    async fn scan_once(&self, now: DateTime<Utc>) -> Result<Option<Report>, ScanError>;
+}
+
+impl ScanOnce for Scanner {
+    async fn scan_once(&self, now: DateTime<Utc>) -> Result<Option<Report>, ScanError> {
+        match Rounds::new(self.clone()).scan(Wanted::Everything, now).await? {
+            Turn::Scanned(report) => Ok(Some(*report)),
+            Turn::Nothing | Turn::Nobody => Ok(None),
+        }
+    }
+}
+
+pub async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(database: &Database, sql: &str) -> Vec<T> {
     let mut admin = database.superuser().await;
     sqlx::query_as(AssertSqlSafe(sql.to_owned())).fetch_all(&mut admin).await.unwrap()
 }
 
-async fn count(database: &Database, sql: &str) -> i64 {
+pub async fn count(database: &Database, sql: &str) -> i64 {
     rows::<(i64,)>(database, sql).await[0].0
 }
 
 /// The route and the tenant of a deal.
-type Deal = (String, Uuid);
+pub type Deal = (String, Uuid);
 /// Its net profit, and how many cards of its seller were counted.
-type Worth = (Option<Decimal>, Option<i64>);
+pub type Worth = (Option<Decimal>, Option<i64>);
 
 /// What is on offer to whom, and what it is worth by the last decision.
-async fn worth_now(database: &Database) -> BTreeMap<Deal, Worth> {
+pub async fn worth_now(database: &Database) -> BTreeMap<Deal, Worth> {
     let last = "SELECT route_key, tenant_id, net_profit, (facts->>'seller_density')::bigint FROM decisions AS d
         JOIN opportunities USING (opportunity_id) WHERE state = 'live' AND verdict = 'signal'
             AND NOT EXISTS (SELECT FROM decisions AS n WHERE n.follows = d.decision_id)";
@@ -110,7 +124,7 @@ async fn worth_now(database: &Database) -> BTreeMap<Deal, Worth> {
     rows.into_iter().map(|(key, tenant, profit, density)| ((key, tenant), (profit, density))).collect()
 }
 
-fn by_deal(report: &Report) -> BTreeMap<Deal, Worth> {
+pub fn by_deal(report: &Report) -> BTreeMap<Deal, Worth> {
     let deal = |found: &Found| (found.opportunity.route_key.clone(), found.decision.tenant.0);
     let worth = |found: &Found| (found.decision.net_profit, found.decision.facts["seller_density"].as_i64());
     report.signals.iter().map(|found| (deal(found), worth(found))).collect()
@@ -142,7 +156,7 @@ async fn on_offer(database: &Database) -> BTreeSet<Uuid> {
 }
 
 /// Every decision whose tenant was told the same opportunity before follows the one before, and there is one last one each.
-async fn chains_are_whole(database: &Database) {
+pub async fn chains_are_whole(database: &Database) {
     let forked = "SELECT count(*) FROM (SELECT opportunity_id, tenant_id FROM decisions AS d
         WHERE NOT EXISTS (SELECT FROM decisions AS n WHERE n.follows = d.decision_id)
         GROUP BY opportunity_id, tenant_id HAVING count(*) > 1) AS forked";
@@ -370,7 +384,7 @@ struct Stored {
 }
 
 /// Each by one of the packs, each with that pack's regime, and each comes out the same from what was stored.
-async fn every_decision_runs_again_equal(database: &Database, packs: &[&Pack]) -> usize {
+pub async fn every_decision_runs_again_equal(database: &Database, packs: &[&Pack]) -> usize {
     let decisions: Vec<Stored> = rows(database, "SELECT * FROM decisions").await;
     assert!(!decisions.is_empty());
     let mixed = "SELECT count(*) FROM decisions JOIN scans USING (scan_id) WHERE decisions.pack_hash <> scans.pack_hash

@@ -3,6 +3,7 @@
 
 mod bad_packs;
 mod book;
+mod changed;
 mod cluster;
 mod db;
 mod db_embedded;

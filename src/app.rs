@@ -11,9 +11,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config,
+    bot::{self, Bot},
+    config::{self, Config},
+    deliver::{self, Delivery},
     ingest::{self, Feeds},
+    notify::{Notifier, discord::Discord, telegram::Telegram},
     reload::{self, Files, Reloader},
+    route::{self, Router},
     scan::{Settings, periodic, review},
     store::Store,
 };
@@ -41,6 +45,9 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         settings,
     };
     let reviewer = scanner.clone();
+    let router = router(config, scanner.clone());
+    let listener = scanner.clone();
+    let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, Arc::new(Utc::now));
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
     let news = feeds.changes();
     let raw_days = config.sources.raw_days;
@@ -53,12 +60,33 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     loops.start("reload", |shutdown| reload::run(reloader, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
     loops.start("scan", |shutdown| periodic::run(scanner, news, shutdown));
+    if router.channels.is_empty() {
+        tracing::warn!(event = "part_off", part = "routing", "off: nobody can be told without TELEGRAM_BOT_TOKEN or DISCORD_BOT_TOKEN");
+    } else {
+        loops.start("route", |shutdown| route::run(router, shutdown));
+        if let Some(telegram) = Telegram::new(&config.delivery.telegram)? {
+            let bot = Bot { telegram: Arc::new(telegram), scanner: listener, delivery: delivery.clone(), clock: Arc::new(Utc::now) };
+            loops.start("bot", |shutdown| bot::run(bot, shutdown));
+        }
+        loops.start("deliver", |shutdown| deliver::run(delivery, shutdown));
+    }
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
         tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
     }
     outcome
+}
+
+/// Every platform that there is a token for.
+fn notifiers(delivery: &config::delivery::Delivery) -> anyhow::Result<Vec<Arc<dyn Notifier>>> {
+    let telegram = Telegram::new(&delivery.telegram)?.map(|telegram| Arc::new(telegram) as Arc<dyn Notifier>);
+    let discord = Discord::new(&delivery.discord)?.map(|discord| Arc::new(discord) as Arc<dyn Notifier>);
+    Ok(telegram.into_iter().chain(discord).collect())
+}
+
+fn router(config: &Config, scanner: periodic::Scanner) -> Router {
+    Router { scanner, channels: config.delivery.channels(), window: config.routing.window, send_within: config.routing.send_within }
 }
 
 /// One line for each part that is off or does less than it could, with what would switch it on.

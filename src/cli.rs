@@ -16,10 +16,12 @@ pub mod exit;
 mod explain;
 mod import;
 mod lines;
+mod profile;
 mod rules;
 mod scan;
 mod serve;
 mod stand_ins;
+mod tenant;
 mod user;
 
 /// Finds trading cards that are cheap on one market and dear on another.
@@ -49,9 +51,11 @@ enum Command {
     Import(import::Args),
     /// Tenants.
     User(user::Args),
+    /// Presets, and what a tenant trades by.
+    Profile(profile::Args),
     /// What is on and off, how the feeds stand, and what cannot be used.
     Doctor,
-    /// Serve stand-ins of all vendors on this machine, fed by a simulated market, until Ctrl-C.
+    /// Serve stand-ins of all vendors, of Telegram and of Discord on this machine, until Ctrl-C.
     StandIns(stand_ins::Args),
 }
 
@@ -124,6 +128,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
+            Command::Profile(args) => profile::run(&global, args).await,
             Command::Doctor => doctor::run(&global).await,
             Command::StandIns(args) => stand_ins::run(args).await,
         }

@@ -12,10 +12,12 @@ use secrecy::SecretString;
 
 use crate::domain::profile::Defaults;
 
+pub mod delivery;
 pub mod later;
 pub mod outbound;
 pub mod parts;
 pub mod presets;
+pub mod routing;
 pub mod sources;
 
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
@@ -40,9 +42,11 @@ pub struct Config {
     pub forex: Forex,
     pub rules: Rules,
     pub scanning: Scanning,
+    pub routing: routing::Routing,
     /// The guide's `DEFAULT_*` variables.
     pub defaults: Defaults,
     pub sources: sources::Sources,
+    pub delivery: delivery::Delivery,
     /// What belongs to parts that this version does not have.
     pub later: later::Later,
 }
@@ -118,6 +122,7 @@ impl Config {
         let eur_usd_rate = vars.parsed("EUR_USD_RATE", "dollars for one euro, from 0.1 to 10", |rate: &Decimal| {
             *rate >= Decimal::new(1, 1) && *rate <= Decimal::TEN
         })?;
+        let sources = sources::Sources::read(&vars)?;
         Ok(Self {
             home: vars.text("TCG_RADAR_HOME").unwrap_or_else(|| "data".into()).into(),
             profiles: vars.text("TCG_RADAR_PROFILES").unwrap_or_else(|| "profiles".into()).into(),
@@ -133,8 +138,10 @@ impl Config {
                     .parsed("SIGNAL_SCAN_INTERVAL_MINUTES", "whole minutes from 1 to 1440", |minutes: &u64| (1..=1440).contains(minutes))?
                     .map_or(SCAN_INTERVAL, Duration::from_mins),
             },
+            routing: routing::Routing::read(&vars)?,
             defaults,
-            sources: sources::Sources::read(&vars)?,
+            delivery: delivery::Delivery::read(&vars, sources.longest_answer)?,
+            sources,
             later: later::Later::read(&vars)?,
         })
     }
@@ -159,6 +166,9 @@ pub enum ConfigError {
 
     #[error(transparent)]
     Preset(#[from] crate::domain::profile::PresetError),
+
+    #[error(transparent)]
+    Plan(#[from] crate::domain::plan::PlanError),
 }
 
 struct Variables<F> {
@@ -388,9 +398,9 @@ mod tests {
         ("POKEMONTCG_API_KEY", "k", |c| told(c.sources.pokemontcg.key.as_ref()), "a b"),
         ("POKETRACE_API_KEY", "k", |c| told(c.sources.poketrace.key.as_ref()), "a b"),
         ("EXCHANGERATE_API_KEY", "k", |c| told(c.sources.exchangerate.key.as_ref()), "a b"),
-        ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.later.telegram_bot_token.as_ref()), "ABC"),
-        ("DISCORD_BOT_TOKEN", "k", |c| told(c.later.discord_bot_token.as_ref()), "a b"),
-        ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.later.discord_channel_id), "general"),
+        ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.delivery.telegram.token.as_ref()), "ABC"),
+        ("DISCORD_BOT_TOKEN", "k", |c| told(c.delivery.discord.token.as_ref()), "a b"),
+        ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.delivery.operator_channel), "general"),
         ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.later.discord_monitor_channel_ids), "1,x"),
         ("TWITTER_BEARER_TOKEN", "k", |c| told(c.later.twitter_bearer_token.as_ref()), "a b"),
         ("ANTHROPIC_API_KEY", "k", |c| told(c.later.anthropic_api_key.as_ref()), "a b"),
@@ -421,6 +431,8 @@ mod tests {
         ("DEFAULT_MIN_HEADACHE_SCORE", "6", |c| format!("{:?}", c.defaults.min_headache_score), "-1"),
         ("EUR_USD_RATE", "1.10", |c| c.forex.eur_usd_rate.to_string(), "0"),
         ("SIGNAL_SCAN_INTERVAL_MINUTES", "15", |c| format!("{:?}", c.scanning.interval), "0"),
+        ("SIGNAL_EXCLUSIVITY_WINDOW_MINUTES", "120", |c| format!("{:?}", c.routing), "0"),
+        ("SIGNAL_SEND_DEADLINE_MINUTES", "20", |c| format!("{:?}", c.routing), "1441"),
         ("FOREX_CACHE_TTL_SECONDS", "3600", |c| c.sources.exchangerate.cadence.to_string(), "1"),
         ("PRICE_POLL_INTERVAL_HOURS", "3", |c| c.sources.justtcg.cadence.to_string(), "0"),
         ("METADATA_POLL_INTERVAL_HOURS", "48", |c| c.sources.pokemontcg.cadence.to_string(), "169"),
@@ -437,6 +449,8 @@ mod tests {
         ("POKEMONTCG_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.pokemontcg.base), "file:///x"),
         ("JUSTTCG_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.justtcg.base), "https://u:p@x.example"),
         ("POKETRACE_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.poketrace.base), "https://x.example/?a=b"),
+        ("TELEGRAM_BASE_URL", "https://x.example", |c| format!("{:?}", c.delivery.telegram.base), "http://x.example"),
+        ("DISCORD_BASE_URL", "https://x.example", |c| format!("{:?}", c.delivery.discord.base), "x.example"),
         ("EXCHANGERATE_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.exchangerate.base), "ftp://x.example"),
     ];
 

@@ -5,11 +5,15 @@
 //! | where | what |
 //! |---|---|
 //! | [`app`] | the running service: wires the loops and drains them |
+//! | [`bot`] | the loop that listens to tenants on Telegram |
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
+//! | [`deliver`] | the loop that brings messages to the platforms |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
+//! | [`notify`] | the platforms that messages go to, one file each |
 //! | [`reload`] | the loop that makes an edit live, or keeps what was good |
+//! | [`route`] | the loop that gives each opportunity to one tenant at a time |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
 //! | [`scan`] | the loop that judges every route for every tenant |
 //! | [`simulate`] | a simulated market that knows its own faults and deals, and stand-ins of the vendors that serve it |
@@ -18,11 +22,15 @@
 //! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
 pub mod app;
+pub mod bot;
 pub mod cli;
 pub mod config;
+pub mod deliver;
 pub mod domain;
 pub mod ingest;
+pub mod notify;
 pub mod reload;
+pub mod route;
 pub mod rules;
 pub mod scan;
 pub mod simulate;

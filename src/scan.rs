@@ -17,9 +17,14 @@ use crate::{
         profile::Profile,
     },
     rules::{customs::UnknownRegime, pack::Pack},
-    store::{Store, StoreError, opportunities, scans},
+    store::{
+        Store, StoreError,
+        opportunities::{self, Wanted},
+        scans,
+    },
 };
 
+pub mod afresh;
 pub mod columns;
 pub mod explain;
 pub mod feeds;
@@ -147,24 +152,28 @@ struct Look<'a> {
 
 /// Writes what was found unless `dry_run`. What is on offer of other cards stays as it is.
 async fn conclude(store: &Store, look: &Look<'_>, options: &Options, now: DateTime<Utc>, began: Instant) -> Result<Report, ScanError> {
-    let standing = if options.is_of(now) && !options.dry_run { standing(store, look).await? } else { Vec::new() };
+    let book = look.case.book;
+    let cards: Option<Vec<String>> =
+        look.only.map(|only| only.iter().filter_map(|card| Some(book.card(*card)?.card_id.to_string())).collect());
+    let wanted = Wanted { cards: cards.as_deref(), ..Wanted::default() };
+    // what is found at the prices of another moment neither makes nor ends an offer
+    let wanted = options.is_of(now).then_some(wanted);
+    let standing = match wanted {
+        Some(wanted) if !options.dry_run => standing(store, wanted).await?,
+        _ => Vec::new(),
+    };
     let mut report = decide(look, &standing, options, now);
     report.scan.finished_at = now + began.elapsed();
     if !options.dry_run {
-        write(store, look.case.pack, &standing, &mut report, options.is_of(now)).await?;
+        write(store, look.case.pack, &standing, &mut report, wanted).await?;
     }
     Ok(report)
 }
 
-/// What is on offer of the cards that are decided.
-async fn standing(store: &Store, look: &Look<'_>) -> Result<Vec<Standing>, StoreError> {
+async fn standing(store: &Store, wanted: Wanted<'_>) -> Result<Vec<Standing>, StoreError> {
     let mut tx = store.service().await?;
-    let mut standing = opportunities::standing(&mut tx, false).await?;
+    let standing = opportunities::standing(&mut tx, wanted).await?;
     tx.commit().await?;
-    if let Some(only) = look.only {
-        let ids: HashSet<&str> = only.iter().filter_map(|card| Some(look.case.book.card(*card)?.card_id.as_str())).collect();
-        standing.retain(|one| ids.contains(one.opportunity.card_id.as_str()));
-    }
     Ok(standing)
 }
 
@@ -217,14 +226,14 @@ pub fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-/// Writes a scan. One that `counts` makes and ends offers; one of another time only says what it would have found.
-async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut Report, counts: bool) -> Result<(), ScanError> {
+/// Writes a scan, and what becomes of the offers that it is about. One that is about none only says what it would have found.
+async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut Report, about: Option<Wanted<'_>>) -> Result<(), ScanError> {
     let mut tx = store.service().await?;
     opportunities::take_turn(&mut tx).await?;
     let mut still = Vec::new();
-    if counts {
+    if let Some(wanted) = about {
         // a review, or another process, may have withdrawn or offered something meanwhile
-        still = opportunities::standing(&mut tx, false).await?;
+        still = opportunities::standing(&mut tx, wanted).await?;
         settle_ids(standing, &still, report);
         let looked_at: HashSet<Uuid> =
             standing.iter().map(id_of).chain(report.all().map(|found| found.opportunity.opportunity_id)).collect();
@@ -234,7 +243,7 @@ async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut R
     let all = report.all().map(|found| &found.opportunity).filter(|one| seen.insert(one.opportunity_id));
     let opportunities: Vec<Opportunity> = all.cloned().collect();
     let decisions: Vec<Decision> = report.all().map(|found| found.decision.clone()).collect();
-    let changes = if counts { standing::changes(&still, &opportunities, &decisions) } else { standing::Changes::default() };
+    let changes = if about.is_some() { standing::changes(&still, &opportunities, &decisions) } else { standing::Changes::default() };
     let known: HashSet<Uuid> = still.iter().map(id_of).collect();
     let new: Vec<Opportunity> = opportunities.into_iter().filter(|one| !known.contains(&one.opportunity_id)).collect();
     let rows =

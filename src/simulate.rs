@@ -9,6 +9,7 @@ pub mod catalogue;
 mod dice;
 pub mod feeds;
 mod history;
+pub mod messengers;
 mod plan;
 mod rates;
 pub mod sellers;

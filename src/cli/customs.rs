@@ -9,11 +9,8 @@ use serde_json::{Value as Json, json};
 
 use super::{Exit, Global, exit::WrongUsage, rules::PackArg, table};
 use crate::{
-    config::{self, DOTENV},
-    domain::{
-        decision::{Change, ChangeKind, Decision},
-        profile::Presets,
-    },
+    config::{self, DOTENV, presets},
+    domain::decision::{Change, ChangeKind, Decision},
     rules::{
         customs::{ACTIVE, Active, Customs},
         live::Live,
@@ -50,13 +47,16 @@ enum Command {
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let now = Utc::now();
     match args.command {
-        Command::Show { pack } => show(global, &live(global, pack.load()?), now),
+        Command::Show { pack } => show(global, &live(global, pack.load()?)?, now),
         Command::Set { name, dry_run, pack } => set(global, &pack, &name, dry_run, now).await,
     }
 }
 
-fn live(global: &Global, pack: Pack) -> Live {
-    Live { pack, customs_variable: global.config.rules.customs_regime.clone(), presets: Presets::default() }
+fn live(global: &Global, pack: Pack) -> anyhow::Result<Live> {
+    let folder = &global.config.profiles;
+    let texts = presets::texts(folder)?;
+    let (presets, plans) = (presets::parse(folder, &texts)?, presets::plans(folder, &texts)?);
+    Ok(Live { pack, customs_variable: global.config.rules.customs_regime.clone(), presets, plans })
 }
 
 fn customs(live: &Live) -> anyhow::Result<&Customs> {
@@ -104,12 +104,12 @@ async fn set(global: &Global, pack: &PackArg, name: &str, dry_run: bool, now: Da
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Err(WrongUsage(format!("\"{name}\" is no name of a regime: `tcg-radar customs show` lists them")).into());
     }
-    let before = live(global, pack.load()?);
+    let before = live(global, pack.load()?)?;
     let old = customs(&before).and_then(|_| before.pack.source.files.get(ACTIVE).context("the pack has no customs/active.yaml"))?;
     let text = with_active(old, name);
     let mut source = before.pack.source.clone();
     source.files.insert(ACTIVE.into(), text.as_str().into());
-    let after = live(global, Pack::from_source(source)?);
+    let after = live(global, Pack::from_source(source)?)?;
     let [from, to] = [&before, &after].map(|live| live.regime(now).map(|regime| regime.unwrap_or_default().to_owned()));
     let (from, to) = (from.map_err(|unknown| WrongUsage(unknown.to_string()))?, to.map_err(|unknown| WrongUsage(unknown.to_string()))?);
     let store = global.store().await?;

@@ -9,6 +9,7 @@ use super::{Exit, Global, table};
 use crate::{
     config::parts::Part,
     store::{
+        channels,
         feeds::{self, Standing, Unmapped},
         quarantine::{self, Waiting},
     },
@@ -24,6 +25,7 @@ struct Findings {
     unmapped: Vec<Unmapped>,
     set_apart: i64,
     latest_set_apart: Vec<Waiting>,
+    channels: Vec<channels::Standing>,
 }
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
@@ -37,6 +39,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
         unmapped: feeds::unmapped(&mut tx).await?,
         set_apart,
         latest_set_apart,
+        channels: channels::standings(&mut tx).await?,
     };
     tx.commit().await?;
     global.show(&findings, |findings| pretty(findings, now))?;
@@ -53,6 +56,16 @@ fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
             (None, Some(note)) => writeln!(text, "{:<13} on   {note}", part.name),
             (None, None) => writeln!(text, "{:<13} on", part.name),
         };
+    }
+    if !findings.channels.is_empty() {
+        let rows = findings.channels.iter().map(|channel| {
+            let oldest = channel.oldest.filter(|oldest| *oldest <= now).map_or_else(|| "–".to_owned(), |oldest| ago(now, oldest));
+            let counts = [channel.sent, channel.doubts, channel.late, channel.parked, channel.refused, channel.dead_chats];
+            let first = [channel.channel.to_string(), channel.waiting.to_string(), oldest];
+            first.into_iter().chain(counts.map(|count| count.to_string())).collect()
+        });
+        let header = ["channel", "waiting", "oldest", "sent", "in doubt", "late", "parked", "refused", "dead chats"];
+        let _ = writeln!(text, "\n{}", table(&header, rows));
     }
     if findings.feeds.is_empty() {
         text.push_str("\nno feed has run yet: `tcg-radar serve` runs them\n");
@@ -108,6 +121,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::message::Channel;
 
     #[test]
     fn what_is_off_what_failed_and_what_nobody_knows_is_told_with_a_sample() {
@@ -139,11 +153,25 @@ mod tests {
                 price: Decimal::from(100),
                 expected: Decimal::from(2),
             }],
+            channels: vec![channels::Standing {
+                channel: Channel::Telegram,
+                waiting: 3,
+                oldest: Some("2026-11-22T11:45:00Z".parse().unwrap()),
+                sent: 120,
+                doubts: 1,
+                late: 0,
+                parked: 2,
+                refused: 0,
+                dead_chats: 1,
+            }],
         };
         insta::assert_snapshot!(pretty(&findings, now), @r"
         ecb           on
         pokemontcg    on   as a guest
         justtcg       off  JUSTTCG_API_KEY is not set
+
+         channel   waiting  oldest      sent  in doubt  late  parked  refused  dead chats
+         telegram  3        15 min ago  120   1         0     2       0        1
 
          feed    last run  today  month  stored  changed  refused  fault
          tcgcsv  4 h ago   3      40     12      1        2        https://tcgcsv.com did not answer in time

@@ -12,6 +12,7 @@ use super::{
     rules::PackArg,
     scan::{NOBODY, as_of, settings, shift, tenants},
     tell,
+    tenant::TenantName,
 };
 use crate::{
     domain::{
@@ -46,7 +47,7 @@ pub struct Args {
     decision: Option<Uuid>,
     /// For whom: a tenant's id or chat. All active tenants if not given, and the best one in full.
     #[arg(long, value_name = "ID|CHAT", allow_hyphen_values = true)]
-    tenant: Option<String>,
+    tenant: Option<TenantName>,
     /// `eu_us` buys on Cardmarket, `us_eu` on TCGplayer; both if not given.
     #[arg(long, value_name = "eu_us|us_eu")]
     direction: Option<Direction>,
@@ -113,13 +114,10 @@ async fn card(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Good)
 }
 
-fn chosen(tenants: Vec<(Tenant, Profile)>, asked: &str) -> Result<Profile, WrongUsage> {
-    let asked = asked.trim();
-    let (id, chat) = (asked.parse::<Uuid>().ok(), asked.parse::<i64>().ok());
-    let is_meant = |tenant: &Tenant| Some(tenant.id.0) == id || (chat.is_some() && tenant.telegram_chat_id == chat);
+fn chosen(tenants: Vec<(Tenant, Profile)>, asked: &TenantName) -> Result<Profile, WrongUsage> {
     tenants
         .into_iter()
-        .find(|(tenant, _)| is_meant(tenant))
+        .find(|(tenant, _)| asked.means(tenant))
         .map(|(_, profile)| profile)
         .ok_or_else(|| WrongUsage(format!("no active tenant has the id or chat \"{asked}\": `tcg-radar user list` shows them")))
 }
@@ -148,9 +146,4 @@ fn usage(error: ExplainError) -> anyhow::Error {
             "decision {decision} was made by pack {hash} under engine {engine}, and this program no longer loads that pack"
         )),
     }
-}
-
-/// An age as people say it.
-fn age(hours: i64) -> String {
-    if hours >= 48 { format!("{} days", hours / 24) } else { format!("{hours} h") }
 }

@@ -1,4 +1,5 @@
-//! `stand-ins`: all vendors on this machine, for trying the service without a key and without the internet.
+//! `stand-ins`: all vendors and both messengers on this machine, for trying the service without a key and without the
+//! internet.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -8,13 +9,14 @@ use chrono::{Days, Utc};
 use super::{Exit, exit::WrongUsage, tell};
 use crate::simulate::{
     Parameters, Simulation,
+    messengers::Messengers,
     vendors::{Plan, StandIns, Stock},
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The port of this machine; 0 is any free one.
-    #[arg(long, default_value_t = 8099, value_name = "N")]
+    /// The port of this machine that the vendors listen on, and the messengers on the next; 0 is any free one.
+    #[arg(long, default_value_t = 8099, value_name = "N", value_parser = clap::value_parser!(u16).range(..65_535))]
     port: u16,
     /// Another seed is another market.
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -38,14 +40,27 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let stand_ins = StandIns::start(stock, plan, Arc::new(Utc::now), args.port)
         .await
         .with_context(|| format!("cannot listen on port {}", args.port))?;
+    let next = if args.port == 0 { 0 } else { args.port + 1 };
+    let messengers = Messengers::start(Arc::new(Utc::now), next).await.with_context(|| format!("cannot listen on port {next}"))?;
     let mut lines = String::new();
-    for (name, value) in stand_ins.variables() {
+    for (name, value) in stand_ins.variables().into_iter().chain(messengers.variables()) {
         // Writing into a String cannot fail.
         let _ = writeln!(lines, "{name}={value}");
     }
     super::write(lines)?;
-    tell("the vendors listen; put the lines above into .env of a folder of its own, run `tcg-radar serve` there, and end this with Ctrl-C");
-    tell("the next answer to a path can be spoiled: curl -d '{\"status\":{\"status\":503}}' http://…/_misbehave/justtcg/");
+    tell(
+        "the vendors and messengers listen; put the lines above into .env of a folder of its own, run `tcg-radar serve` there, and end this with Ctrl-C",
+    );
+    tell("the next answer of a vendor can be spoiled: curl -d '{\"status\":{\"status\":503}}' http://…/_misbehave/justtcg/");
+    let messengers_at = messengers.address();
+    tell(&format!("what tenants see: curl http://{messengers_at}/_seen.txt (or /_seen as JSON)"));
+    tell(&format!(
+        "write to the bot: curl -d '{{\"write\":{{\"chat\":5,\"user\":5,\"text\":\"/help\"}}}}' http://{messengers_at}/_do; press a button of \
+         message 1: -d '{{\"press\":{{\"chat\":5,\"user\":5,\"message\":1,\"button\":\"Why?\"}}}}'"
+    ));
+    tell(&format!(
+        "the next request to a messenger can go wrong: curl -d '{{\"platform\":\"telegram\",\"deed\":\"lost\"}}' http://{messengers_at}/_order"
+    ));
     tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")?;
     Ok(Exit::Good)
 }

@@ -1,4 +1,4 @@
-//! Settings of parts that this version does not have yet: delivery, scraping, social spikes, eBay, vision. They are read
+//! Settings of parts that this version does not have yet: scraping, social spikes, eBay, vision. They are read
 //! and held to what they may be, so that a wrong value is found on the day that it is written.
 
 use secrecy::SecretString;
@@ -8,10 +8,6 @@ use super::{ConfigError, Variables};
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Later {
-    pub telegram_bot_token: Option<SecretString>,
-    pub discord_bot_token: Option<SecretString>,
-    /// The operator's channel.
-    pub discord_channel_id: Option<u64>,
     pub discord_monitor_channel_ids: Vec<u64>,
     pub twitter_bearer_token: Option<SecretString>,
     pub anthropic_api_key: Option<SecretString>,
@@ -39,15 +35,7 @@ pub struct Scraping {
 
 impl Later {
     pub(super) fn read<F: Fn(&str) -> Option<String>>(vars: &Variables<F>) -> Result<Self, ConfigError> {
-        let snowflake = "a Discord channel's number, such as 1234567890";
         Ok(Self {
-            telegram_bot_token: vars.secret("TELEGRAM_BOT_TOKEN", "a token of @BotFather, such as 123456:ABC-DEF", |token| {
-                let (bot, secret) = token.split_once(':').unwrap_or_default();
-                let is_secret = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-                !bot.is_empty() && bot.bytes().all(|byte| byte.is_ascii_digit()) && !secret.is_empty() && secret.bytes().all(is_secret)
-            })?,
-            discord_bot_token: vars.key("DISCORD_BOT_TOKEN")?,
-            discord_channel_id: vars.parsed("DISCORD_CHANNEL_ID", snowflake, |id: &u64| *id > 0)?,
             discord_monitor_channel_ids: channels(vars.text("DISCORD_MONITOR_CHANNEL_IDS"))?,
             twitter_bearer_token: vars.key("TWITTER_BEARER_TOKEN")?,
             anthropic_api_key: vars.key("ANTHROPIC_API_KEY")?,

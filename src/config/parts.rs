@@ -2,6 +2,7 @@
 
 use super::{
     Config,
+    delivery::{Delivery, Platform},
     sources::{Feed, Sources},
 };
 
@@ -19,6 +20,7 @@ impl Config {
     /// Every part, for the log at start and for `doctor`.
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = of_sources(&self.sources);
+        parts.extend(of_delivery(&self.delivery));
         parts.extend(self.of_later());
         parts
     }
@@ -35,8 +37,6 @@ impl Config {
             Part { name, off: Some(off), note: None }
         };
         vec![
-            part("telegram", later.telegram_bot_token.is_some(), "TELEGRAM_BOT_TOKEN"),
-            part("discord", later.discord_bot_token.is_some() || later.discord_channel_id.is_some(), "DISCORD_BOT_TOKEN"),
             part("scraping", later.scraping.enabled || later.scraping.proxy_url.is_some(), "ENABLE_LAYER_3_SCRAPING=true"),
             part(
                 "vision",
@@ -51,6 +51,25 @@ impl Config {
             part("ebay", later.ebay_app_id.is_some() || later.ebay_cert_id.is_some(), "EBAY_APP_ID (with EBAY_CERT_ID)"),
         ]
     }
+}
+
+fn of_delivery(delivery: &Delivery) -> Vec<Part> {
+    let part = |name, platform: &Platform, off: &str, note| Part {
+        name,
+        off: platform.token.is_none().then(|| off.to_owned()),
+        note: platform.token.as_ref().and(note),
+    };
+    let no_operator = delivery.operator_channel.is_none();
+    let note = no_operator.then_some("without DISCORD_CHANNEL_ID the operator is told of trouble by the log only");
+    vec![
+        part(
+            "telegram",
+            &delivery.telegram,
+            "TELEGRAM_BOT_TOKEN is not set; nobody is told on Telegram. A token of @BotFather switches it on",
+            None,
+        ),
+        part("discord", &delivery.discord, "DISCORD_BOT_TOKEN is not set; nobody is told on Discord. A bot's token switches it on", note),
+    ]
 }
 
 fn of_sources(sources: &Sources) -> Vec<Part> {
@@ -108,7 +127,14 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_part_that_does_not_exist_yet_is_said_to_do_nothing() {
-        assert!(off(&[("TELEGRAM_BOT_TOKEN", "1:a")], "telegram").unwrap().contains("does not have it yet"));
+        assert!(off(&[("TWITTER_BEARER_TOKEN", "a")], "social").unwrap().contains("does not have it yet"));
+        assert!(off(&[], "social").unwrap().starts_with("ENABLE_LAYER_35_SOCIAL"));
+    }
+
+    #[test]
+    fn a_token_switches_its_platform_on() {
         assert!(off(&[], "telegram").unwrap().starts_with("TELEGRAM_BOT_TOKEN"));
+        assert_eq!(off(&[("TELEGRAM_BOT_TOKEN", "1:a")], "telegram"), None);
+        assert_eq!(off(&[("DISCORD_BOT_TOKEN", "a")], "discord"), None);
     }
 }

@@ -1,9 +1,12 @@
-//! Reads the presets of `profiles/`: one file a kind of reseller.
+//! Reads `profiles/`: one preset a file, one a kind of reseller; and the plans.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use super::ConfigError;
-use crate::domain::profile::Presets;
+use crate::domain::{plan::Plans, profile::Presets};
+
+/// The one file that is no preset.
+const PLANS: &str = "plans.yaml";
 
 /// Text by file name.
 pub type Texts = BTreeMap<String, String>;
@@ -47,10 +50,19 @@ pub fn texts(folder: &Path) -> Result<Texts, ConfigError> {
 /// One that is no valid preset, with line and column.
 pub fn parse(folder: &Path, texts: &Texts) -> Result<Presets, ConfigError> {
     let mut presets = Presets::default();
-    for (file, text) in texts {
+    for (file, text) in texts.iter().filter(|(file, _)| *file != PLANS) {
         presets.add(file.trim_end_matches(".yaml"), &folder.join(file).display().to_string(), text)?;
     }
     Ok(presets)
+}
+
+/// The plans among the files, or the shipped ones where there is no such file. `folder` is for the error only.
+///
+/// # Errors
+/// Plans that cannot be used, with line and column.
+pub fn plans(folder: &Path, texts: &Texts) -> Result<Plans, ConfigError> {
+    let text = texts.get(PLANS).map_or(Plans::SHIPPED, String::as_str);
+    Ok(Plans::parse(&folder.join(PLANS).display().to_string(), text)?)
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ closed_set! {
         Scan = "scan",
         /// What is on offer, at the prices that it was offered at, by new rules.
         Review = "review",
+        /// What is about to go to somebody, at the prices of the moment.
+        HandOver = "hand_over",
     }
 }
 

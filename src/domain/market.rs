@@ -58,6 +58,15 @@ closed_set! {
 }
 
 impl Market {
+    /// As it calls itself.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Cardmarket => "Cardmarket",
+            Self::Tcgplayer => "TCGplayer",
+            Self::Ebay => "eBay",
+        }
+    }
+
     /// The currency of its prices.
     pub const fn currency(self) -> Currency {
         match self {

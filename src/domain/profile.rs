@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::Datelike;
+use chrono::{DateTime, Datelike, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,11 +15,18 @@ use super::{
 };
 
 mod country;
+mod field;
+mod hours;
+mod listed;
 mod preset;
 mod resolve;
 
+pub(super) use self::preset::quoted;
 pub use self::{
     country::{BadCountry, Country},
+    field::{BadValue, Field},
+    hours::{BadHours, QuietHours, TimeOfDay, TimeZone},
+    listed::Listed,
     preset::{Preset, PresetError, Presets},
     resolve::{Defaults, Forwarder, Origin, Profile, Setting},
 };
@@ -42,6 +49,22 @@ closed_set! {
         Trader = "trader",
         Pro = "pro",
         Shop = "shop",
+    }
+}
+
+impl Tier {
+    /// A plan by its name or one of its former names, in any case.
+    pub fn named(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "premium" => Some(Self::Pro),
+            "standard" => Some(Self::Trader),
+            name => name.parse().ok(),
+        }
+    }
+
+    /// As [`Tier::named`]; who pays for nothing that we know has the free plan.
+    pub fn or_free(text: &str) -> Self {
+        Self::named(text).unwrap_or(Self::Free)
     }
 }
 
@@ -161,6 +184,11 @@ pub struct Settings {
     #[serde(with = "preset::quoted")]
     pub insurance_rate: Option<Decimal>,
     pub forwarders: Forwarders,
+    /// Of its quiet hours, its batch and its days.
+    pub time_zone: Option<TimeZone>,
+    pub quiet_hours: Option<QuietHours>,
+    /// Once a day at this hour instead of each signal as it is found.
+    pub daily_batch_at: Option<TimeOfDay>,
     /// The guide's switch for the forwarder in the US. Stored with a tenant, never in a preset.
     #[serde(skip)]
     pub use_forwarder: Option<bool>,
@@ -259,6 +287,8 @@ pub struct Tenant {
     pub preset: Option<String>,
     /// What the tenant set itself.
     pub overrides: Settings,
+    /// It gets nothing until it says otherwise.
+    pub paused_at: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]

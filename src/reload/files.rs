@@ -127,8 +127,9 @@ impl Files {
         // what else is odd about the pack has nothing to do with the edit
         let refused = |diagnostics: Diagnostics| Fault::Rules(Diagnostics(diagnostics.errors().cloned().collect()));
         let pack = reading.rules.and_then(Pack::from_source).map_err(refused)?;
-        let presets = presets::parse(&self.profiles, &reading.presets?)?;
-        let live = Live { pack, customs_variable: reading.variable?, presets };
+        let texts = reading.presets?;
+        let (presets, plans) = (presets::parse(&self.profiles, &texts)?, presets::plans(&self.profiles, &texts)?);
+        let live = Live { pack, customs_variable: reading.variable?, presets, plans };
         (self.fit)(&live.pack, now).map_err(Fault::Unfit)?;
         live.regime(now).map_err(|unknown| Fault::Unfit(format!("CUSTOMS_REGIME: {unknown}")))?;
         let mut ran = testing::run_cases(&live.pack).map_err(refused)?.ran;
@@ -141,7 +142,8 @@ impl Files {
         let pack = Pack::from_source(PackSource::from_json(&good.pack_files)).map_err(Fault::Rules)?;
         let texts = good.presets.as_object().into_iter().flatten();
         let texts = texts.filter_map(|(file, text)| Some((file.clone(), text.as_str()?.to_owned()))).collect();
-        Ok(Live { pack, customs_variable: good.customs_variable.clone(), presets: presets::parse(&self.profiles, &texts)? })
+        let (presets, plans) = (presets::parse(&self.profiles, &texts)?, presets::plans(&self.profiles, &texts)?);
+        Ok(Live { pack, customs_variable: good.customs_variable.clone(), presets, plans })
     }
 }
 

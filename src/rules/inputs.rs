@@ -128,6 +128,7 @@ mod tests {
             discord_channel_id: None,
             preset: None,
             overrides: Settings::default(),
+            paused_at: None,
         };
         Profile::resolve(&tenant, None, &Defaults::default())
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::{customs::UnknownRegime, pack::Pack};
-use crate::domain::profile::Presets;
+use crate::domain::{plan::Plans, profile::Presets};
 
 /// Everything that an edit can change while the service runs. Whoever begins a piece of work takes it once
 /// ([`Current::get`]) and keeps it to the end.
@@ -20,6 +20,8 @@ pub struct Live {
     pub customs_variable: Option<String>,
     /// The presets of `profiles/`.
     pub presets: Presets,
+    /// `profiles/plans.yaml`.
+    pub plans: Plans,
 }
 
 impl Live {

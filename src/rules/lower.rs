@@ -18,6 +18,8 @@
 //! [`Answer::Open`], as is a row with a number too large for the columns. That both agree is what the differential tests
 //! hold.
 
+mod algebra;
+mod answer;
 mod body;
 mod branches;
 pub mod costs;
@@ -25,6 +27,7 @@ mod dag;
 mod facts;
 mod gates;
 mod host;
+mod instruction;
 mod loops;
 mod machine;
 mod money;
@@ -45,6 +48,14 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use rustc_hash::FxHashMap;
 
+pub use self::{
+    answer::Answer,
+    machine::{LANES, Machine},
+    refusal::Refusal,
+    registers::{Column, Slice},
+    rows::{ALONE, Cards, Facts, Rows},
+    tenants::{Batch, Codes, Scores},
+};
 use self::{
     body::Outcome,
     dag::{NodeId, Op},
@@ -56,20 +67,7 @@ use self::{
     tenants::{Class, Tenant},
     value::Shape,
 };
-pub use self::{
-    machine::{LANES, Machine},
-    refusal::Refusal,
-    registers::{Column, Slice},
-    rows::{ALONE, Cards, Facts, Rows},
-    tenants::{Batch, Codes, Scores},
-};
-use super::{
-    facts::Stage,
-    graph::FactId,
-    interpret::Verdict,
-    pack::{DATA_INCOMPLETE, FAULT, Pack},
-    value::Value,
-};
+use super::{facts::Stage, graph::FactId, pack::Pack, value::Value};
 
 /// What a tenant's fact is on every row.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,73 +81,6 @@ pub enum Setting {
 
 /// What a tenant sets.
 pub type Settings = Vec<(FactId, Setting)>;
-
-/// How far a row came for a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// It passed every gate; whether it has a score.
-    Signal {
-        scored: bool,
-    },
-    Rejected(usize),
-    /// A fact that the gate needs is unknown.
-    Unknown(usize),
-    /// A rule that the gate needs failed.
-    Failed(usize),
-    /// The interpreter has to be asked; the gates before this one let the row through.
-    Open(usize),
-}
-
-impl Answer {
-    /// What a code means in a pack with that many gates.
-    pub fn of(code: i64, gates: usize) -> Self {
-        let (gate, kind) = (usize::try_from(code / i64::from(kind::COUNT)).unwrap_or(0), code % i64::from(kind::COUNT));
-        match (kind, gate < gates) {
-            (kind::TOLD, true) => Self::Rejected(gate),
-            (kind::UNKNOWN, true) => Self::Unknown(gate),
-            (kind::FAILED, true) => Self::Failed(gate),
-            (kind::TOLD, false) => Self::Signal { scored: true },
-            (kind::UNKNOWN, false) => Self::Signal { scored: false },
-            _ => Self::Open(gate),
-        }
-    }
-
-    /// Its code in a pack with that many gates: of two, the higher came further, or tells more.
-    pub fn code(self, gates: usize) -> i64 {
-        match self {
-            Self::Rejected(gate) => gates::code(gate, kind::TOLD),
-            Self::Unknown(gate) => gates::code(gate, kind::UNKNOWN),
-            Self::Failed(gate) => gates::code(gate, kind::FAILED),
-            Self::Open(gate) => gates::code(gate, kind::OPEN),
-            Self::Signal { scored } => gates::code(gates, if scored { kind::TOLD } else { kind::UNKNOWN }),
-        }
-    }
-
-    /// How many codes there are in a pack with that many gates.
-    pub fn codes(gates: usize) -> usize {
-        (gates + 1) * usize::from(kind::COUNT)
-    }
-
-    /// What is said of a verdict.
-    pub const fn of_verdict(verdict: &Verdict, scored: bool) -> Self {
-        match verdict {
-            Verdict::Signal => Self::Signal { scored },
-            Verdict::Rejected { gate } => Self::Rejected(*gate),
-            Verdict::Incomplete { gate, .. } => Self::Unknown(*gate),
-            Verdict::Failed { gate, .. } => Self::Failed(*gate),
-        }
-    }
-
-    /// The reason code; nothing for a signal.
-    pub fn reason(self, pack: &Pack) -> Option<&str> {
-        match self {
-            Self::Signal { .. } => None,
-            Self::Rejected(gate) => Some(&pack.gates[gate].reason),
-            Self::Unknown(_) => Some(DATA_INCOMPLETE),
-            Self::Failed(_) | Self::Open(_) => Some(FAULT),
-        }
-    }
-}
 
 /// A pack for a set of tenants, ready to judge rows.
 #[derive(Debug)]

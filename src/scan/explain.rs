@@ -1,5 +1,6 @@
 //! Explains one card as a scan would judge it, or a decision as it was stored.
 
+pub mod reply;
 mod stored;
 
 use chrono::{DateTime, NaiveDate, Utc};

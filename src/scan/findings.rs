@@ -94,7 +94,9 @@ impl Findings {
         if known.is_empty() {
             *known = stops;
         } else {
-            stops.into_iter().for_each(|(code, cards)| self.count(tenant, direction, code, cards));
+            for (code, cards) in stops {
+                self.count(tenant, direction, code, cards);
+            }
         }
     }
 

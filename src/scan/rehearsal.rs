@@ -2,35 +2,39 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{ScanError, Settings, ground::Ground, judge::best_of_each, windows::Windows};
+use super::{
+    ScanError, Settings,
+    ground::Ground,
+    judge::best_of_each,
+    report::{self, Opportunities},
+    windows::Windows,
+};
 use crate::{
     domain::{
         book::{Book, CardActivity, CardIndex, PriceSeries, Quote},
         card::{Finish, Printing},
+        decision::Outcome,
         market::Direction,
+        message::Deal,
         observation::{Subject, day_of},
         series::Point,
     },
     rules::{
-        interpret::Evaluation,
+        lower::Answer,
         pack::Pack,
         testing::{
             course::Told,
-            series::{Course, Series},
+            series::{Course, Each, Series},
         },
     },
 };
 
-/// Hands over the best route of each direction that has one, as it is decided at a time.
+/// Hands over the best route of each direction that has one, as it is decided at a time, and what its tenant would be
+/// told.
 ///
 /// # Errors
 /// The pack lacks something that every scan needs.
-pub fn decide(
-    pack: &Pack,
-    series: &Series,
-    at: DateTime<Utc>,
-    each: &mut dyn FnMut(Direction, &mut Evaluation<'_>),
-) -> Result<(), ScanError> {
+pub fn decide(pack: &Pack, series: &Series, at: DateTime<Utc>, each: &mut Each<'_>) -> Result<(), ScanError> {
     let windows = Windows::read(pack, day_of(at))?;
     let book = book(series, at, windows.longest());
     let settings = Settings { customs_regime: series.regime.clone(), bundle_logic: true, eur_usd_rate: series.rates.usd_per_eur };
@@ -39,7 +43,13 @@ pub fn decide(
     let case = ground.case(pack, &book, &ground.routes, &profiles);
     let judged = case.interpret(&|_| ());
     for best in best_of_each(&judged, case.routes, pack) {
-        each(case.routes[best.route].direction, &mut case.replay(best.route, best.tenant, &best.aggregates));
+        let told = || {
+            let Answer::Signal { .. } = best.answer else { return Err("it is no signal".to_owned()) };
+            let found = report::found(&case, &best, Outcome::Signal, &mut Opportunities::default()).ok_or("it cannot be told")?;
+            let deal = Deal::of(&found.opportunity, &found.decision, Some(&series.card)).map_err(|fault| fault.to_string())?;
+            Ok(deal.words().plain())
+        };
+        each(case.routes[best.route].direction, &mut case.replay(best.route, best.tenant, &best.aggregates), &told);
     }
     Ok(())
 }

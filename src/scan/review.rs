@@ -17,7 +17,11 @@ use crate::{
         observation::day_of,
     },
     rules::{live::Live, pack::Pack, value::Value},
-    store::{Store, opportunities, scans},
+    store::{
+        Store,
+        opportunities::{self, Wanted},
+        scans,
+    },
 };
 
 /// What a review found.
@@ -89,7 +93,7 @@ pub async fn review_once(store: &Store, live: &Live, bundle_logic: bool, now: Da
     if !dry_run {
         opportunities::take_turn(&mut tx).await?;
     }
-    let mut standing = opportunities::standing(&mut tx, true).await?;
+    let mut standing = opportunities::standing(&mut tx, Wanted { with_facts: true, ..Wanted::default() }).await?;
     standing.retain(|one| one.pack_hash != live.pack.hash || one.customs_regime.as_deref() != regime);
     if standing.is_empty() {
         return Ok(Review::default());

@@ -89,7 +89,7 @@ async fn add_tenants(store: &Store, simulation: &Simulation) -> Result<(), Write
         let new = NewTenant {
             // the same tenant in every database, as the market is
             id: TenantId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())),
-            telegram_chat_id: tenant.telegram_chat_id,
+            telegram_chat_id: Some(tenant.telegram_chat_id),
             discord_channel_id: None,
             country: Country::from_str(tenant.country)?,
             tier: tenant.tier,

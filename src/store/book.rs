@@ -156,10 +156,19 @@ pub(super) fn finish(printing: &str, edition: &str, language: &str, table: &'sta
 }
 
 pub(super) async fn cards(tx: &mut ServiceTx) -> Result<Vec<Card>, StoreError> {
+    cards_of(tx, None).await
+}
+
+/// The cards of these ids, or all, ascending by id.
+///
+/// # Errors
+/// The database refuses or is gone, or holds an id that this program does not know.
+pub async fn cards_of(tx: &mut ServiceTx, ids: Option<&[String]>) -> Result<Vec<Card>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT card_id, name, set_code, set_name, card_number, rarity, supertype, regulation_mark, set_release_date, legality_standard,
             legality_expanded, tcgplayer_url, cardmarket_url, image_url
-        FROM card_metadata ORDER BY card_id COLLATE "C""#
+        FROM card_metadata WHERE $1::text[] IS NULL OR card_id = ANY($1) ORDER BY card_id COLLATE "C""#,
+        ids as _
     )
     .fetch_all(tx.db())
     .await?;

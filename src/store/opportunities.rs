@@ -20,21 +20,37 @@ pub async fn take_turn(tx: &mut ServiceTx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Everything that is on offer, with the decisions of all that get it. Their facts come along only if asked for: they are
-/// most of the weight.
+/// Which of what is on offer, and whose decisions about it. Their facts come along only if asked for: they are most of the
+/// weight.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// All, if not given.
+    pub ids: Option<&'a [Uuid]>,
+    /// Of all cards, if not given.
+    pub cards: Option<&'a [String]>,
+    /// Everybody's, if not given.
+    pub tenant: Option<TenantId>,
+    pub with_facts: bool,
+}
+
+/// What is on offer, with the decisions of those that get it.
 ///
 /// # Errors
 /// The database refuses or is gone, or holds a value that this program does not know.
-pub async fn standing(tx: &mut ServiceTx, with_facts: bool) -> Result<Vec<Standing>, StoreError> {
+pub async fn standing(tx: &mut ServiceTx, wanted: Wanted<'_>) -> Result<Vec<Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT opportunity_id, card_id, card_name, printing, edition, language, direction, buy_market, sell_market, buy_price, sell_price,
             buy_source, sell_source, buy_observed_at, sell_observed_at, seller_id, condition, route, route_key AS "route_key!",
             confirmed_pack AS "confirmed_pack!", confirmed_regime
-        FROM opportunities WHERE state = 'live' ORDER BY opportunity_id"#
+        FROM opportunities WHERE state = 'live' AND ($1::uuid[] IS NULL OR opportunity_id = ANY($1))
+            AND ($2::text[] IS NULL OR card_id = ANY($2))
+        ORDER BY opportunity_id"#,
+        wanted.ids as _,
+        wanted.cards as _,
     )
     .fetch_all(tx.db())
     .await?;
-    let mut held = held(tx, with_facts).await?;
+    let mut held = held(tx, wanted).await?;
     rows.into_iter()
         .map(|row| {
             let opportunity = Opportunity {
@@ -63,14 +79,19 @@ pub async fn standing(tx: &mut ServiceTx, with_facts: bool) -> Result<Vec<Standi
 }
 
 /// The last decision of each tenant about what is on offer, where it is a signal.
-async fn held(tx: &mut ServiceTx, with_facts: bool) -> Result<HashMap<Uuid, Vec<Decision>>, StoreError> {
+async fn held(tx: &mut ServiceTx, wanted: Wanted<'_>) -> Result<HashMap<Uuid, Vec<Decision>>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT decision_id, tenant_id, opportunity_id, signal_type, score, net_profit, flags,
             CASE WHEN $1 THEN facts ELSE 'null' END AS "facts!"
         FROM decisions AS decision JOIN opportunities AS opportunity USING (opportunity_id)
         WHERE state = 'live' AND verdict = 'signal' AND NOT EXISTS (SELECT FROM decisions AS later WHERE later.follows = decision.decision_id)
+            AND ($2::uuid[] IS NULL OR opportunity_id = ANY($2)) AND ($3::uuid IS NULL OR tenant_id = $3)
+            AND ($4::text[] IS NULL OR card_id = ANY($4))
         ORDER BY tenant_id"#,
-        with_facts
+        wanted.with_facts,
+        wanted.ids as _,
+        wanted.tenant.map(|tenant| tenant.0),
+        wanted.cards as _,
     )
     .fetch_all(tx.db())
     .await?;

@@ -81,7 +81,7 @@ fn main() {
         let ready = start.elapsed();
         let (start, cpu) = (Instant::now(), processor_time());
         let findings = prepared.judge(&case, 0, &|_| ());
-        let (took, cpu) = (start.elapsed(), processor_time() - cpu);
+        let (took, cpu) = (start.elapsed(), processor_time().saturating_sub(cpu));
         let pairs = Decimal::from(ground.routes.len() * tenants_count);
         let per_pair = Decimal::from(u64::try_from(cpu.as_nanos()).unwrap()) / pairs;
         writeln!(
@@ -219,7 +219,7 @@ fn one_card(case: &tcg_radar::scan::judge::Case<'_>, prepared: &Prepared, book: 
         let (start, before) = (Instant::now(), processor_time());
         black_box(prepared.judge(&about, 0, &|_| ()));
         took.push(start.elapsed());
-        cpu += processor_time() - before;
+        cpu += processor_time().saturating_sub(before);
     }
     took.sort_unstable();
     let [median, worst] =

@@ -9,9 +9,11 @@ use tcg_radar::{
         condition::{Grade, Scale},
         decision::{ChangeKind, Outcome, ScanKind},
         market::{Direction, Market},
+        message::Channel,
         money::Currency,
         observation::PriceKind,
         profile::{Directions, Tier},
+        signal::{RoutingState, SignalKind, SignalState},
     },
     store::{MigrationState, StoreError},
 };
@@ -82,6 +84,25 @@ const DATA: &[&str] = &[
      INSERT INTO price_quarantine (series_id, observed_at, price, expected, known_at, recorded_at)
         SELECT min(series_id), now(), 100, 1, now(), now() FROM price_series;
      SELECT fold_price_history('1996-01-01', '1996-02-01');",
+    "INSERT INTO outbox (id, tenant_id, signal_id, channel, chat_id, step, kind, message, priority, deadline, not_before, created_at)
+        SELECT id, tenant_id, id, 'telegram', 1, 0, 'send', '{}', 1, now(), now(), now() FROM signals;
+     INSERT INTO dead_chats VALUES ('telegram', 1, now(), 'blocked');",
+    "INSERT INTO signals (id, tenant_id, card_id, opportunity_id, decision_id, state, short_id, window_seconds, delivered_at, expires_at,
+            velocity_score, maturity_multiplier)
+        SELECT '00000000-0000-0000-0000-0000000000f2', tenant_id, 'sv1-25', opportunity_id, decision_id, 'held', 'abc', 60, now(), now(),
+            12345.67, 10 FROM decisions WHERE follows IS NULL;
+     INSERT INTO routings (opportunity_id, state, due_at, changed_at) SELECT opportunity_id, 'held', now(), now() FROM opportunities;
+     INSERT INTO tenant_rotation (tenant_id, priority, batched_at, digested_at) SELECT id, 50, now(), now() FROM users;
+     INSERT INTO wrong_cards SELECT tenant_id, card_id, id, now() FROM signals WHERE short_id IS NOT NULL;
+     INSERT INTO hidden_cards VALUES ('sv1-25', 'operator', now());
+     INSERT INTO scans (scan_id, as_of, started_at, pack_hash, kind)
+        VALUES ('00000000-0000-0000-0000-0000000000e2', now(), now(), 'abc', 'hand_over');
+     UPDATE user_profiles SET quiet_from = '22:00', quiet_until = '07:00', time_zone = 'Europe/Berlin';
+     UPDATE users SET erased_at = now() WHERE email IS NOT NULL;",
+    "UPDATE user_profiles SET telegram_user_id = 7;
+     INSERT INTO invitations SELECT sha256(id::text::bytea), id, now(), now() FROM users;
+     INSERT INTO vain_starts VALUES (7, now());
+     INSERT INTO bot_updates (next_update) VALUES (8);",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {
@@ -331,6 +352,11 @@ async fn the_tables_allow_exactly_the_members_of_the_domains_closed_sets() {
         ("scans.kind", ScanKind::NAMES),
         ("decisions.verdict", Outcome::NAMES),
         ("scan_reasons.direction", Direction::NAMES),
+        ("signals.kind", SignalKind::NAMES),
+        ("signals.state", SignalState::NAMES),
+        ("routings.state", RoutingState::NAMES),
+        ("outbox.channel", Channel::NAMES),
+        ("dead_chats.channel", Channel::NAMES),
         ("user_profiles.direction", Directions::NAMES),
         ("user_profiles.condition_floor", Grade::NAMES),
         ("user_profiles.seller_platform", Market::NAMES),

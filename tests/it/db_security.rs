@@ -12,21 +12,21 @@ use uuid::Uuid;
 
 use crate::cluster::{Database, folder, quiet, refusal, session};
 
-const A: TenantId = TenantId(Uuid::from_u128(0xa));
-const B: TenantId = TenantId(Uuid::from_u128(0xb));
+pub const A: TenantId = TenantId(Uuid::from_u128(0xa));
+pub const B: TenantId = TenantId(Uuid::from_u128(0xb));
 
 async fn count(session: &mut PgConnection, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(session).await.unwrap()
 }
 
-async fn with_two_tenants() -> Database {
+pub async fn with_two_tenants() -> Database {
     let database = Database::migrated().await;
     let store = database.store().await;
     let mut tx = store.service().await.unwrap();
     for (id, chat) in [(A, 1), (B, 2)] {
         let tenant = NewTenant {
             id,
-            telegram_chat_id: chat,
+            telegram_chat_id: Some(chat),
             discord_channel_id: None,
             country: "US".parse().unwrap(),
             tier: Tier::Free,
@@ -48,6 +48,11 @@ async fn with_two_tenants() -> Database {
                 buy_observed_at, sell_observed_at)
                 SELECT id, id, '00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000e1', 'abc', 'signal', '{}', now(),
                     8, 22, now(), now() FROM users;
+             INSERT INTO outbox (id, tenant_id, signal_id, channel, chat_id, step, kind, message, priority, deadline, not_before, created_at)
+                SELECT id, id, id, 'telegram', 1, 0, 'send', '{}', 0, now(), now(), now() FROM users;
+             INSERT INTO tenant_rotation (tenant_id, priority, batched_at, digested_at) SELECT id, 50, now(), now() FROM users;
+             INSERT INTO invitations SELECT sha256(id::text::bytea), id, now(), now() FROM users;
+             INSERT INTO wrong_cards SELECT id, 'sv1-25', id, now() FROM users;
              INSERT INTO scan_reasons SELECT '00000000-0000-0000-0000-0000000000e1', id, 'eu_us', 'STALE', 1 FROM users;",
         )
         .await
@@ -55,11 +60,15 @@ async fn with_two_tenants() -> Database {
     database
 }
 
-const TENANT_TABLES: [(&str, &str); 6] = [
+const TENANT_TABLES: [(&str, &str); 10] = [
     ("signals", "SELECT count(*) FROM signals"),
     ("signal_audit", "SELECT count(*) FROM signal_audit"),
     ("decisions", "SELECT count(*) FROM decisions"),
     ("scan_reasons", "SELECT count(*) FROM scan_reasons"),
+    ("outbox", "SELECT count(*) FROM outbox"),
+    ("invitations", "SELECT count(*) FROM invitations"),
+    ("tenant_rotation", "SELECT count(*) FROM tenant_rotation"),
+    ("wrong_cards", "SELECT count(*) FROM wrong_cards"),
     ("user_profiles", "SELECT count(*) FROM user_profiles"),
     ("users", "SELECT count(*) FROM users"),
 ];

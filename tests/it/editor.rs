@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value as Json;
 use tcg_radar::{
-    domain::profile::Preset,
+    domain::{plan::Plans, profile::Preset},
     rules::{
         facts::{Domain, INPUTS, Stage},
         pack::Pack,
@@ -81,6 +81,8 @@ fn a_schema_finds_the_mistakes_that_it_is_there_for() {
         ("active", "actve: env"),
         ("pack", "name: x\ngates: [{ reason: A, wen: b }]\ntype: [{ type: a }]"),
         ("preset", "doc: x\nsettings: { min_score: 1 }"),
+        ("preset", "doc: x\nsettings: { quiet_hours: 22-7 }"),
+        ("plans", "rotation: {}\nplans: {}"),
         ("test", "cases: [{ name: x, given: { net_profit: 1.5 }, expect: { headache: \"1\" } }]"),
         ("test", "cases: [{ name: x, as_of: 01/07/2026, expect: { headache: \"1\" } }]"),
         ("test", "cases: [{ name: x, give: {}, expect: { headache: \"1\" } }]"),
@@ -214,6 +216,22 @@ fn the_schemas_have_the_keys_that_the_loaders_read_and_no_others() {
         let error = Preset::parse("x", text).unwrap_err().to_string();
         let known: BTreeSet<String> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
         assert_eq!(schema_keys("preset", pointer), known, "{error}");
+    }
+    for (pointer, from) in [
+        ("", "rotation:\n"),
+        ("/properties/rotation", "  holders: 5\n"),
+        ("/properties/plans", "  free:\n"),
+        ("/definitions/plan", "    realtime: false\n"),
+        ("/definitions/plan/properties/digest", "on: monday, "),
+    ] {
+        let unknown = if from.contains("on: ") {
+            from.replace("on: ", "zzzzzzzz: 1, on: ")
+        } else {
+            format!("{}zzzzzzzz: 1\n{from}", &from[..from.len() - from.trim_start().len()])
+        };
+        let error = Plans::parse("x", &Plans::SHIPPED.replacen(from, &unknown, 1)).unwrap_err().to_string();
+        let known: BTreeSet<String> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        assert_eq!(schema_keys("plans", pointer), known, "{error}");
     }
 }
 

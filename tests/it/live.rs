@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, FromRow, postgres::PgRow};
 use tcg_radar::{
     domain::{
         decision::{ChangeKind, Outcome},
+        plan::Plans,
         profile::{Defaults, TenantId},
     },
     rules::{
@@ -44,23 +45,24 @@ use crate::{
 };
 
 /// Cards of a market that has something to scan, and of one in which sellers have several good cards.
-const FEW: u32 = 120;
-const MANY: u32 = 600;
+pub const FEW: u32 = 120;
+pub const MANY: u32 = 600;
 
 /// A small simulated market that ended yesterday, as far as the clock that is passed in is concerned.
-async fn market(store: &Store, now: DateTime<Utc>, cards: u32) {
+pub async fn market(store: &Store, now: DateTime<Utc>, cards: u32) {
     let end = now.date_naive().pred_opt().unwrap();
     let simulation = Simulation::new(Parameters { cards, ..Parameters::ending(end) }).unwrap();
     simulate::write(store, &simulation, simulation.as_of(), &|_, _| ()).await.unwrap();
 }
 
-fn shipped() -> Pack {
+pub fn shipped() -> Pack {
     Pack::load(&root().join("rules")).unwrap()
 }
 
 pub fn live(pack: Pack, regime: Option<&str>) -> Arc<Live> {
     let presets = tcg_radar::config::presets::read(&root().join("profiles")).unwrap();
-    Arc::new(Live { pack, customs_variable: regime.map(str::to_owned), presets })
+    let plans = Plans::parse("plans.yaml", Plans::SHIPPED).unwrap();
+    Arc::new(Live { pack, customs_variable: regime.map(str::to_owned), presets, plans })
 }
 
 /// The shipped pack with a text replaced.
@@ -77,6 +79,7 @@ pub fn scanner(store: &Store, live: &Live) -> Scanner {
         pack: Pack::from_source(live.pack.source.clone()).unwrap(),
         customs_variable: live.customs_variable.clone(),
         presets: live.presets.clone(),
+        plans: live.plans.clone(),
     };
     Scanner {
         store: store.clone(),
@@ -454,16 +457,21 @@ async fn a_hundred_edits_by_file_under_running_scans_are_each_live_at_once() {
 }
 
 /// The program as it is run, with its log.
-struct Service {
+pub struct Service {
     child: Child,
     log: std::sync::mpsc::Receiver<String>,
 }
 
 impl Service {
     fn start(stage: &Stage) -> Self {
+        Self::start_with(stage, &[])
+    }
+
+    pub fn start_with(stage: &Stage, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
         command.current_dir(stage.folder.path()).env("DATABASE_URL", stage.database.server.url(false));
         command.env_remove("CUSTOMS_REGIME").env_remove("TCG_RADAR_RULES").env_remove("RUST_LOG");
+        command.envs(variables.iter().copied());
         command.args(["--format", "json", "serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -480,17 +488,29 @@ impl Service {
 
     /// Waits for a line of the log with all these in it.
     fn says(&self, parts: &[&str]) -> String {
+        self.says_all(parts).pop().unwrap()
+    }
+
+    /// Everything up to that line.
+    pub fn says_all(&self, parts: &[&str]) -> Vec<String> {
         let mut before = Vec::new();
         loop {
             let Ok(line) = self.log.recv_timeout(Duration::from_mins(1)) else { panic!("never said {parts:?}, but {before:#?}") };
-            if parts.iter().all(|part| line.contains(part)) {
-                return line;
-            }
             before.push(line);
+            if before.last().is_some_and(|line| parts.iter().all(|part| line.contains(part))) {
+                return before;
+            }
         }
     }
 
-    fn signal(&self, signal: &str) {
+    /// Everything that was said and not waited for, up to the end of the program.
+    pub fn ends(mut self) -> String {
+        self.signal("-TERM");
+        let _ = self.child.wait();
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn signal(&self, signal: &str) {
         let told = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
     }

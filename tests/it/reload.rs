@@ -107,7 +107,7 @@ impl Stage {
         let mut tx = self.store.service().await.unwrap();
         let tenant = NewTenant {
             id: TenantId(Uuid::new_v4()),
-            telegram_chat_id: 1,
+            telegram_chat_id: Some(1),
             discord_channel_id: None,
             country: "US".parse().unwrap(),
             tier: Tier::Pro,
@@ -244,6 +244,11 @@ async fn every_broken_state_leaves_the_last_good_rules_live_and_says_where_it_is
             "a broken preset",
             Box::new(|stage: &Stage| stage.edit("profiles/uk_reseller.yaml", "settings:", "setings:")),
             vec!["uk_reseller.yaml:", "setings"],
+        ),
+        (
+            "a broken plan",
+            Box::new(|stage: &Stage| stage.edit("profiles/plans.yaml", "holders: 5", "holders: 0")),
+            vec!["plans.yaml", "whole numbers from 1"],
         ),
         (
             "a preset that is gone and in use",
@@ -399,6 +404,17 @@ async fn a_start_with_broken_files_goes_by_the_last_good_rules_and_without_any_i
     assert_eq!(reloader.reload_once(now).await.unwrap(), Turn::Reverted);
     let told = status(&stage.store).await;
     assert!(told.from_files && told.fault.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_the_plans_is_live_like_one_of_the_rules() {
+    let stage = Stage::new().await;
+    let now = Utc::now();
+    let mut reloader = stage.reloader(now).await.unwrap();
+    assert_eq!(reloader.current().get().plans.rotation.holders, 5);
+    stage.edit("profiles/plans.yaml", "holders: 5", "holders: 4");
+    assert_eq!(reloader.reload_once(now).await.unwrap(), Turn::Live);
+    assert_eq!(reloader.current().get().plans.rotation.holders, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

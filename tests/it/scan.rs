@@ -367,7 +367,7 @@ async fn real_history_is_judged_as_it_deserves() {
     for (chat, country, preset) in [(1, "US", "us_tcgplayer_eu_forwarder"), (2, "SG", "sea_owner")] {
         let new = NewTenant {
             id: TenantId(uuid::Uuid::now_v7()),
-            telegram_chat_id: chat,
+            telegram_chat_id: Some(chat),
             discord_channel_id: None,
             country: country.parse::<Country>().unwrap(),
             tier: Tier::Pro,

@@ -27,8 +27,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", EDGE),
     ("ingest", LOOP),
     ("scan", LOOP),
-    ("route", LOOP),
+    // what is about to go to somebody is decided once more, as a scan would
+    ("route", &["domain", "rules", "config", "store", "scan"]),
     ("deliver", LOOP),
+    ("bot", &["domain", "rules", "notify", "store", "scan", "deliver"]),
     ("reload", LOOP),
     ("simulate", CORE),
     // the simulated rows go the way of real ones

@@ -3,6 +3,8 @@
 
 mod adapters;
 mod ask;
+mod messages;
+mod routing;
 
 use std::{
     collections::BTreeMap,

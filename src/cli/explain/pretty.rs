@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{age, layout::Paint, told::tell};
+use super::{layout::Paint, told::tell};
 use crate::{
     cli::table,
-    domain::market::Market,
-    scan::explain::{CardReport, PriceLine, StoredReport, Told},
+    scan::explain::{
+        CardReport, PriceLine, StoredReport, Told,
+        reply::{age, no_route},
+    },
 };
 
 pub fn card(report: &CardReport, paint: Paint) -> String {
@@ -47,26 +49,6 @@ pub fn card(report: &CardReport, paint: Paint) -> String {
         let _ = writeln!(text, "\n{}", paint.dim(&format!("{unused} more prices of this card come from other feeds: see --format json")));
     }
     text
-}
-
-/// Why a card cannot be traded at all.
-pub fn no_route(prices: &[PriceLine]) -> String {
-    match prices.first() {
-        None => "no feed tells a price of this card".to_owned(),
-        Some(first) if prices.iter().all(|line| line.market == first.market) => {
-            format!("the card is priced on {} only", named(first.market))
-        }
-        Some(_) => "no printing of the card is priced on both markets".to_owned(),
-    }
-}
-
-/// A market as it calls itself.
-pub const fn named(market: Market) -> &'static str {
-    match market {
-        Market::Cardmarket => "Cardmarket",
-        Market::Tcgplayer => "TCGplayer",
-        Market::Ebay => "eBay",
-    }
 }
 
 fn price_table(prices: &[PriceLine]) -> String {

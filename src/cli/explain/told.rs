@@ -4,13 +4,10 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::{
-    age,
-    layout::{Paint, columns, wrapped},
-};
+use super::layout::{Paint, columns, wrapped};
 use crate::{
     rules::explain::{Answer, Explanation, FactLine, Flip, Outcome, Whose},
-    scan::explain::{RouteLine, Told},
+    scan::explain::{RouteLine, Told, reply::age},
 };
 
 /// Figures that are told of a verdict that several could flip.

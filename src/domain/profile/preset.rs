@@ -95,7 +95,7 @@ fn line_of(text: &str, setting: &str) -> usize {
 }
 
 /// Reads and writes an optional decimal as quoted text: YAML would make a binary fraction of a bare 3.50.
-pub(super) mod quoted {
+pub(in crate::domain) mod quoted {
     use std::fmt;
 
     use rust_decimal::Decimal;

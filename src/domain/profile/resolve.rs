@@ -5,7 +5,10 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::{Category, Country, Currency, Directions, ForwarderTerms, Grade, Market, Preset, Settings, Tenant, TenantId, Tier, Zone};
+use super::{
+    Category, Country, Currency, Directions, ForwarderTerms, Grade, Market, Preset, QuietHours, Settings, Tenant, TenantId, Tier,
+    TimeOfDay, TimeZone, Zone,
+};
 
 /// The guide's `DEFAULT_*` variables, where they are set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,6 +93,11 @@ pub struct Profile {
     /// `None`: the tenant has nobody who receives for it there.
     pub eu_forwarder: Option<Forwarder>,
     pub us_forwarder: Option<Forwarder>,
+    /// UTC where nobody says.
+    pub time_zone: Setting<TimeZone>,
+    pub quiet_hours: Setting<QuietHours>,
+    /// Where nobody says, the plan does.
+    pub daily_batch_at: Setting<TimeOfDay>,
 }
 
 impl Profile {
@@ -126,7 +134,15 @@ impl Profile {
             insurance_rate: levels.pick(|level| level.insurance_rate).or("DEFAULT_INSURANCE_RATE", defaults.insurance_rate),
             eu_forwarder: levels.forwarder(Zone::Eu, defaults),
             us_forwarder: levels.forwarder(Zone::Us, defaults),
+            time_zone: levels.pick(|level| level.time_zone),
+            quiet_hours: levels.pick(|level| level.quiet_hours),
+            daily_batch_at: levels.pick(|level| level.daily_batch_at),
         }
+    }
+
+    /// The zone of the tenant's clock.
+    pub fn clock(&self) -> TimeZone {
+        self.time_zone.value.unwrap_or(TimeZone::UTC)
     }
 
     /// Who receives for the tenant in a zone. A tenant at home in the zone needs nobody.
@@ -218,6 +234,7 @@ mod tests {
             discord_channel_id: None,
             preset: preset.map(str::to_owned),
             overrides,
+            paused_at: None,
         }
     }
 

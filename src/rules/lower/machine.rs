@@ -6,7 +6,7 @@
 use pulp::Arch;
 
 use super::{
-    dag::{NodeId, Op, divide_rounded},
+    instruction::{Instruction, Kind},
     loops::{Lanes, Reciprocal, divide_rounded_narrow, each, select},
     program::{Answer, Program},
     registers::{Given, LIMIT, Registers, Slice, Source},
@@ -14,79 +14,6 @@ use super::{
 
 /// Rows of a block: few enough that the registers stay near the processor.
 pub const LANES: usize = 256;
-
-/// One operation on registers.
-#[derive(Debug, Clone, Copy)]
-pub struct Instruction {
-    kind: Kind,
-    pub target: Source,
-    operands: [Source; 3],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Copy,
-    Add,
-    Subtract,
-    Multiply,
-    Min,
-    Max,
-    DivideRounded,
-    DivideFloor,
-    Remainder,
-    Less,
-    LessOrEqual,
-    Equal,
-    And,
-    Or,
-    Not,
-    Select,
-}
-
-impl Kind {
-    /// Whether only it matters of a constant beyond 64 bits that lanes within the limit are below it, or above.
-    const fn compares(self, constant: i128) -> bool {
-        match self {
-            Self::Less | Self::LessOrEqual | Self::Equal => true,
-            Self::Min => constant > 0,
-            Self::Max => constant < 0,
-            _ => false,
-        }
-    }
-}
-
-impl Instruction {
-    /// `of` tells where operands stand.
-    pub fn new(op: Op, target: Source, mut of: impl FnMut(NodeId) -> Source) -> Self {
-        let mut operands = [Source::Constant(0); 3];
-        for (operand, node) in operands.iter_mut().zip(op.operands()) {
-            *operand = of(node);
-        }
-        let kind = match op {
-            Op::Constant(_) => Kind::Copy,
-            Op::Input(column) => {
-                operands[0] = Source::Input(column);
-                Kind::Copy
-            }
-            Op::Add(..) => Kind::Add,
-            Op::Subtract(..) => Kind::Subtract,
-            Op::Multiply(..) => Kind::Multiply,
-            Op::Min(..) => Kind::Min,
-            Op::Max(..) => Kind::Max,
-            Op::DivideRounded(..) => Kind::DivideRounded,
-            Op::DivideFloor(..) => Kind::DivideFloor,
-            Op::Remainder(..) => Kind::Remainder,
-            Op::Less(..) => Kind::Less,
-            Op::LessOrEqual(..) => Kind::LessOrEqual,
-            Op::Equal(..) => Kind::Equal,
-            Op::And(..) => Kind::And,
-            Op::Or(..) => Kind::Or,
-            Op::Not(_) => Kind::Not,
-            Op::Select(..) => Kind::Select,
-        };
-        Self { kind, target, operands }
-    }
-}
 
 /// Runs programs on blocks. Its registers serve one program after the other.
 #[derive(Debug, Default)]
@@ -392,28 +319,7 @@ fn find_odd(instruction: &Instruction, registers: &Registers, scratch: &mut Scra
 }
 
 fn wide_lane(instruction: &Instruction, registers: &Registers, given: Given<'_>, lane: usize) -> i128 {
-    let [one, two, three] = instruction.operands.map(|operand| registers.read(operand, given, lane));
-    match instruction.kind {
-        Kind::Copy => one,
-        Kind::Add => one + two,
-        Kind::Subtract => one - two,
-        Kind::Multiply => one * two,
-        Kind::Min => one.min(two),
-        Kind::Max => one.max(two),
-        Kind::DivideRounded => divide_rounded(one, two),
-        Kind::DivideFloor if two == 0 => 0,
-        Kind::DivideFloor => one.div_euclid(two),
-        Kind::Remainder if two == 0 => 0,
-        Kind::Remainder => one % two,
-        Kind::Less => i128::from(one < two),
-        Kind::LessOrEqual => i128::from(one <= two),
-        Kind::Equal => i128::from(one == two),
-        Kind::And => one & two,
-        Kind::Or => one | two,
-        Kind::Not => 1 - one,
-        Kind::Select if one == 0 => three,
-        Kind::Select => two,
-    }
+    instruction.kind.apply(instruction.operands.map(|operand| registers.read(operand, given, lane)))
 }
 
 /// One loop for 64-bit lanes. Nothing is lost of narrow values; lanes of wide ones that are odd are computed again.
@@ -469,7 +375,7 @@ mod tests {
 
     use super::{
         super::{
-            dag::{Dag, Range},
+            dag::{Dag, NodeId, Op, Range, divide_rounded},
             program::Planner,
         },
         *,

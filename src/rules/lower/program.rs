@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     dag::{Dag, NodeId, Op},
-    machine::Instruction,
+    instruction::Instruction,
     registers::{Constant, Source},
 };
 

@@ -56,6 +56,7 @@ impl Column {
     }
 
     /// The column of these rows.
+    #[must_use]
     pub fn pick(&self, rows: impl Iterator<Item = usize>) -> Self {
         match self {
             Self::Bytes(column) => Self::Bytes(rows.map(|row| column[row]).collect()),

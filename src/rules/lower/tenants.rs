@@ -128,7 +128,7 @@ impl Batch {
 }
 
 /// What is made of small constants, and so stands in bytes.
-fn codes<'a>(told: Told<'a>, source: Source) -> Codes<'a> {
+fn codes(told: Told<'_>, source: Source) -> Codes<'_> {
     match told.bytes(source) {
         Some(column) => Codes::Each(column),
         None => Codes::Same(told.constant(source).and_then(|code| u8::try_from(code).ok()).unwrap_or(0)),

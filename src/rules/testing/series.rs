@@ -73,6 +73,8 @@ pub struct Wish {
     pub direction: Direction,
     pub place: Place,
     pub expected: Vec<Expected>,
+    /// What the tenant is told of the deal, and where that is written.
+    pub message: Option<(String, Place)>,
 }
 
 /// A stretch of time, both ends included, at each step of which there is a signal.
@@ -83,9 +85,11 @@ pub struct Period {
     pub signal: Wish,
 }
 
+/// Is given the best route of a direction, and what its tenant would be told.
+pub type Each<'a> = dyn FnMut(Direction, &mut Evaluation<'_>, &dyn Fn() -> Result<String, String>) + 'a;
+
 /// Decides a series at a time: hands over the best route of each direction.
-pub type Decide<'a> =
-    dyn Fn(&Pack, &Series, DateTime<Utc>, &mut dyn FnMut(Direction, &mut Evaluation<'_>)) -> Result<(), String> + Sync + 'a;
+pub type Decide<'a> = dyn Fn(&Pack, &Series, DateTime<Utc>, &mut Each<'_>) -> Result<(), String> + Sync + 'a;
 
 /// What the series of a suite came to.
 #[derive(Debug, Default)]
@@ -157,7 +161,7 @@ impl Player<'_> {
             .map(|signals| signals.iter().filter(|period| period.from <= at && at <= period.to).collect());
         let mut signals = BTreeSet::new();
         let mut seen = BTreeSet::new();
-        decide(pack, series, at, &mut |direction, evaluation| {
+        decide(pack, series, at, &mut |direction, evaluation, told| {
             seen.insert(direction);
             each(evaluation, &format!("{} at {}, {direction}", series.name, shown(at)));
             if evaluation.verdict() == Verdict::Signal {
@@ -166,6 +170,9 @@ impl Player<'_> {
             let of_moments = moments.iter().flat_map(|moment| moment.routes.iter().chain(moment.signals.iter().flatten()));
             let of_periods = periods.iter().flatten().map(|period| &period.signal);
             for wish in of_moments.chain(of_periods).filter(|wish| wish.direction == direction) {
+                if let Some((wanted, place)) = &wish.message {
+                    self.failures.extend(message(wanted, told(), &format!("message at {}, {direction}", shown(at)), place));
+                }
                 for expected in &wish.expected {
                     if let Some(failure) = expected.check(evaluation, &BTreeSet::new()) {
                         self.failures.push(Failure { what: format!("{} at {}, {direction}", failure.what, shown(at)), ..failure });
@@ -209,6 +216,20 @@ impl Player<'_> {
             trace: Vec::new(),
         });
     }
+}
+
+/// How a message differs from what is wanted. What blanks end a line is nobody's to see.
+fn message(wanted: &str, told: Result<String, String>, what: &str, place: &Place) -> Option<Failure> {
+    let (wanted, told) = (wanted.trim_end(), told.unwrap_or_else(|fault| format!("no message: {fault}")));
+    (wanted != told).then(|| Failure {
+        what: what.to_owned(),
+        expected: wanted.to_owned(),
+        actual: told,
+        place: place.clone(),
+        written: None,
+        picture: Vec::new(),
+        trace: Vec::new(),
+    })
 }
 
 fn listed(directions: &BTreeSet<Direction>) -> String {

@@ -99,9 +99,9 @@ impl Groups {
             if let Some(group) = group
                 && (in_columns && code == 1 || self.ask(side, batch, batch.classes[position], place))
             {
-                let size = &mut sizes[*group];
+                let of_group = &mut sizes[*group];
                 let card = u32::try_from(card.0 + 1).unwrap_or(u32::MAX);
-                size.cards += u32::from(std::mem::replace(&mut size.last, card) != card);
+                of_group.cards += u32::from(std::mem::replace(&mut of_group.last, card) != card);
             }
         }
     }
@@ -155,8 +155,8 @@ impl Counted {
     pub fn told(&self, side: &Side<'_>, groups: &Groups, row: usize, tenant: usize) -> Vec<(FactId, i64)> {
         let Some(place) = groups.place(row) else { return Vec::new() };
         let of = |aggregate: usize| {
-            let size = *self.sizes(side, tenant, aggregate).get(groups.group(aggregate, place)?)?;
-            Some(told(side, aggregate, size.max(1)))
+            let counted = *self.sizes(side, tenant, aggregate).get(groups.group(aggregate, place)?)?;
+            Some(told(side, aggregate, counted.max(1)))
         };
         (0..groups.group_of.len()).filter_map(of).collect()
     }

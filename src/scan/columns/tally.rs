@@ -155,7 +155,9 @@ impl Tally {
     /// Counts cards by their codes.
     pub fn count_all(&mut self, seat: Seat, codes: &[u8]) {
         let stops = &mut self.stops[seat.position * self.codes..][..self.codes];
-        codes.iter().for_each(|code| stops[usize::from(*code)] += 1);
+        for code in codes {
+            stops[usize::from(*code)] += 1;
+        }
     }
 
     /// Of a card's routes and their codes the best signal and its score: the highest score, of equals the first.

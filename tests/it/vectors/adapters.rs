@@ -29,7 +29,7 @@ impl Answers {
         Self { reference: Some(ask(&packs.reference, Which::Reference)), default: Some(ask(&packs.default, Which::Default)) }
     }
 
-    fn of_reference(answer: Answer) -> Self {
+    pub fn of_reference(answer: Answer) -> Self {
         Self { reference: Some(answer), default: None }
     }
 }
@@ -56,7 +56,9 @@ pub type Adapter = fn(&Packs, &Json, &Json) -> Answers;
 /// File name (without ending) and adapter.
 pub const ADAPTERS: &[(&str, Adapter)] = &[
     ("bundle", bundle),
+    ("cascade", super::routing::cascade),
     ("condition_map", condition_map),
+    ("deep_link", super::messages::links),
     ("effective_buy_price", effective_buy_price),
     ("fees", fees),
     ("forex", forex),
@@ -73,6 +75,8 @@ pub const ADAPTERS: &[(&str, Adapter)] = &[
     ("spec_rotation_window", spec_rotation_window),
     ("spec_staleness", spec_staleness),
     ("spec_velocity_composite", spec_velocity_composite),
+    ("telegram_escape", super::messages::escapes),
+    ("tier_routing", super::routing::tier_routing),
     ("trend_class", trend_class),
     ("variant", variant),
     ("velocity", velocity),

@@ -83,6 +83,7 @@ fn profile(
         discord_channel_id: None,
         preset: Some(preset.to_owned()),
         overrides,
+        paused_at: None,
     };
     Ok(Profile::resolve(&tenant, Some(presets.get(preset)?), &global.config.defaults))
 }

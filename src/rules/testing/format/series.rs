@@ -120,7 +120,7 @@ impl Reader<'_> {
         let signals = signals.map(|items| items.iter().filter_map(|item| self.signal(item)).collect());
         let routes = Direction::ALL.iter().filter_map(|direction| {
             let node = fields.optional(direction.as_str())?;
-            Some(Wish { direction: *direction, place: node.place.clone(), expected: self.expectations(node)? })
+            Some(Wish { direction: *direction, place: node.place.clone(), expected: self.expectations(node)?, message: None })
         });
         let routes: Vec<Wish> = routes.collect();
         if signals.is_none() && routes.is_empty() {
@@ -131,19 +131,24 @@ impl Reader<'_> {
         Some(Moment { at: at?, place: node.place.clone(), signals, routes })
     }
 
-    /// `{ direction: eu_us, net_profit: "38.43" }`.
+    /// `{ direction: eu_us, net_profit: "38.43", message: … }`.
     fn signal(&self, node: &Node) -> Option<Wish> {
         let Data::Mapping(entries) = &node.data else {
             node.fields(self.sink, "a signal");
             return None;
         };
-        self.wish(node, &node.fields(self.sink, "a signal")?, entries.iter().filter(|(key, _)| key.name != "direction"))
+        self.wish(
+            node,
+            &node.fields(self.sink, "a signal")?,
+            entries.iter().filter(|(key, _)| !matches!(key.name.as_str(), "direction" | "message")),
+        )
     }
 
     fn wish<'n>(&self, node: &Node, fields: &Fields<'_>, facts: impl Iterator<Item = &'n (crate::rules::yaml::Key, Node)>) -> Option<Wish> {
         let direction = fields.required("direction").and_then(|node| self.member(node, Direction::NAMES));
         let expected = facts.filter_map(|(key, value)| self.expected(self.what(&key.name, &key.place)?, value)).collect();
-        Some(Wish { direction: direction?, place: node.place.clone(), expected })
+        let message = fields.optional("message").and_then(|node| Some((node.text(self.sink, "message")?.to_owned(), node.place.clone())));
+        Some(Wish { direction: direction?, place: node.place.clone(), expected, message })
     }
 
     /// `{ from: 24h, to: 96h, direction: eu_us }`.
@@ -151,7 +156,7 @@ impl Reader<'_> {
         let fields = node.fields(self.sink, "a signal")?;
         let bound = |name: &str| fields.required(name).and_then(|node| self.moment_of(node, start));
         let (from, to) = (bound("from"), bound("to"));
-        let facts = fields.entries().iter().filter(|(key, _)| !matches!(key.name.as_str(), "from" | "to" | "direction"));
+        let facts = fields.entries().iter().filter(|(key, _)| !matches!(key.name.as_str(), "from" | "to" | "direction" | "message"));
         let signal = self.wish(node, &fields, facts);
         Some(Period { from: from?, to: to?, signal: signal? })
     }

@@ -148,6 +148,7 @@ pub(in crate::rules::testing) fn profile(node: &Node, sink: &Sink) -> Option<Pro
         discord_channel_id: None,
         preset: None,
         overrides: settings,
+        paused_at: None,
     };
     Some(Profile::resolve(&tenant, None, &Defaults::default()))
 }

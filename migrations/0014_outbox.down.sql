@@ -1,0 +1,2 @@
+DROP TABLE dead_chats;
+DROP TABLE outbox;

@@ -158,8 +158,8 @@ impl Lowered {
             let tenant = lowered.tenant(pack, settings);
             lowered.tenants.push(tenant);
         }
-        lowered.count_terms();
         lowered.split(&screen, &groups, &read);
+        lowered.count_terms();
         lowered.form_batches();
         Ok(lowered)
     }
@@ -199,7 +199,9 @@ impl Lowered {
         for term in self.tenants.iter().flat_map(|tenant| &tenant.terms.terms) {
             *self.popularity.entry(*term).or_default() += 1;
         }
-        for condition in self.classes.iter().filter_map(|class| class.counts).flat_map(|counts| self.state.dag.conditions(counts)) {
+        let conditions: Vec<NodeId> =
+            self.classes.iter().filter_map(|class| class.counts).flat_map(|counts| self.conditions(counts)).collect();
+        for condition in conditions {
             *self.popularity.entry(condition).or_default() += 1;
         }
     }

@@ -217,12 +217,12 @@ impl Dag {
         self.put(Op::Or(one, two)).unwrap_or(one)
     }
 
-    /// The conditions that have to hold together for a truth to hold.
-    pub fn conditions(&self, truth: NodeId) -> Vec<NodeId> {
+    /// The conditions that have to hold together for a truth to hold. `is_given` are not taken apart.
+    pub fn conditions(&self, truth: NodeId, is_given: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
         let (mut conditions, mut open) = (Vec::new(), vec![truth]);
         while let Some(node) = open.pop() {
             match self.op(node) {
-                Op::And(one, two) => open.extend([one, two]),
+                Op::And(one, two) if !is_given(node) => open.extend([one, two]),
                 _ if conditions.contains(&node) => {}
                 _ => conditions.push(node),
             }

@@ -74,6 +74,7 @@ impl Planner {
             for position in program.instructions.len()..end {
                 let node = self.nodes[position];
                 let op = dag.op(node);
+                debug_assert!(!matches!(op, Op::Input(_)), "a program reads a column that nobody gives it");
                 let is_byte = self.is_byte(dag, given, op);
                 let mut instruction = Instruction::new(op, Source::Constant(0), |operand| self.source(dag, given, operand, &mut program));
                 for operand in op.operands() {

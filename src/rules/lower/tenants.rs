@@ -136,6 +136,11 @@ fn codes(told: Told<'_>, source: Source) -> Codes<'_> {
 }
 
 impl Lowered {
+    /// The conditions under which rows count, down to what the cards' columns hold.
+    pub(super) fn conditions(&self, counts: NodeId) -> Vec<NodeId> {
+        self.state.dag.conditions(counts, |node| self.cut.contains_key(&node))
+    }
+
     /// The columns that tenants' programs find, and whether they are of bytes: the cards', then one for each aggregate.
     fn given(&self, node: NodeId) -> Option<(u32, bool)> {
         let counted = || {
@@ -171,7 +176,7 @@ impl Lowered {
         let counts: Vec<Vec<NodeId>> = classes
             .iter()
             .map(|class| {
-                let conditions = self.state.dag.conditions(self.classes[*class].counts.unwrap_or(never));
+                let conditions = self.conditions(self.classes[*class].counts.unwrap_or(never));
                 vec![fold(&mut self.state.dag, &ranked(&self.popularity, &conditions), Dag::and)]
             })
             .collect();

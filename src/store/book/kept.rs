@@ -141,14 +141,17 @@ impl Kept {
 
 /// Cards that one of two lists says something of that the other does not.
 fn differing(before: &[CardActivity], now: &[CardActivity]) -> BTreeSet<CardIndex> {
-    let by_card = |counts: &[CardActivity]| {
-        let mut of: BTreeMap<CardIndex, Vec<CardActivity>> = BTreeMap::new();
-        counts.iter().for_each(|one| of.entry(one.card).or_default().push(one.clone()));
-        of
-    };
     let (before, now) = (by_card(before), by_card(now));
     let cards = before.keys().chain(now.keys()).copied();
     cards.filter(|card| before.get(card) != now.get(card)).collect()
+}
+
+fn by_card(counts: &[CardActivity]) -> BTreeMap<CardIndex, Vec<&CardActivity>> {
+    let mut of: BTreeMap<CardIndex, Vec<&CardActivity>> = BTreeMap::new();
+    for one in counts {
+        of.entry(one.card).or_default().push(one);
+    }
+    of
 }
 
 /// Of all series, or of some, those with rows that don't count yet. A source's clock may be ahead by less than a day.

@@ -102,7 +102,7 @@ pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, s
             ),
             Ok(Turn::Nothing) => {}
             Ok(Turn::Nobody) => {
-                tracing::info!(event = "scan_skipped", "there is nobody to judge for: add a tenant with `tcg-radar user add`")
+                tracing::info!(event = "scan_skipped", "there is nobody to judge for: add a tenant with `tcg-radar user add`");
             }
             Err(error) => tracing::error!(event = "scan_failed", retryable = error.is_retryable(), "{error}"),
         }

@@ -351,11 +351,11 @@ async fn one_changed_price_withdraws_offers_and_reprices_without_a_load() {
     let (database, store, _) = market(400).await;
     let mut rounds = Rounds::new(scanner(&store, &live(shipped(), None)));
     let first = scan(&mut rounds, Wanted::Everything, now()).await;
-    let good = first.signals.iter().find(|found| found.opportunity.seller_id.is_none()).unwrap().opportunity.clone();
+    let good = first.signals[0].opportunity.clone();
     let book = loaded(&store, now(), 1).await;
     let is_it = |one: &&PriceSeries| {
         *one.source == *good.buy_source
-            && one.seller_id.is_none()
+            && one.seller_id.as_deref() == good.seller_id.as_deref()
             && one.latest.price == Some(good.buy_price)
             && one.cards.iter().any(|card| book.card(*card).unwrap().card_id == good.card_id)
     };
@@ -492,7 +492,7 @@ async fn rules_that_were_made_ready_before_judge_like_those_made_now() {
 /// The loop itself: a wake-up makes it look, also one that was missed, and the end of those who tell is not its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_loop_looks_at_once_when_it_hears_that_prices_have_changed() {
-    let (database, store, _) = market(120).await;
+    let (database, store, _) = market(400).await;
     let started = Utc::now();
     let rules: Arc<Live> = live(shipped(), None);
     let scanner = Scanner { interval: Duration::from_hours(9), ..scanner(&store, &rules) };

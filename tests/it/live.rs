@@ -539,7 +539,7 @@ async fn a_running_service_switches_the_regime_there_and_back_without_a_restart(
     let floors = floors_on_the_edge(&stage.store, Utc::now(), &world, &flat).await;
     set_floors(&stage.database, &floors).await;
     let service = Service::start(&stage);
-    service.says(&["\"scanned\"", "world"]);
+    service.says(&["\"scan_finished\"", "world"]);
     let offered = on_offer(&stage.database).await;
     assert!(offered.len() > 5);
     let (code, before) = ask(&stage, &["rules", "status"]);
@@ -561,7 +561,7 @@ async fn a_running_service_switches_the_regime_there_and_back_without_a_restart(
     assert!(withdrawn > 0 && repriced > 0);
     assert!(line.contains(&format!("\"withdrawn\":{withdrawn},\"repriced\":{repriced}")), "{line}");
     eprintln!("world → post_july_2026: {withdrawn} withdrawn, {repriced} re-priced, {took:?} from the command to the last write");
-    service.says(&["\"scanned\"", "post_july_2026"]);
+    service.says(&["\"scan_finished\"", "post_july_2026"]);
     let audited = |from: &str, to: &str| {
         format!(
             "SELECT count(*) FROM opportunity_changes JOIN scans USING (scan_id) WHERE kind = 'review' AND from_regime = '{from}'
@@ -577,7 +577,7 @@ async fn a_running_service_switches_the_regime_there_and_back_without_a_restart(
     assert_eq!(code, Some(0));
     service.says(&["\"rules_live\"", "\"regime\":\"world\"", "\"from_regime\":\"post_july_2026\""]);
     service.says(&["\"reviewed\""]);
-    service.says(&["\"scanned\"", "world"]);
+    service.says(&["\"scan_finished\"", "world"]);
     assert!(count(&stage.database, &audited("post_july_2026", "world")).await > 0);
     let changes = ask(&stage, &["rules", "status"]).1["changes"].as_array().unwrap().len();
     assert!(changes >= 3, "{changes}");

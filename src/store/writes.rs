@@ -27,16 +27,22 @@ pub struct Touched {
 pub async fn record(tx: &mut ServiceTx, touched: &Touched, now: DateTime<Utc>) -> Result<(), StoreError> {
     // from here to the commit, so that a higher number never commits before a lower one
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('public.price_history'))").fetch_one(tx.db()).await?;
-    let write = sqlx::query_scalar!(
-        "INSERT INTO price_writes (recorded_at, series, counts, everything) VALUES ($1, $2, $3, $4) RETURNING write_id",
+    // the newest of the old ones stays: who has read as far as that has missed nothing
+    sqlx::query!(
+        "DELETE FROM price_writes WHERE write_id < (SELECT max(write_id) FROM price_writes AS old WHERE old.recorded_at < $1)",
+        now - KEPT
+    )
+    .execute(tx.db())
+    .await?;
+    sqlx::query!(
+        "INSERT INTO price_writes (recorded_at, series, counts, everything) VALUES ($1, $2, $3, $4)",
         now,
         &touched.series.iter().copied().collect::<Vec<_>>(),
         touched.counts,
         touched.everything,
     )
-    .fetch_one(tx.db())
+    .execute(tx.db())
     .await?;
-    sqlx::query!("DELETE FROM price_writes WHERE recorded_at < $1 AND write_id < $2", now - KEPT, write).execute(tx.db()).await?;
     Ok(())
 }
 

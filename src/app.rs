@@ -49,6 +49,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     let listener = scanner.clone();
     let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, Arc::new(Utc::now));
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
+    let news = feeds.changes();
     let raw_days = config.sources.raw_days;
     tell_parts(config);
     let mut loops = Loops::default();
@@ -58,7 +59,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     });
     loops.start("reload", |shutdown| reload::run(reloader, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
-    loops.start("scan", |shutdown| periodic::run(scanner, shutdown));
+    loops.start("scan", |shutdown| periodic::run(scanner, news, shutdown));
     if router.channels.is_empty() {
         tracing::warn!(event = "part_off", part = "routing", "off: nobody can be told without TELEGRAM_BOT_TOKEN or DISCORD_BOT_TOKEN");
     } else {

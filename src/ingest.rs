@@ -11,7 +11,12 @@ use crate::{
         observation::{Activity, Observation},
         product::{CardProduct, Product},
     },
-    store::{ServiceTx, StoreError, Written, catalogue, prices, prices::PriceWriter, rates},
+    store::{
+        ServiceTx, StoreError, Written, catalogue, prices,
+        prices::PriceWriter,
+        rates,
+        writes::{self, Touched},
+    },
 };
 
 mod feeds;
@@ -111,6 +116,11 @@ async fn write_all_but_prices(tx: &mut ServiceTx, batch: &Batch, now: DateTime<U
     }
     if !batch.activity.is_empty() {
         counts.activity = rates::write_activity(tx, &batch.activity, now).await?;
+    }
+    let everything = [counts.sets, counts.cards, counts.card_products].iter().any(Written::is_change);
+    if everything || counts.activity.is_change() {
+        let touched = Touched { counts: counts.activity.is_change(), everything, ..Touched::default() };
+        writes::record(tx, &touched, now).await?;
     }
     Ok(counts)
 }

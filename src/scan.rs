@@ -1,7 +1,7 @@
 //! The scan: the book, a rule pack and the tenants become signals, near misses and a count of every reason.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Instant,
 };
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        book::SourceShift,
+        book::{CardIndex, SourceShift},
         decision::{Decision, Opportunity, Scan, ScanKind, Standing},
         profile::Profile,
     },
@@ -32,7 +32,9 @@ pub mod findings;
 pub mod ground;
 pub mod inputs;
 pub mod judge;
+pub mod part;
 pub mod periodic;
+pub mod ready;
 pub mod rehearsal;
 pub mod replay;
 pub mod report;
@@ -43,9 +45,10 @@ pub mod tenants;
 pub mod windows;
 
 use self::{
+    findings::Findings,
     ground::{Ground, load_book},
     judge::Case,
-    report::{Opportunities, Report},
+    report::{Opportunities, Report, Scope},
     windows::MissingWindow,
 };
 
@@ -132,40 +135,57 @@ pub async fn scan_once(
 ) -> Result<Report, ScanError> {
     let began = Instant::now();
     let (book, windows) = load_book(store, pack, options.as_of, &options.shifts).await?;
-    let standing = if options.is_of(now) && !options.dry_run { standing(store).await? } else { Vec::new() };
     let ground = Ground::of(&book, &windows, pack, settings)?;
     let case = ground.case(pack, &book, &ground.routes, profiles);
-    let mut report = decide(&case, &ground, &standing, options, now, progress);
+    let findings = columns::judge(&case, options.near_misses, &|done| progress(done, case.routes.len()));
+    conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: None }, options, now, began).await
+}
+
+/// What was looked at, and how far each route came.
+struct Look<'a> {
+    case: &'a Case<'a>,
+    ground: &'a Ground,
+    findings: &'a Findings,
+    /// The cards that are decided; nothing for all.
+    only: Option<&'a BTreeSet<CardIndex>>,
+}
+
+/// Writes what was found unless `dry_run`. What is on offer of other cards stays as it is.
+async fn conclude(store: &Store, look: &Look<'_>, options: &Options, now: DateTime<Utc>, began: Instant) -> Result<Report, ScanError> {
+    let book = look.case.book;
+    let cards: Option<Vec<String>> =
+        look.only.map(|only| only.iter().filter_map(|card| Some(book.card(*card)?.card_id.to_string())).collect());
+    let wanted = Wanted { cards: cards.as_deref(), ..Wanted::default() };
+    // what is found at the prices of another moment neither makes nor ends an offer
+    let wanted = options.is_of(now).then_some(wanted);
+    let standing = match wanted {
+        Some(wanted) if !options.dry_run => standing(store, wanted).await?,
+        _ => Vec::new(),
+    };
+    let mut report = decide(look, &standing, options, now);
     report.scan.finished_at = now + began.elapsed();
     if !options.dry_run {
-        write(store, pack, &standing, &mut report, options.is_of(now)).await?;
+        write(store, look.case.pack, &standing, &mut report, wanted).await?;
     }
     Ok(report)
 }
 
-async fn standing(store: &Store) -> Result<Vec<Standing>, StoreError> {
+async fn standing(store: &Store, wanted: Wanted<'_>) -> Result<Vec<Standing>, StoreError> {
     let mut tx = store.service().await?;
-    let standing = opportunities::standing(&mut tx, Wanted::default()).await?;
+    let standing = opportunities::standing(&mut tx, wanted).await?;
     tx.commit().await?;
     Ok(standing)
 }
 
-fn decide(
-    case: &Case<'_>,
-    ground: &Ground,
-    standing: &[Standing],
-    options: &Options,
-    now: DateTime<Utc>,
-    progress: Progress<'_>,
-) -> Report {
+fn decide(look: &Look<'_>, standing: &[Standing], options: &Options, now: DateTime<Utc>) -> Report {
+    let Look { case, ground, findings, only } = *look;
     let (book, routes) = (case.book, case.routes);
-    let findings = columns::judge(case, options.near_misses, &|done| progress(done, routes.len()));
     let mut ids = Opportunities::standing(standing::routes_of(case, standing));
-    let signals = report::signals(case, &findings, &mut ids);
-    let near_misses = report::near_misses(case, &findings, &mut ids);
+    let signals = report::signals(case, findings, &mut ids);
+    let near_misses = report::near_misses(case, findings, &mut ids);
     let held = standing::held(case, standing, &[&signals, &near_misses], &mut ids);
-    let reasons = report::count_reasons(case, &findings);
-    let counts = report::counts(case, &findings);
+    let reasons = report::count_reasons(case, findings);
+    let counts = report::counts(case, findings);
     let mut report = Report {
         scan: Scan {
             scan_id: Uuid::now_v7(),
@@ -180,7 +200,8 @@ fn decide(
         },
         rates: ground.rates.clone(),
         customs_regime: ground.regime.clone(),
-        cards: book.cards.len(),
+        scope: if only.is_some() { Scope::Changed } else { Scope::Full },
+        cards: only.map_or(book.cards.len(), BTreeSet::len),
         routes: routes.len(),
         one_sided: ground.one_sided,
         unmapped: book.series.iter().filter(|one| one.cards.is_empty()).count(),
@@ -193,7 +214,7 @@ fn decide(
         counts,
     };
     report.scan.summary = json!({
-        "cards": report.cards, "routes": report.routes, "signals": report.signals.len(),
+        "scope": report.scope.as_str(), "cards": report.cards, "routes": report.routes, "signals": report.signals.len(),
         "reasons": report.reasons.iter().map(|(reason, line)| (reason.clone(), json!(line.by_direction.iter().sum::<usize>()))).collect::<Map<_, _>>(),
     });
     report
@@ -205,14 +226,14 @@ pub fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-/// Writes a scan. One that `counts` makes and ends offers; one of another time only says what it would have found.
-async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut Report, counts: bool) -> Result<(), ScanError> {
+/// Writes a scan, and what becomes of the offers that it is about. One that is about none only says what it would have found.
+async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut Report, about: Option<Wanted<'_>>) -> Result<(), ScanError> {
     let mut tx = store.service().await?;
     opportunities::take_turn(&mut tx).await?;
     let mut still = Vec::new();
-    if counts {
+    if let Some(wanted) = about {
         // a review, or another process, may have withdrawn or offered something meanwhile
-        still = opportunities::standing(&mut tx, Wanted::default()).await?;
+        still = opportunities::standing(&mut tx, wanted).await?;
         settle_ids(standing, &still, report);
         let looked_at: HashSet<Uuid> =
             standing.iter().map(id_of).chain(report.all().map(|found| found.opportunity.opportunity_id)).collect();
@@ -222,7 +243,7 @@ async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut R
     let all = report.all().map(|found| &found.opportunity).filter(|one| seen.insert(one.opportunity_id));
     let opportunities: Vec<Opportunity> = all.cloned().collect();
     let decisions: Vec<Decision> = report.all().map(|found| found.decision.clone()).collect();
-    let changes = if counts { standing::changes(&still, &opportunities, &decisions) } else { standing::Changes::default() };
+    let changes = if about.is_some() { standing::changes(&still, &opportunities, &decisions) } else { standing::Changes::default() };
     let known: HashSet<Uuid> = still.iter().map(id_of).collect();
     let new: Vec<Opportunity> = opportunities.into_iter().filter(|one| !known.contains(&one.opportunity_id)).collect();
     let rows =

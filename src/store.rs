@@ -35,6 +35,7 @@ pub mod signals;
 pub mod told;
 mod tx;
 pub mod users;
+pub mod writes;
 mod written;
 
 pub use self::{

@@ -21,7 +21,7 @@ use super::{
 pub struct CardIndex(pub usize);
 
 /// Everything that a scan reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Book {
     /// Nothing in the book could be known later than this.
     pub as_of: DateTime<Utc>,
@@ -34,7 +34,7 @@ pub struct Book {
 }
 
 /// One source's prices of one thing in one finish and condition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceSeries {
     pub subject: Subject,
     /// The cards that the subject is said to be. One is sane, several are a data fault, none is a thing nobody mapped.

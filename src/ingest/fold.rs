@@ -4,7 +4,10 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
 use tracing::info;
 
-use crate::store::{Store, StoreError, feeds};
+use crate::store::{
+    Store, StoreError, feeds,
+    writes::{self, Touched},
+};
 
 /// As its row among the feeds is called.
 const NAME: &str = "history";
@@ -28,6 +31,9 @@ pub async fn fold_once(store: &Store, raw_days: u32, now: DateTime<Utc>) -> Resu
     job.state = json!({ "folded": before });
     job.finish(now, None);
     feeds::save(&mut tx, &job).await?;
+    if rows > 0 {
+        writes::record(&mut tx, &Touched { everything: true, ..Touched::default() }, now).await?;
+    }
     tx.commit().await?;
     info!(event = "history_folded", rows, before = %before, "of each day one price is kept");
     Ok(now + CADENCE)

@@ -265,7 +265,7 @@ const fn holder(signal_id: Uuid, tenant: TenantId, window: TimeDelta) -> Holder 
 
 /// What stands of an opportunity, and the last decision about it for a tenant; `None` where it is no signal for it any more.
 pub(super) async fn decided(tx: &mut ServiceTx, opportunity: Uuid, tenant: TenantId) -> Result<Option<(Standing, Decision)>, RouteError> {
-    let wanted = Wanted { ids: Some(&[opportunity]), tenant: Some(tenant), with_facts: true };
+    let wanted = Wanted { ids: Some(&[opportunity]), tenant: Some(tenant), with_facts: true, ..Wanted::default() };
     let Some(mut standing) = opportunities::standing(tx, wanted).await?.pop() else { return Ok(None) };
     Ok(standing.held.pop().map(|decision| (standing, decision)))
 }

@@ -12,7 +12,7 @@ use crate::domain::{plan::Plans, profile::Presets};
 /// Everything that an edit can change while the service runs. Whoever begins a piece of work takes it once
 /// ([`Current::get`]) and keeps it to the end.
 ///
-/// What is prepared from it for many tenants belongs here, too, so that it is swapped with its pack.
+/// What is made ready from it for many tenants goes by its pack's hash, so that no other pack is ever judged by it.
 #[derive(Debug)]
 pub struct Live {
     pub pack: Pack,

@@ -193,11 +193,8 @@ impl<'a> Side<'a> {
             .par_iter()
             .map_init(Machine::default, |machine, batch| {
                 let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
-                let seats = || (0..).zip(&batch.tenants).map(|(position, tenant)| Seat { position, tenant: *tenant });
-                let settled = |seat: Seat| batch.constant(seat.position).filter(|code| tally.is_settled(*code));
                 // what is counted matters to nobody whom no row suits
-                let counted = if let Some(codes) = seats().map(settled).collect::<Option<Vec<u8>>>() {
-                    seats().zip(codes).for_each(|(seat, code)| tally.count(seat, code, layout.grouped.len()));
+                let counted = if batch.hopeless && grouped.judge_uncounted(self, batch, machine, &mut tally) {
                     Counted::default()
                 } else {
                     let counted = groups.count(self, batch, machine);

@@ -136,6 +136,14 @@ impl Findings {
         });
     }
 
+    /// Keeps the signals of some routes. How many cards stopped where says nothing of a part of the market.
+    pub fn narrow(&mut self, keep: impl Fn(usize) -> bool) {
+        self.signals.retain(&keep);
+        self.near_misses.retain(|one| keep(one.route));
+        self.stops.iter_mut().for_each(|stops| *stops = [Stops::new(), Stops::new()]);
+        self.behind.clear();
+    }
+
     /// How many cards stopped where, for each tenant and direction.
     pub fn counts(&self) -> impl Iterator<Item = (usize, Direction, Answer, usize)> + '_ {
         self.stops.iter().enumerate().flat_map(move |(tenant, both)| {

@@ -1,16 +1,29 @@
-//! The loop that scans: at its start, then once an interval, and at once when what it goes by has changed.
+//! The loop that scans: everything at its start, then once an interval, and at once when what it goes by has changed; in
+//! between, the cards whose prices have changed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
-use tokio::time::MissedTickBehavior;
+use tokio::{sync::broadcast, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{Options, ScanError, Settings, report::Report, scan_once, tenants};
+use super::{
+    Look, Options, ScanError, Settings, conclude, ground::Ground, part::Part, ready::Ready, report::Report, tenants, windows::Windows,
+};
 use crate::{
-    domain::profile::{Defaults, Profile},
+    domain::{
+        book::Book,
+        observation::day_of,
+        profile::{Defaults, Profile},
+    },
     rules::live::{Current, Live},
-    store::Store,
+    store::{
+        Store,
+        book::{Kept, News},
+    },
 };
 
 /// What the loop needs. Cheap to clone.
@@ -18,7 +31,7 @@ use crate::{
 pub struct Scanner {
     pub store: Store,
     pub current: Arc<Current>,
-    /// From the start of one scan to the start of the next.
+    /// From the start of one whole scan to the start of the next.
     pub interval: Duration,
     /// The `DEFAULT_*` variables.
     pub defaults: Defaults,
@@ -26,40 +39,75 @@ pub struct Scanner {
     pub settings: Settings,
 }
 
-/// Near misses kept per tenant.
+/// Near misses kept per tenant, by a scan of the whole market.
 const NEAR_MISSES: usize = 20;
 
 /// After a fault of the database: what it cut off must not wait for the next turn.
 pub(super) const REST: Duration = Duration::from_secs(5);
 
-/// Scans until `shutdown`. A scan that failed is told and tried again, soon where the database cut it off, else at the next
-/// turn: its cause may be mended meanwhile.
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Everything,
+    /// Cards of which something has been told since the last look.
+    Changed,
+}
+
+/// What a look came to.
+#[derive(Debug)]
+pub enum Turn {
+    Scanned(Box<Report>),
+    /// Of no card anything has been told.
+    Nothing,
+    /// There is no tenant.
+    Nobody,
+}
+
+/// Scans until `shutdown`. `news` wakes it when prices have changed, whatever it says: the database knows which. A scan that
+/// failed is told and tried again, soon where the database cut it off, else at the next turn: its cause may be mended
+/// meanwhile.
 ///
 /// # Errors
 /// None yet that would end the loop.
-pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), ScanError> {
+pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, shutdown: CancellationToken) -> Result<(), ScanError> {
     let mut changed = scanner.current.watch();
     let mut turns = tokio::time::interval(scanner.interval);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = Rounds::new(scanner);
+    let mut is_told = true;
     loop {
-        tokio::select! {
+        let wanted = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            _ = turns.tick() => {}
+            _ = turns.tick() => Wanted::Everything,
             // the holder lives as long as the loop
-            _ = changed.changed() => turns.reset(),
-        }
+            _ = changed.changed() => {
+                turns.reset();
+                Wanted::Everything
+            }
+            heard = news.recv(), if is_told => {
+                // nobody is left who could tell
+                is_told = !matches!(heard, Err(broadcast::error::RecvError::Closed));
+                Wanted::Changed
+            }
+        };
         changed.mark_unchanged();
-        let outcome = scanner.scan_once(Utc::now()).await;
+        // what was told so far, or missed, is taken in together
+        while !matches!(news.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)) {}
+        let outcome = rounds.scan(wanted, Utc::now()).await;
         if changed.has_changed().unwrap_or_default() {
             // what it offers was decided by rules that hold no more
-            scanner.review_and_tell(Utc::now()).await;
+            rounds.scanner.review_and_tell(Utc::now()).await;
         }
         match outcome {
-            Ok(Some(report)) => tracing::info!(
-                event = "scanned", pack = %report.scan.pack_hash, regime = report.customs_regime, cards = report.cards, routes = report.routes,
-                tenants = report.tenants, signals = report.signals.len(), duration_ms = (report.scan.finished_at - report.scan.started_at).num_milliseconds(),
+            Ok(Turn::Scanned(report)) => tracing::info!(
+                event = "scan_finished", scope = report.scope.as_str(), pack = %report.scan.pack_hash, regime = report.customs_regime,
+                cards = report.cards, routes = report.routes, tenants = report.tenants, signals = report.signals.len(),
+                book_loads = rounds.loads, duration_ms = (report.scan.finished_at - report.scan.started_at).num_milliseconds(),
             ),
-            Ok(None) => tracing::info!(event = "scan_skipped", "there is nobody to judge for: add a tenant with `tcg-radar user add`"),
+            Ok(Turn::Nothing) => {}
+            Ok(Turn::Nobody) => {
+                tracing::info!(event = "scan_skipped", "there is nobody to judge for: add a tenant with `tcg-radar user add`");
+            }
             Err(error) => {
                 let retryable = error.is_retryable();
                 tracing::error!(event = "scan_failed", retryable, "{error}");
@@ -71,29 +119,127 @@ pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), Sc
     }
 }
 
-impl Scanner {
-    /// One scan by the live value of this moment, for every tenant; `None` where there is none.
+/// Scans one after the other, on a book and rules that stay in memory. The database is the truth: after a failure both are
+/// made anew.
+#[derive(Debug)]
+pub struct Rounds {
+    scanner: Scanner,
+    held: Held,
+    /// How often the whole book was read from the database.
+    loads: usize,
+}
+
+/// By what one scan goes.
+struct Job {
+    store: Store,
+    live: Arc<Live>,
+    profiles: Vec<Profile>,
+    settings: Settings,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    book: Option<Kept>,
+    ready: Option<Ready>,
+}
+
+impl Held {
+    async fn scan(&mut self, job: &Job, wanted: Wanted, now: DateTime<Utc>, loads: &mut usize) -> Result<Turn, ScanError> {
+        let Job { store, live, profiles, settings } = job;
+        let pack = &live.pack;
+        let began = Instant::now();
+        let windows = Windows::read(pack, day_of(now))?;
+        let (book, news) = advance(&mut self.book, store, now, &windows).await?;
+        *loads += usize::from(news == News::Anew);
+        let ground = Ground::of(book, &windows, pack, settings)?;
+        let case = ground.case(pack, book, &ground.routes, profiles);
+        let part = match (wanted, news) {
+            (Wanted::Changed, News::Cards(cards)) if cards.is_empty() => return Ok(Turn::Nothing),
+            (Wanted::Changed, News::Cards(cards)) => Part::of(&cards, book, &ground.routes, pack),
+            _ => None,
+        };
+        let ready = Ready::renewed(self.ready.take(), &case, &ground.rates);
+        let options = Options { as_of: now, shifts: Vec::new(), dry_run: false, near_misses: NEAR_MISSES };
+        let report = if let Some(part) = part {
+            let case = case.about(&part.routes);
+            // the nearest misses are those of the whole market
+            let mut findings = ready.judge(&case, 0);
+            findings.narrow(|route| part.cards.contains(&case.routes[route].card));
+            conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: Some(&part.cards) }, &options, now, began)
+                .await?
+        } else {
+            let findings = ready.judge(&case, NEAR_MISSES);
+            conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: None }, &options, now, began).await?
+        };
+        self.ready = Some(ready);
+        Ok(Turn::Scanned(Box::new(report)))
+    }
+}
+
+/// The book of the moment, and what is new in it.
+async fn advance<'k>(
+    kept: &'k mut Option<Kept>,
+    store: &Store,
+    now: DateTime<Utc>,
+    windows: &Windows,
+) -> Result<(&'k Book, News), ScanError> {
+    let history_days = u32::try_from(windows.longest()).unwrap_or(u32::MAX);
+    let mut tx = store.service().await?;
+    let (book, news) = match kept.take() {
+        Some(mut book) => {
+            let news = book.advance(&mut tx, now, history_days).await?;
+            (book, news)
+        }
+        None => (Kept::load(&mut tx, now, history_days).await?, News::Anew),
+    };
+    tx.commit().await?;
+    Ok((kept.insert(book).book(), news))
+}
+
+impl Rounds {
+    pub const fn new(scanner: Scanner) -> Self {
+        Self { scanner, held: Held { book: None, ready: None }, loads: 0 }
+    }
+
+    /// How often the whole book was read from the database.
+    pub const fn loads(&self) -> usize {
+        self.loads
+    }
+
+    /// One scan by the live value of this moment, for every tenant.
     ///
     /// # Errors
-    /// As [`scan_once`].
-    pub async fn scan_once(&self, now: DateTime<Utc>) -> Result<Option<Report>, ScanError> {
-        let live = self.current.get();
-        let profiles = self.profiles(&live).await?;
+    /// As [`super::scan_once`].
+    pub async fn scan(&mut self, wanted: Wanted, now: DateTime<Utc>) -> Result<Turn, ScanError> {
+        let live = self.scanner.current.get();
+        let profiles = self.scanner.profiles(&live).await?;
         if profiles.is_empty() {
-            return Ok(None);
+            return Ok(Turn::Nobody);
         }
-        let options = Options { as_of: now, shifts: Vec::new(), dry_run: false, near_misses: NEAR_MISSES };
-        let settings = Settings { customs_regime: live.customs_variable.clone(), ..self.settings.clone() };
-        let store = self.store.clone();
+        let settings = Settings { customs_regime: live.customs_variable.clone(), ..self.scanner.settings.clone() };
+        let job = Job { store: self.scanner.store.clone(), live, profiles, settings };
+        let mut held = std::mem::take(&mut self.held);
         let runtime = tokio::runtime::Handle::current();
         // judging keeps a thread busy for as long as it takes; no other task may have to wait for it
         let scan = tokio::task::spawn_blocking(move || {
-            runtime.block_on(async { scan_once(&store, &live.pack, &profiles, &settings, &options, now, &|_, _| ()).await })
+            runtime.block_on(async {
+                let mut loads = 0;
+                let outcome = held.scan(&job, wanted, now, &mut loads).await;
+                (outcome, held, loads)
+            })
         });
         // a panic, as this task itself is never cancelled: the service goes on without this one scan
-        scan.await.map_err(ScanError::Broke)?.map(Some)
+        let (outcome, held, loads) = scan.await.map_err(ScanError::Broke)?;
+        self.loads += loads;
+        // what the failed scan has taken in was judged by none
+        if outcome.is_ok() {
+            self.held = held;
+        }
+        outcome
     }
+}
 
+impl Scanner {
     /// A tenant without its preset is left out, with a word: one mistake must not silence all.
     pub(super) async fn profiles(&self, live: &Live) -> Result<Vec<Profile>, ScanError> {
         let (resolved, unresolved) = tenants::load(&self.store, &live.presets, &self.defaults).await?;

@@ -49,10 +49,28 @@ pub struct ReasonLine {
     pub details: BTreeMap<String, usize>,
 }
 
+/// What a scan looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Full,
+    /// Some cards of which something was told; reasons are not counted and near misses not kept.
+    Changed,
+}
+
+impl Scope {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Changed => "changed",
+        }
+    }
+}
+
 /// What a scan found.
 #[derive(Debug)]
 pub struct Report {
     pub scan: Scan,
+    pub scope: Scope,
     pub rates: Rates,
     pub customs_regime: Option<String>,
     pub cards: usize,

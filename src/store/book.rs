@@ -1,5 +1,7 @@
 //! Loads what a scan looks at, in a handful of statements whatever the number of cards.
 
+mod kept;
+
 use std::{
     collections::{BTreeSet, HashMap},
     str::FromStr,
@@ -9,6 +11,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
+pub use self::kept::{Kept, News};
 use super::{ServiceTx, StoreError};
 use crate::domain::{
     book::{Book, CardActivity, CardIndex, PriceSeries, Quote, SourceShift},
@@ -27,14 +30,32 @@ use crate::domain::{
 /// # Errors
 /// The database refuses or is gone, or holds a value that this program does not know.
 pub async fn load(tx: &mut ServiceTx, as_of: DateTime<Utc>, shifts: &[SourceShift], history_days: u32) -> Result<Book, StoreError> {
-    let moved = Moved::new(as_of, shifts);
+    Ok(whole(tx, &Moved::new(as_of, shifts), history_days).await?.0)
+}
+
+/// The book, its index, and the database's numbers of its series.
+async fn whole(tx: &mut ServiceTx, moved: &Moved, history_days: u32) -> Result<(Book, Index, Vec<i32>), StoreError> {
     let cards = cards(tx).await?;
     let index = Index::load(tx, &cards).await?;
-    let (mut series, ids) = series(tx, &moved, &index).await?;
-    history(tx, &moved, history_days, &ids, &mut series).await?;
-    let activity = activity(tx, &moved, &index).await?;
-    let rates = rates(tx, as_of).await?;
-    Ok(Book { as_of, cards, series, activity, rates })
+    let (series, ids) = series_with_history(tx, moved, &index, history_days, None).await?;
+    let activity = activity(tx, moved, &index).await?;
+    let rates = rates(tx, moved.as_of).await?;
+    Ok((Book { as_of: moved.as_of, cards, series, activity, rates }, index, ids))
+}
+
+/// All series, or some, with their history, in the order of their numbers.
+async fn series_with_history(
+    tx: &mut ServiceTx,
+    moved: &Moved,
+    index: &Index,
+    history_days: u32,
+    only: Option<&[i32]>,
+) -> Result<(Vec<PriceSeries>, Vec<i32>), StoreError> {
+    // what is best for all of them is not for a few, and the other way round
+    sqlx::raw_sql("SET LOCAL plan_cache_mode = force_custom_plan").execute(tx.db()).await?;
+    let (mut series, ids) = series(tx, moved, index, only).await?;
+    history(tx, moved, history_days, &ids, only, &mut series).await?;
+    Ok((series, ids))
 }
 
 /// The moment, and the shifts as the two columns that a statement joins.
@@ -66,6 +87,7 @@ impl Moved {
 }
 
 /// Which cards a subject is.
+#[derive(Debug)]
 struct Index {
     cards: HashMap<Arc<str>, CardIndex>,
     /// By market and product: the cards, and whether the crosswalk doubts one of them.
@@ -173,7 +195,12 @@ pub async fn cards_of(tx: &mut ServiceTx, ids: Option<&[String]>) -> Result<Vec<
 }
 
 /// Each series with the latest that was known of it. Of two tellings of one moment the one that was known later counts.
-async fn series(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<(Vec<PriceSeries>, Vec<i32>), StoreError> {
+async fn series(
+    tx: &mut ServiceTx,
+    moved: &Moved,
+    index: &Index,
+    only: Option<&[i32]>,
+) -> Result<(Vec<PriceSeries>, Vec<i32>), StoreError> {
     const TABLE: &str = "price_series";
     let rows = sqlx::query!(
         r#"SELECT series.series_id, series.source, market, currency, card_id, product_market, product_id, printing, edition, language,
@@ -191,10 +218,12 @@ async fn series(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<(Vec
               AND history.observed_at < window_end.until + interval '1 day'
             ORDER BY history.observed_at DESC, history.known_at DESC, history.revision DESC LIMIT 1
         ) AS latest
+        WHERE $4::integer[] IS NULL OR series.series_id = ANY ($4)
         ORDER BY series.series_id"#,
         moved.as_of,
         &moved.sources,
         &moved.days,
+        only as _,
     )
     .fetch_all(tx.db())
     .await?;
@@ -236,9 +265,16 @@ async fn series(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<(Vec
     Ok((series.collect::<Result<_, StoreError>>()?, ids))
 }
 
-/// The recent history of all series, each into its own. A row of the answer is a whole series, as a million small rows
+/// The recent history of the series, each into its own. A row of the answer is a whole series, as a million small rows
 /// cost several times as much.
-async fn history(tx: &mut ServiceTx, moved: &Moved, days: u32, ids: &[i32], series: &mut [PriceSeries]) -> Result<(), StoreError> {
+async fn history(
+    tx: &mut ServiceTx,
+    moved: &Moved,
+    days: u32,
+    ids: &[i32],
+    only: Option<&[i32]>,
+    series: &mut [PriceSeries],
+) -> Result<(), StoreError> {
     let days = i32::try_from(days).unwrap_or(36_500).min(36_500);
     let (first, last) = moved.bounds(TimeDelta::days(i64::from(days)));
     let rows = sqlx::query!(
@@ -251,6 +287,7 @@ async fn history(tx: &mut ServiceTx, moved: &Moved, days: u32, ids: &[i32], seri
             WHERE history.observed_at BETWEEN $4 AND $5
               AND history.known_at <= $1::timestamptz - make_interval(hours => 24 * coalesce(shift.days, 0))
               AND history.observed_at >= $1::timestamptz - make_interval(hours => 24 * (coalesce(shift.days, 0) + $6))
+              AND ($7::integer[] IS NULL OR history.series_id = ANY ($7))
             ORDER BY history.series_id, history.observed_at, history.known_at, history.revision
         ) AS sorted
         GROUP BY series_id ORDER BY series_id"#,
@@ -260,6 +297,7 @@ async fn history(tx: &mut ServiceTx, moved: &Moved, days: u32, ids: &[i32], seri
         first,
         last,
         days,
+        only as _,
     )
     .fetch_all(tx.db())
     .await?;

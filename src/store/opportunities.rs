@@ -26,6 +26,8 @@ pub async fn take_turn(tx: &mut ServiceTx) -> Result<(), StoreError> {
 pub struct Wanted<'a> {
     /// All, if not given.
     pub ids: Option<&'a [Uuid]>,
+    /// Of all cards, if not given.
+    pub cards: Option<&'a [String]>,
     /// Everybody's, if not given.
     pub tenant: Option<TenantId>,
     pub with_facts: bool,
@@ -40,8 +42,11 @@ pub async fn standing(tx: &mut ServiceTx, wanted: Wanted<'_>) -> Result<Vec<Stan
         r#"SELECT opportunity_id, card_id, card_name, printing, edition, language, direction, buy_market, sell_market, buy_price, sell_price,
             buy_source, sell_source, buy_observed_at, sell_observed_at, seller_id, condition, route, route_key AS "route_key!",
             confirmed_pack AS "confirmed_pack!", confirmed_regime
-        FROM opportunities WHERE state = 'live' AND ($1::uuid[] IS NULL OR opportunity_id = ANY($1)) ORDER BY opportunity_id"#,
-        wanted.ids as _
+        FROM opportunities WHERE state = 'live' AND ($1::uuid[] IS NULL OR opportunity_id = ANY($1))
+            AND ($2::text[] IS NULL OR card_id = ANY($2))
+        ORDER BY opportunity_id"#,
+        wanted.ids as _,
+        wanted.cards as _,
     )
     .fetch_all(tx.db())
     .await?;
@@ -81,10 +86,12 @@ async fn held(tx: &mut ServiceTx, wanted: Wanted<'_>) -> Result<HashMap<Uuid, Ve
         FROM decisions AS decision JOIN opportunities AS opportunity USING (opportunity_id)
         WHERE state = 'live' AND verdict = 'signal' AND NOT EXISTS (SELECT FROM decisions AS later WHERE later.follows = decision.decision_id)
             AND ($2::uuid[] IS NULL OR opportunity_id = ANY($2)) AND ($3::uuid IS NULL OR tenant_id = $3)
+            AND ($4::text[] IS NULL OR card_id = ANY($4))
         ORDER BY tenant_id"#,
         wanted.with_facts,
         wanted.ids as _,
         wanted.tenant.map(|tenant| tenant.0),
+        wanted.cards as _,
     )
     .fetch_all(tx.db())
     .await?;

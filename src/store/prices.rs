@@ -8,7 +8,10 @@ use std::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
-use super::{ServiceTx, StoreError, Written, quarantine};
+use super::{
+    ServiceTx, StoreError, Written, quarantine,
+    writes::{self, Touched},
+};
 use crate::domain::{
     card::CardId,
     observation::{Observation, Subject},
@@ -258,12 +261,16 @@ impl PriceWriter {
                 .fetch_all(tx.db())
                 .await?;
             sqlx::raw_sql("ANALYZE staged_ids; ANALYZE staged_prices").execute(tx.db()).await?;
+            let mut touched = Touched::default();
             if let Some(jump) = self.jump {
-                settled.set_apart = quarantine::judge(tx, jump, now).await?;
+                let (set_apart, confirmed) = quarantine::judge(tx, jump, now).await?;
+                settled.set_apart = set_apart;
+                touched.series.extend(confirmed);
             }
             let (new, changed, series): (i64, i64, Vec<i32>) =
                 sqlx::query_as(SETTLE).bind(first).bind(last).bind(now).fetch_one(tx.db()).await?;
-            settled.series = series;
+            touched.series.extend(series);
+            settled.series = touched.series.iter().copied().collect();
             let written = &mut settled.written;
             written.new = new.unsigned_abs();
             written.changed = changed.unsigned_abs();
@@ -277,6 +284,9 @@ impl PriceWriter {
             }
             if many {
                 sqlx::raw_sql("SET LOCAL enable_nestloop = on").execute(tx.db()).await?;
+            }
+            if !touched.series.is_empty() {
+                writes::record(tx, &touched, now).await?;
             }
         }
         sqlx::raw_sql(UNSTAGE).execute(tx.db()).await?;

@@ -26,7 +26,8 @@ SELECT DISTINCT ON (confirmed.series_id, confirmed.observed_at) confirmed.series
               WHERE known.series_id = confirmed.series_id AND known.observed_at = confirmed.observed_at), 0),
     price, low, mid, high, shipping, seller_rating, seller_sales, $1, $1
 FROM confirmed
-ORDER BY confirmed.series_id, confirmed.observed_at, confirmed.price";
+ORDER BY confirmed.series_id, confirmed.observed_at, confirmed.price
+RETURNING series_id";
 
 /// $1: the factor, $2: now. Below one unit of money no jump is remarkable: a cent more is twice a cent.
 const SET_APART: &str = "
@@ -50,10 +51,10 @@ SELECT series_id, observed_at, price, low, mid, high, shipping, seller_rating, s
 FROM odd
 ON CONFLICT DO NOTHING";
 
-/// Judges what is staged; says how many prices were newly set apart.
-pub(super) async fn judge(tx: &mut ServiceTx, jump: Decimal, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    sqlx::query(CONFIRM).bind(now).execute(tx.db()).await?;
-    Ok(sqlx::query(SET_APART).bind(jump).bind(now).execute(tx.db()).await?.rows_affected())
+/// Judges what is staged; says how many prices were newly set apart, and which series have a price that was confirmed.
+pub(super) async fn judge(tx: &mut ServiceTx, jump: Decimal, now: DateTime<Utc>) -> Result<(u64, Vec<i32>), StoreError> {
+    let confirmed = sqlx::query_scalar(CONFIRM).bind(now).fetch_all(tx.db()).await?;
+    Ok((sqlx::query(SET_APART).bind(jump).bind(now).execute(tx.db()).await?.rows_affected(), confirmed))
 }
 
 /// A price that waits for a second one.

@@ -103,6 +103,7 @@ const DATA: &[&str] = &[
      INSERT INTO invitations SELECT sha256(id::text::bytea), id, now(), now() FROM users;
      INSERT INTO vain_starts VALUES (7, now());
      INSERT INTO bot_updates (next_update) VALUES (8);",
+    "INSERT INTO price_writes (recorded_at, series) SELECT now(), array_agg(series_id) FROM price_series;",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

@@ -27,9 +27,9 @@ use tcg_radar::{
         source::PackSource,
     },
     scan::{
-        Settings,
+        ScanError, Settings,
         explain::{again, stored_decision},
-        periodic::Scanner,
+        periodic::{Rounds, Scanner, Turn, Wanted},
         report::{Found, Report, decision},
         review::review_once,
     },
@@ -90,6 +90,20 @@ pub fn scanner(store: &Store, live: &Live) -> Scanner {
     }
 }
 
+/// One whole scan on a book of its own; nothing where there is no tenant.
+pub trait ScanOnce {
+    async fn scan_once(&self, now: DateTime<Utc>) -> Result<Option<Report>, ScanError>;
+}
+
+impl ScanOnce for Scanner {
+    async fn scan_once(&self, now: DateTime<Utc>) -> Result<Option<Report>, ScanError> {
+        match Rounds::new(self.clone()).scan(Wanted::Everything, now).await? {
+            Turn::Scanned(report) => Ok(Some(*report)),
+            Turn::Nothing | Turn::Nobody => Ok(None),
+        }
+    }
+}
+
 pub async fn rows<T: Send + Unpin + for<'r> FromRow<'r, PgRow>>(database: &Database, sql: &str) -> Vec<T> {
     let mut admin = database.superuser().await;
     sqlx::query_as(AssertSqlSafe(sql.to_owned())).fetch_all(&mut admin).await.unwrap()
@@ -100,12 +114,12 @@ pub async fn count(database: &Database, sql: &str) -> i64 {
 }
 
 /// The route and the tenant of a deal.
-type Deal = (String, Uuid);
+pub type Deal = (String, Uuid);
 /// Its net profit, and how many cards of its seller were counted.
-type Worth = (Option<Decimal>, Option<i64>);
+pub type Worth = (Option<Decimal>, Option<i64>);
 
 /// What is on offer to whom, and what it is worth by the last decision.
-async fn worth_now(database: &Database) -> BTreeMap<Deal, Worth> {
+pub async fn worth_now(database: &Database) -> BTreeMap<Deal, Worth> {
     let last = "SELECT route_key, tenant_id, net_profit, (facts->>'seller_density')::bigint FROM decisions AS d
         JOIN opportunities USING (opportunity_id) WHERE state = 'live' AND verdict = 'signal'
             AND NOT EXISTS (SELECT FROM decisions AS n WHERE n.follows = d.decision_id)";
@@ -113,7 +127,7 @@ async fn worth_now(database: &Database) -> BTreeMap<Deal, Worth> {
     rows.into_iter().map(|(key, tenant, profit, density)| ((key, tenant), (profit, density))).collect()
 }
 
-fn by_deal(report: &Report) -> BTreeMap<Deal, Worth> {
+pub fn by_deal(report: &Report) -> BTreeMap<Deal, Worth> {
     let deal = |found: &Found| (found.opportunity.route_key.clone(), found.decision.tenant.0);
     let worth = |found: &Found| (found.decision.net_profit, found.decision.facts["seller_density"].as_i64());
     report.signals.iter().map(|found| (deal(found), worth(found))).collect()
@@ -373,7 +387,7 @@ struct Stored {
 }
 
 /// Each by one of the packs, each with that pack's regime, and each comes out the same from what was stored.
-async fn every_decision_runs_again_equal(database: &Database, packs: &[&Pack]) -> usize {
+pub async fn every_decision_runs_again_equal(database: &Database, packs: &[&Pack]) -> usize {
     let decisions: Vec<Stored> = rows(database, "SELECT * FROM decisions").await;
     assert!(!decisions.is_empty());
     let mixed = "SELECT count(*) FROM decisions JOIN scans USING (scan_id) WHERE decisions.pack_hash <> scans.pack_hash
@@ -525,7 +539,7 @@ async fn a_running_service_switches_the_regime_there_and_back_without_a_restart(
     let floors = floors_on_the_edge(&stage.store, Utc::now(), &world, &flat).await;
     set_floors(&stage.database, &floors).await;
     let service = Service::start(&stage);
-    service.says(&["\"scanned\"", "world"]);
+    service.says(&["\"scan_finished\"", "world"]);
     let offered = on_offer(&stage.database).await;
     assert!(offered.len() > 5);
     let (code, before) = ask(&stage, &["rules", "status"]);
@@ -547,7 +561,7 @@ async fn a_running_service_switches_the_regime_there_and_back_without_a_restart(
     assert!(withdrawn > 0 && repriced > 0);
     assert!(line.contains(&format!("\"withdrawn\":{withdrawn},\"repriced\":{repriced}")), "{line}");
     eprintln!("world → post_july_2026: {withdrawn} withdrawn, {repriced} re-priced, {took:?} from the command to the last write");
-    service.says(&["\"scanned\"", "post_july_2026"]);
+    service.says(&["\"scan_finished\"", "post_july_2026"]);
     let audited = |from: &str, to: &str| {
         format!(
             "SELECT count(*) FROM opportunity_changes JOIN scans USING (scan_id) WHERE kind = 'review' AND from_regime = '{from}'
@@ -563,7 +577,7 @@ async fn a_running_service_switches_the_regime_there_and_back_without_a_restart(
     assert_eq!(code, Some(0));
     service.says(&["\"rules_live\"", "\"regime\":\"world\"", "\"from_regime\":\"post_july_2026\""]);
     service.says(&["\"reviewed\""]);
-    service.says(&["\"scanned\"", "world"]);
+    service.says(&["\"scan_finished\"", "world"]);
     assert!(count(&stage.database, &audited("post_july_2026", "world")).await > 0);
     let changes = ask(&stage, &["rules", "status"]).1["changes"].as_array().unwrap().len();
     assert!(changes >= 3, "{changes}");

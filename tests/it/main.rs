@@ -4,6 +4,7 @@
 mod bad_packs;
 mod book;
 mod bot;
+mod changed;
 mod cluster;
 mod db;
 mod db_embedded;

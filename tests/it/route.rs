@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::Database,
-    live::{FEW, MANY, count, edited, live, market, rows, scanner, shipped},
+    live::{FEW, MANY, ScanOnce, count, edited, live, market, rows, scanner, shipped},
 };
 
 const WINDOW: TimeDelta = TimeDelta::minutes(180);

@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::{
     cluster::{Database, refusal},
-    live::{FEW, count, live, rows, scanner, shipped},
+    live::{FEW, ScanOnce, count, live, rows, scanner, shipped},
     route::rules,
     row_security::LetGo,
 };

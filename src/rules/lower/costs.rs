@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::{
     Lowered, Refusal, Setting, Settings, Unfit,
     body::Outcome,
-    dag::{Dag, NodeId},
+    dag::{Dag, NodeId, Op},
     facts::{Builder, State},
     program::Planner,
     split::nodes_of,
@@ -143,8 +143,8 @@ fn facts(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &
 /// Instructions for a fact where those that it reads are at hand.
 fn own<'o>(dag: &Dag, outcome: Outcome, read: impl Iterator<Item = &'o Outcome>) -> usize {
     let at_hand: HashMap<NodeId, u32> = read.flat_map(|outcome| nodes_of(*outcome)).zip(0..).collect();
-    Planner::default()
-        .plan(dag, &|node| at_hand.get(&node).map(|column| (*column, false)), &[nodes_of(outcome).collect()])
-        .instructions
-        .len()
+    // what the row tells is at hand, too
+    let is_told = |node: NodeId| matches!(dag.op(node), Op::Input(_)).then_some(0);
+    let given = |node: NodeId| Some((at_hand.get(&node).copied().or_else(|| is_told(node))?, false));
+    Planner::default().plan(dag, &given, &[nodes_of(outcome).collect()]).instructions.len()
 }

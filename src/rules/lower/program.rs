@@ -24,6 +24,15 @@ pub struct Program {
     pub wide: usize,
 }
 
+impl Program {
+    /// Whether anything is read from that column on.
+    pub fn reads_from(&self, first: usize) -> bool {
+        let operands = self.instructions.iter().flat_map(|instruction| instruction.operands);
+        let outputs = self.answers.iter().flat_map(|answer| answer.outputs.iter().copied());
+        operands.chain(outputs).any(|source| matches!(source, Source::Input(column) if column as usize >= first))
+    }
+}
+
 /// Where an answer stands once the instructions before `end` have run, and until the next one runs.
 #[derive(Debug, Clone)]
 pub struct Answer {

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::{
     Lowered,
     dag::{Dag, NodeId, Op},
-    gates::Terms,
+    gates::{Terms, code, kind},
     machine::{Machine, Told},
     program::{Planner, Program},
     registers::{Slice, Source},
@@ -47,6 +47,10 @@ pub struct Batch {
     pub tenants: Vec<usize>,
     /// The classes that its tenants count in.
     pub classes: Vec<usize>,
+    /// By position: the first tenant who asks the same of every row.
+    pub alike: Vec<usize>,
+    /// No row suits any of its tenants, whatever is counted.
+    pub hopeless: bool,
     /// An answer for each class: whether a row counts.
     counts: Program,
     /// An answer for each tenant: code and score.
@@ -113,14 +117,6 @@ impl Batch {
         });
     }
 
-    /// The code that every row has for a tenant, if they all have the same.
-    pub fn constant(&self, position: usize) -> Option<u8> {
-        match self.judges.answers.get(position)?.outputs.first()? {
-            Source::Constant(constant) => u8::try_from(self.judges.constants[*constant as usize].value).ok(),
-            _ => None,
-        }
-    }
-
     /// Instructions for the tenants of the batch.
     pub fn size(&self) -> usize {
         self.judges.instructions.len()
@@ -183,7 +179,12 @@ impl Lowered {
         let mut planner = Planner::default();
         let given = |node| self.given(node);
         let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
-        self.batches[batch] = Batch { tenants, classes, counts, judges };
+        let mut first = FxHashMap::default();
+        let alike = questions.iter().enumerate().map(|(position, question)| *first.entry(question).or_insert(position)).collect();
+        let untold = i128::from(code(self.gates, kind::UNKNOWN));
+        let never_passes = |question: &Vec<NodeId>| question.first().is_some_and(|code| self.state.dag.range(*code).high < untold);
+        let hopeless = questions.iter().all(never_passes) && !judges.reads_from(self.cut.len());
+        self.batches[batch] = Batch { tenants, classes, alike, hopeless, counts, judges };
     }
 }
 

@@ -129,6 +129,43 @@ impl Grouped {
         }
     }
 
+    /// Judges the rows for tenants whom none suits, whatever is counted. Those who are alike are judged once. False if more
+    /// has to be told of a row than how often it stopped: then nothing was done.
+    pub fn judge_uncounted(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, tally: &mut Tally) -> bool {
+        let count = self.rows.len();
+        let lanes = Lanes { rows: (0..count).collect(), counts: vec![vec![1; count]; self.group_of.len()] };
+        let mut codes: Vec<Vec<u8>> = vec![Vec::new(); batch.tenants.len()];
+        for block in lanes.blocks() {
+            self.run(side, batch, machine, &lanes, block.clone(), |position, told, _| {
+                if batch.alike[position] == position {
+                    codes[position].extend((0..block.len()).map(|lane| told.of(lane)));
+                }
+            });
+        }
+        if !codes.iter().flatten().all(|code| tally.is_settled(*code)) {
+            return false;
+        }
+        let mut best = Vec::new();
+        let stops: Vec<Vec<(u8, u32)>> = codes
+            .iter()
+            .map(|codes| {
+                let mut stops: BTreeMap<u8, u32> = BTreeMap::new();
+                for shelf in self.shelves.iter().filter(|_| !codes.is_empty()) {
+                    best_of(&codes[shelf.rows.clone()], shelf.cards, &mut best);
+                    for code in &best {
+                        *stops.entry(*code).or_default() += 1;
+                    }
+                }
+                stops.into_iter().collect()
+            })
+            .collect();
+        for (position, tenant) in batch.tenants.iter().enumerate() {
+            let seat = Seat { position, tenant: *tenant };
+            stops[batch.alike[position]].iter().for_each(|(code, cards)| tally.count(seat, *code, *cards as usize));
+        }
+        true
+    }
+
     /// Judges every row with what was counted for it.
     fn first(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &Tally) -> Told {
         let (variants, lanes) = Variants::of(side, batch, counted, groups, self);

@@ -68,6 +68,11 @@ impl Signals {
         });
     }
 
+    /// Keeps those of some routes.
+    pub fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        self.of.iter_mut().for_each(|signals| signals.retain(|one| keep(one.route as usize)));
+    }
+
     pub fn count(&self) -> usize {
         self.of.iter().map(Vec::len).sum()
     }

@@ -91,4 +91,15 @@ mod tests {
         assert!(matches!(cut, Err(Fault::Content(SourceError::Truncated(_)))));
         assert!(matches!(read(&source, &run(serde_json::Value::Null, &[]), answer(200, "<html>")), Err(Fault::Format(_))));
     }
+
+    #[test]
+    fn a_renamed_currency_is_no_rate() {
+        let feed = configured().ecb;
+        let source = Ecb::new(feed.base, feed.cadence);
+        for header in ["Date,Dollar,JPY,GBP,", "Date,USD,JPY,Pound,", "Day,USD,JPY,GBP,"] {
+            let archive = zipped(&format!("{header}\n2026-11-20,1.1525,180.5,0.8793,\n"));
+            let fault = read(&source, &run(serde_json::Value::Null, &[]), answer(200, &archive)).unwrap_err();
+            assert!(matches!(fault, Fault::Format(_)), "{header}: {fault}");
+        }
+    }
 }

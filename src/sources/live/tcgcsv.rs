@@ -85,7 +85,11 @@ impl Source for Tcgcsv {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
-    use super::{super::testing::*, *};
+    use super::{
+        super::{testing::*, understood},
+        *,
+    };
+    use crate::sources::tcgcsv::{Place, group};
 
     fn source() -> Tcgcsv {
         let feed = configured().tcgcsv;
@@ -116,6 +120,28 @@ mod tests {
         let lost = at(&day("2026-11-18"), "2026-11-22T12:00:00Z");
         let (step, _) = read(&source(), &lost, answer(403, "")).unwrap();
         assert_eq!((step.more, step.state), (true, serde_json::json!({ "last": "2026-11-19" })));
+    }
+
+    #[test]
+    fn a_renamed_price_is_refused_whole_and_a_renamed_product_too() {
+        const GROUP: &str = r#"{"success": true, "errors": [], "results": [
+            {"productId": 42346, "lowPrice": 1.5, "midPrice": 2, "highPrice": 9.0, "marketPrice": 1.87, "subTypeName": "Normal"},
+            {"productId": 42347, "lowPrice": 2.5, "midPrice": 3, "highPrice": 9.0, "marketPrice": 2.87, "subTypeName": "Holofoil"}]}"#;
+        let now = "2026-11-22T12:00:00Z".parse().unwrap();
+        let place = Place::of_path("2026-11-20/3/604/prices").unwrap();
+        let group = |text: &str| {
+            let mut rows = 0;
+            let mut count = |_| {
+                rows += 1;
+                Ok(())
+            };
+            let read = understood(now, &mut count, |emit| group(text.as_bytes(), &place, now, emit));
+            (read.is_ok(), rows)
+        };
+        assert_eq!(group(GROUP), (true, 2));
+        for field in ["marketPrice", "productId", "subTypeName"] {
+            assert_eq!(group(&GROUP.replace(field, "renamed")), (false, 2), "{field}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Prepared {
     /// Lowers the pack for every tenant of the case.
     ///
     /// # Errors
-    /// An aggregate that only the interpreter can count.
+    /// A pack that only the interpreter can judge.
     pub fn new(case: &Case<'_>) -> Result<Self, Unfit> {
         let constants: Vec<(FactId, Value)> =
             case.constants.iter().filter_map(|(name, value)| Some((case.pack.graph.id(name)?, value.clone()))).collect();

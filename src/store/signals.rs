@@ -27,12 +27,40 @@ pub struct Candidate {
     pub seller_id: Option<String>,
 }
 
+/// A candidate as the database has it.
+struct CandidateRow {
+    opportunity_id: Uuid,
+    card_id: String,
+    seller_id: Option<String>,
+    tenant_id: Uuid,
+    decision_id: Uuid,
+    created_at: DateTime<Utc>,
+    signal_type: Option<String>,
+}
+
+impl TryFrom<CandidateRow> for Candidate {
+    type Error = StoreError;
+
+    fn try_from(row: CandidateRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            opportunity_id: row.opportunity_id,
+            card_id: card(&row.card_id)?,
+            tenant: TenantId(row.tenant_id),
+            decision_id: row.decision_id,
+            decided_at: row.created_at,
+            signal_type: row.signal_type,
+            seller_id: row.seller_id,
+        })
+    }
+}
+
 /// Everybody who may have one of these opportunities. Cards that the tenant, or enough others, called wrong are left out.
 ///
 /// # Errors
 /// The database refuses or is gone, or holds a value that this program does not know.
 pub async fn candidates(tx: &mut ServiceTx, opportunities: &[Uuid]) -> Result<Vec<Candidate>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        CandidateRow,
         r#"SELECT d.opportunity_id, o.card_id, o.seller_id, d.tenant_id, d.decision_id, d.created_at, d.signal_type
         FROM decisions AS d JOIN opportunities AS o USING (opportunity_id)
         WHERE d.opportunity_id = ANY($1) AND o.state = 'live' AND d.verdict = 'signal'
@@ -45,19 +73,7 @@ pub async fn candidates(tx: &mut ServiceTx, opportunities: &[Uuid]) -> Result<Ve
     )
     .fetch_all(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Candidate {
-                opportunity_id: row.opportunity_id,
-                card_id: card(&row.card_id)?,
-                tenant: TenantId(row.tenant_id),
-                decision_id: row.decision_id,
-                decided_at: row.created_at,
-                signal_type: row.signal_type,
-                seller_id: row.seller_id,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Candidate::try_from).collect()
 }
 
 /// A signal to be.
@@ -289,8 +305,9 @@ pub async fn listable(
     (from, until): (DateTime<Utc>, DateTime<Utc>),
     by_spread: bool,
 ) -> Result<Vec<Candidate>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT d.opportunity_id, o.card_id, o.seller_id, d.decision_id, d.created_at, d.signal_type
+    let rows = sqlx::query_as!(
+        CandidateRow,
+        r#"SELECT d.opportunity_id, o.card_id, o.seller_id, d.tenant_id, d.decision_id, d.created_at, d.signal_type
         FROM decisions AS d JOIN opportunities AS o USING (opportunity_id) JOIN routings AS r USING (opportunity_id)
         WHERE d.tenant_id = $1 AND d.verdict = 'signal' AND o.state = 'live' AND r.state = 'released' AND o.created_at BETWEEN $2 AND $3
             AND NOT EXISTS (SELECT FROM decisions AS later WHERE later.follows = d.decision_id)
@@ -305,19 +322,7 @@ pub async fn listable(
     )
     .fetch_all(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Candidate {
-                opportunity_id: row.opportunity_id,
-                card_id: card(&row.card_id)?,
-                tenant,
-                decision_id: row.decision_id,
-                decided_at: row.created_at,
-                signal_type: row.signal_type,
-                seller_id: row.seller_id,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Candidate::try_from).collect()
 }
 
 /// A signal as its tenant may see it.

@@ -134,3 +134,68 @@ impl Dag {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use proptest::prelude::*;
+
+    use super::{
+        super::{dag::Range, instruction::Instruction, registers::Source},
+        *,
+    };
+
+    /// What an operation says of its operands' values, by arithmetic alone.
+    fn plainly(op: Op, values: &[i128]) -> i128 {
+        let mut operands = [0; 3];
+        operands.iter_mut().zip(op.operands()).for_each(|(operand, node)| *operand = values[node.0 as usize]);
+        Instruction::new(op, Source::Constant(0), |_| Source::Constant(0)).kind.apply(operands)
+    }
+
+    fn op(kind: u8, [one, two, three]: [NodeId; 3]) -> Op {
+        match kind {
+            0..4 => Op::And(one, two),
+            4..8 => Op::Or(one, two),
+            8..10 => Op::Not(one),
+            10..12 => Op::Select(one, two, three),
+            12 => Op::Less(one, two),
+            13 => Op::LessOrEqual(one, two),
+            _ => Op::Equal(one, two),
+        }
+    }
+
+    proptest! {
+        /// A random formula over three truths: each node that the graph gives back has, for every row, the value that was asked for.
+        #[test]
+        fn whatever_is_simplified_means_the_same(steps in prop::collection::vec((0_u8..15, [any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<prop::sample::Index>()]), 1..40)) {
+            let mut dag = Dag::default();
+            let mut asked: Vec<(NodeId, [i128; 8])> = Vec::new();
+            for input in 0..3 {
+                asked.push((dag.input(Range::TRUTH), std::array::from_fn(|row| (row >> input & 1) as i128)));
+            }
+            for (kind, operands) in &steps {
+                let chosen = operands.map(|index| asked[index.index(asked.len())]);
+                // the operation on positions of the three, so that it can be computed for each row
+                let places = op(*kind, [NodeId(0), NodeId(1), NodeId(2)]);
+                let values = std::array::from_fn(|row| plainly(places, &chosen.map(|(_, values)| values[row])));
+                let node = dag.put(op(*kind, chosen.map(|(node, _)| node))).unwrap();
+                asked.push((node, values));
+            }
+            // nodes in their order, by what they are in the graph
+            for row in 0..8 {
+                let mut values: Vec<i128> = Vec::new();
+                for number in 0..dag.size() {
+                    let node = NodeId(u32::try_from(number).unwrap());
+                    values.push(match dag.op(node) {
+                        Op::Constant(value) => value,
+                        Op::Input(column) => (row >> column & 1) as i128,
+                        op => plainly(op, &values),
+                    });
+                }
+                for (node, expected) in &asked {
+                    prop_assert_eq!(values[node.0 as usize], expected[row], "row {}", row);
+                }
+            }
+        }
+    }
+}

@@ -86,7 +86,7 @@ pub fn usual_tenant(pack: &Pack) -> Settings {
 /// Lowers the pack for tenants, of whom there must be one, and counts; single facts are counted for the first.
 ///
 /// # Errors
-/// An aggregate for which the whole pack is left to the interpreter.
+/// A pack that is left to the interpreter whole.
 pub fn costs(pack: &Pack, date: NaiveDate, constants: &[(FactId, Value)], tenants: &[Settings]) -> Result<Costs, Unfit> {
     let (lowered, first) = (Lowered::new(pack, date, constants, tenants)?, tenants.get(..1).unwrap_or_default());
     let alone = Lowered::new(pack, date, constants, first)?;

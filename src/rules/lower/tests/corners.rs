@@ -6,7 +6,7 @@ use super::{
 };
 use crate::rules::{
     facts::Stage,
-    lower::{Lowered, refusal::Why},
+    lower::{Lowered, Unfit, refusal::Why},
     pack::Pack,
     source::PackSource,
     value::{Type, Value},
@@ -48,6 +48,27 @@ fn tenants_who_want_the_same_are_all_answered() {
     let rows: [Named<'_>; 2] = [&[("buy_jump_ratio", "0.5"), ("sell_jump_ratio", "2")], &[("buy_jump_ratio", "7")]];
     let seen = compared(&pack, &rows, &[tenant; 3]);
     assert_eq!((seen.pairs, seen.open), (6, 0), "{seen:?}");
+}
+
+/// Codes take a byte: 63 gates are the most whose codes it holds.
+#[test]
+fn the_last_gate_that_a_byte_holds_is_told_and_one_more_is_the_interpreters() {
+    let facts = "/// Told.\nfn dear(buy_jump_ratio, min_score) { buy_jump_ratio > min_score }\n\
+                 /// Told.\nfn late(sell_jump_ratio, min_score) { sell_jump_ratio > min_score }\n";
+    let with_gates = |count: usize| {
+        let first = "{ reason: DEAR, when: dear }, ".repeat(count - 1);
+        let manifest = format!("name: corner\ngates: [ {first}{{ reason: LATE, when: late }} ]\ntype: [ {{ type: arbitrage }} ]\n");
+        pack(facts, &[("pack.yaml", &manifest)])
+    };
+    let rows: [Named<'_>; 3] = [
+        &[("buy_jump_ratio", "0.5"), ("sell_jump_ratio", "2")],
+        &[("buy_jump_ratio", "0.5"), ("sell_jump_ratio", "0.5")],
+        &[("buy_jump_ratio", "2"), ("sell_jump_ratio", "2")],
+    ];
+    let seen = compared(&with_gates(63), &rows, &[&[("min_score", "1")]]);
+    assert_eq!((seen.pairs, seen.rejected, seen.signals, seen.open), (3, 2, 1, 0), "{seen:?}");
+    let refused = Lowered::new(&with_gates(64), "2026-07-15".parse().unwrap(), &[], &[]).unwrap_err();
+    assert_eq!(refused, Unfit::Gates);
 }
 
 #[test]

@@ -18,8 +18,12 @@ pub mod vendors;
 mod walk;
 mod write;
 
+use std::{io, net::SocketAddr};
+
+use axum::Router;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::domain::{
     card::{BadCardId, Card, CardSet},
@@ -36,6 +40,16 @@ use plan::{CardPlan, Role};
 use sellers::Seller;
 pub use truth::{FaultKind, Opportunity, Planted};
 pub use write::{Progress, WriteError, write};
+
+/// Serves a stand-in on a port of this machine; 0 is any free one. It ends only when it is aborted.
+async fn listen(port: u16, router: Router) -> io::Result<(SocketAddr, JoinHandle<()>)> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    let server = tokio::spawn(async move {
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok((address, server))
+}
 
 /// Who says which product is which card.
 const SOURCE: &str = "simulated";

@@ -20,7 +20,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use tokio::{sync::Notify, task::JoinHandle};
 
 mod deed;
 mod discord;
@@ -117,14 +117,9 @@ impl Messengers {
     /// # Errors
     /// The port is taken.
     pub async fn start(clock: Clock, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared { clock, state: Mutex::default(), written: Notify::new() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let server = tokio::spawn(async move {
-            // it ends only when it is aborted
-            let _ = axum::serve(listener, router).await;
-        });
+        let (address, server) = super::listen(port, router).await?;
         Ok(Self { address, shared, server })
     }
 

@@ -18,7 +18,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 mod exchangerate;
 mod files;
@@ -119,14 +119,9 @@ impl StandIns {
     /// # Errors
     /// The port is taken.
     pub async fn start(stock: Stock, plan: Plan, clock: Clock, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        let address = listener.local_addr()?;
         let vendors = Arc::new(Vendors { stock, plan, clock, changing: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&vendors));
-        let server = tokio::spawn(async move {
-            // it ends only when it is aborted
-            let _ = axum::serve(listener, router).await;
-        });
+        let (address, server) = super::listen(port, router).await?;
         Ok(Self { address, vendors, server })
     }
 

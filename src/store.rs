@@ -35,6 +35,7 @@ pub mod signals;
 pub mod told;
 mod tx;
 pub mod users;
+pub mod vitals;
 pub mod writes;
 mod written;
 

@@ -32,7 +32,7 @@ enum Command {
         #[arg(long, value_name = "N")]
         to: Option<i64>,
     },
-    /// Stop the embedded PostgreSQL. The next command that needs it starts it again.
+    /// Stop the embedded PostgreSQL. Whatever needs it starts it again: the next command, a running `serve` at once.
     Stop,
     /// Print an address for psql, without a password.
     Url {

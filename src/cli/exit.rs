@@ -4,7 +4,7 @@ use std::{error::Error, process::ExitCode};
 
 use crate::{
     config::ConfigError, domain::profile::PresetError, ingest::ImportError, reload::StartError, rules::diagnostic::Diagnostics,
-    scan::ScanError, simulate::WriteError, store::StoreError,
+    scan::ScanError, simulate::WriteError, store::StoreError, web::WebError,
 };
 
 /// How a command ended.
@@ -55,7 +55,7 @@ impl Exit {
             if cause.is::<Diagnostics>() || cause.is::<StartError>() {
                 return Self::BadRules;
             }
-            if cause.is::<ConfigError>() || cause.is::<PresetError>() || cause.is::<WrongUsage>() {
+            if cause.is::<ConfigError>() || cause.is::<PresetError>() || cause.is::<WrongUsage>() || cause.is::<WebError>() {
                 return Self::Usage;
             }
         }

@@ -22,6 +22,7 @@ use tcg_radar::{
         profile::TenantId,
     },
     notify::{Notifier, discord::Discord, telegram::Telegram},
+    pulse::Pulse,
     simulate::messengers::{Chat, Clock, Deed, Messengers, Order, Seen},
     store::{
         Store, dead_chats,
@@ -279,7 +280,7 @@ async fn what_one_platform_may_send_is_sent_though_the_database_fails_at_the_nex
 async fn a_delivery_whose_turn_was_lost_with_its_session_asks_for_it_again() {
     let post = Post::new().await;
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(deliver::run(post.delivery.clone(), shutdown.clone()));
+    let running = tokio::spawn(deliver::run(post.delivery.clone(), Pulse::default(), shutdown.clone()));
     let mut admin = post.database.superuser().await;
     let held = "SELECT min(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";

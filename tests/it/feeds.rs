@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use tcg_radar::{
     config::{Config, sources::Sources},
     ingest::{self, Batch, Clock, Feeds, FileReport, fold_once},
+    pulse::Pulse,
     rules::pack::Pack,
     scan::{Options, Settings, scan_once},
     simulate::{
@@ -504,7 +505,7 @@ async fn the_jobs_run_at_once_tell_what_has_changed_and_end_when_they_are_told_t
     let feeds = Arc::new(rig.feeds(&[("SOURCES_OFF", off.as_str())]));
     let mut heard = feeds.changes();
     let shutdown = tokio_util::sync::CancellationToken::new();
-    let running = tokio::spawn(ingest::run(Arc::clone(&feeds), Some(90), shutdown.clone()));
+    let running = tokio::spawn(ingest::run(Arc::clone(&feeds), Some(90), Pulse::default(), shutdown.clone()));
     let change = heard.recv().await.unwrap();
     assert!(change.source == "cardmarket_price_guide" && change.cards.len() >= 8, "{change:?}");
     assert_eq!(change.recorded_at, rig.time.now());

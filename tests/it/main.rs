@@ -38,4 +38,5 @@ mod structure;
 mod twin;
 mod user;
 mod vectors;
+mod web;
 mod windows;

@@ -13,6 +13,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tcg_radar::{
     domain::profile::{TenantId, Tier},
+    pulse::Pulse,
     reload::{self, Files, Reloader, StartError, Turn},
     rules::{live::Current, pack::Pack},
     scan::ground,
@@ -89,7 +90,7 @@ impl Stage {
         let reloader = self.reloader(Utc::now()).await.unwrap();
         let (current, shutdown) = (reloader.current(), CancellationToken::new());
         let child = shutdown.clone();
-        let ended = tokio::spawn(async move { reload::run(reloader, child).await.unwrap() });
+        let ended = tokio::spawn(async move { reload::run(reloader, Pulse::default(), child).await.unwrap() });
         Running { current, store: self.store.clone(), shutdown, ended }
     }
 

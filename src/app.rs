@@ -1,5 +1,6 @@
 //! The running service: builds everything once, lets the loops run side by side, and drains them at the end.
 
+mod backups;
 mod database;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -36,6 +37,8 @@ const CLOSE: Duration = Duration::from_secs(3);
 const LONG_TURN: Duration = Duration::from_mins(15);
 /// Of loops that only read files, ask the database, or wait for a platform.
 const SHORT_TURN: Duration = Duration::from_mins(3);
+/// A backup of years of prices.
+const BACKUP_TURN: Duration = Duration::from_hours(3);
 
 /// Runs every loop until a signal asks for the end, or one of them cannot go on.
 ///
@@ -69,6 +72,12 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         let place = database::Place { home: config.home.clone(), programs: config.database.programs.clone() };
         loops.start("database", SHORT_TURN, |pulse, shutdown| database::run(place, pulse, shutdown));
     }
+    if let Some(every) = config.backups.every {
+        let (store, settings) = (store.clone(), config.backups.clone());
+        loops.start("backups", BACKUP_TURN, move |pulse, shutdown| backups::run(store, settings, every, pulse, shutdown));
+    } else {
+        tracing::warn!(event = "part_off", part = "backups", "off: BACKUP_EVERY_HOURS is 0, so somebody else has to make them");
+    }
     loops.start("feeds", LONG_TURN, |pulse, shutdown| async move {
         ingest::run(feeds, raw_days, pulse, shutdown).await;
         anyhow::Ok(())
@@ -87,7 +96,14 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         loops.start("deliver", SHORT_TURN, |pulse, shutdown| deliver::run(delivery, pulse, shutdown));
     }
     tracing::info!(event = "listening", address = %listener.local_addr()?, "GET /health, /ready, /metrics");
-    let watch = Watch { store: store.clone(), loops: loops.watched.clone(), sources, started, clock: Arc::new(Utc::now) };
+    let watch = Watch {
+        store: store.clone(),
+        loops: loops.watched.clone(),
+        sources,
+        backups: config.backups.every.map(|_| config.backups.folder.clone()),
+        started,
+        clock: Arc::new(Utc::now),
+    };
     loops.run("web", |shutdown| web::run(listener, watch, shutdown));
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop_asked()).await;

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use self::exit::Exit;
 use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 
+mod audit;
 mod bench;
 mod customs;
 mod db;
@@ -41,6 +42,8 @@ enum Command {
     Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
+    /// What was decided from what, and whether it comes out the same today.
+    Audit(audit::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(Box<rules::Args>),
     /// The customs regime: which is in force, and what another would do.
@@ -123,6 +126,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         match cli.command {
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
+            Command::Audit(args) => audit::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, *args).await,
             Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,

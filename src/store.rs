@@ -9,6 +9,8 @@ use sqlx::{
 
 use crate::config;
 
+pub mod audit;
+pub mod backup;
 pub mod book;
 pub mod bot;
 pub mod catalogue;

@@ -1,7 +1,7 @@
 //! HTTP for whoever watches over the service: is it alive, may it be used, and how does it stand. It tells nothing of
 //! tenants and asks nobody for a password, so it listens on this machine unless told otherwise.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -38,6 +38,8 @@ pub struct Watch {
     pub loops: Vec<Watched>,
     /// The sources that are on, and what their vendors allow.
     pub sources: Vec<(&'static str, Budget)>,
+    /// The folder of backups, where the service makes them.
+    pub backups: Option<PathBuf>,
     pub started: DateTime<Utc>,
     pub clock: Clock,
 }

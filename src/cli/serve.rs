@@ -1,6 +1,6 @@
 //! `serve`: the service itself, until it is told to stop.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -26,6 +26,6 @@ fn log(format: Format) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         Format::Json => log.json().init(),
-        Format::Pretty | Format::Junit => log.with_target(false).init(),
+        Format::Pretty | Format::Junit => log.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
     }
 }

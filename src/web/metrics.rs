@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::feed::quota_left,
     store::{
+        backup,
         channels::Depth,
         vitals::{Rules, Vitals},
     },
@@ -20,6 +21,7 @@ use crate::{
 pub fn text(watch: &Watch, vitals: Option<&Vitals>, now: DateTime<Utc>) -> Result<String, fmt::Error> {
     let mut all = Exposition::default();
     of_process(&mut all, watch, vitals.is_some());
+    of_backups(&mut all, watch, now);
     if let Some(vitals) = vitals {
         if let Some(rules) = &vitals.rules {
             of_rules(&mut all, rules, now);
@@ -47,6 +49,14 @@ fn of_process(all: &mut Exposition, watch: &Watch, has_database: bool) {
     let states = [("open", count(pool.open)), ("idle", count(pool.idle)), ("most", i64::from(pool.most))];
     let states = states.map(|(state, number)| (vec![("state", state.to_owned())], number));
     all.gauge("tcg_radar_database_connections", "This process's connections: open, idle of these, and the most there may be", states);
+}
+
+/// Where none was made yet, the process's age counts: one that never makes any is as bad as one that stopped.
+fn of_backups(all: &mut Exposition, watch: &Watch, now: DateTime<Utc>) {
+    let Some(folder) = &watch.backups else { return };
+    // a folder that cannot be read holds none
+    let newest = backup::list(folder).ok().and_then(|mut found| found.pop()).map_or(watch.started, |newest| newest.made_at);
+    all.gauge("tcg_radar_backup_age_seconds", "Since the newest backup was made", alone(age(now, newest)));
 }
 
 fn of_rules(all: &mut Exposition, rules: &Rules, now: DateTime<Utc>) {

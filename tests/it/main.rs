@@ -1,6 +1,7 @@
 //! One binary holds every integration test: it links once.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod backup;
 mod bad_packs;
 mod book;
 mod bot;

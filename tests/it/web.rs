@@ -41,7 +41,7 @@ async fn serve(watch: Watch) -> (String, tokio_util::sync::DropGuard) {
 
 async fn watch(stage: &Stage, loops: Vec<Watched>) -> Watch {
     let sources = vec![("justtcg", Budget { day: Some(100), ..Budget::default() })];
-    Watch { store: stage.database.store().await, loops, sources, started: Utc::now(), clock: Arc::new(Utc::now) }
+    Watch { store: stage.database.store().await, loops, sources, backups: None, started: Utc::now(), clock: Arc::new(Utc::now) }
 }
 
 fn watched(name: &'static str, longest_turn: Duration) -> Watched {
@@ -68,6 +68,7 @@ async fn a_running_service_is_ready_and_tells_all_that_the_alerts_ask_for_and_no
     // a feed that is on and cannot be reached
     let off = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace";
     variables.extend([("SOURCES_OFF", off.to_owned()), ("EXCHANGERATE_API_KEY", "k".to_owned())]);
+    variables.push(("BACKUP_EVERY_HOURS", "24".to_owned()));
     variables.push(("EXCHANGERATE_BASE_URL", "http://127.0.0.1:1/v6".to_owned()));
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let service = Service::start_with(&stage, &variables);
@@ -86,7 +87,7 @@ async fn a_running_service_is_ready_and_tells_all_that_the_alerts_ask_for_and_no
     assert_eq!((status, &health["ok"]), (200, &Json::Bool(true)), "{health}");
     assert_eq!(health["rules"]["pack"], stage.hash());
     let loops: Vec<&str> = health["loops"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(loops, ["feeds", "reload", "review", "scan", "route", "bot", "deliver"]);
+    assert_eq!(loops, ["backups", "feeds", "reload", "review", "scan", "route", "bot", "deliver"]);
 
     // an edit that cannot be used is told, and changes neither health nor what decides
     stage.edit("rules/facts/profit.rhai", "effective_buy", "effective_by");

@@ -56,8 +56,8 @@ enum Command {
     User(user::Args),
     /// Presets, and what a tenant trades by.
     Profile(profile::Args),
-    /// What is on and off, how the feeds stand, and what cannot be used.
-    Doctor,
+    /// Is everything as it has to be, and what to do where it is not; how feeds and channels stand. Exit code 1: a fault.
+    Doctor(doctor::Args),
     /// Serve stand-ins of all vendors, of Telegram and of Discord on this machine, until Ctrl-C.
     StandIns(stand_ins::Args),
 }
@@ -133,7 +133,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Scan(args) => scan::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
-            Command::Doctor => doctor::run(&global).await,
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::StandIns(args) => stand_ins::run(args).await,
         }
     });

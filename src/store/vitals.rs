@@ -85,6 +85,43 @@ pub async fn rules(tx: &mut ServiceTx) -> Result<Option<Rules>, StoreError> {
     .await?)
 }
 
+/// What has to be so before anybody is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Soundness {
+    /// The server's version, 150018 for 15.18.
+    pub version: i32,
+    /// The server's clock, just now.
+    pub clock: DateTime<Utc>,
+    /// Tables with tenants' rows that row security does not bind everybody in.
+    pub open_tables: Vec<String>,
+    /// The guide's indexes that are not there.
+    pub missing_indexes: Vec<String>,
+    pub active_tenants: i64,
+}
+
+/// # Errors
+/// The database refuses or is gone.
+pub async fn soundness(tx: &mut ServiceTx) -> Result<Soundness, StoreError> {
+    Ok(sqlx::query_as!(
+        Soundness,
+        r#"SELECT current_setting('server_version_num')::integer AS "version!", clock_timestamp() AS "clock!",
+            ARRAY(SELECT c.relname::text FROM pg_class AS c
+                  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                      AND (c.relname IN ('users', 'user_profiles')
+                           OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'tenant_id' AND NOT attisdropped))
+                      AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid))
+                  ORDER BY 1) AS "open_tables!",
+            ARRAY(SELECT wanted.told FROM (VALUES ('market_prices(card_id, source)', 'market_prices', '(card_id, source'),
+                      ('signals(tenant_id, created_at)', 'signals', '(tenant_id, created_at'), ('signal_audit(signal_id)', 'signal_audit', '(signal_id'))
+                      AS wanted (told, tab, cols)
+                  WHERE NOT EXISTS (SELECT FROM pg_indexes WHERE schemaname = 'public' AND tablename = wanted.tab
+                      AND position(wanted.cols IN indexdef) > 0)) AS "missing_indexes!",
+            (SELECT count(*) FROM users WHERE is_active) AS "active_tenants!""#
+    )
+    .fetch_one(tx.db())
+    .await?)
+}
+
 impl Store {
     /// Open and idle connections, and how many there may be.
     pub fn connections(&self) -> Connections {

@@ -135,7 +135,7 @@ impl Post {
         let sql = format!(
             "INSERT INTO users (id) VALUES ('{tenant}') ON CONFLICT DO NOTHING;
             INSERT INTO rule_packs VALUES ('abc', '{{}}', '0', now()) ON CONFLICT DO NOTHING;
-            INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES ('{opportunity}', now(), now(), 'abc') ON CONFLICT DO NOTHING;
+            INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version) VALUES ('{opportunity}', now(), now(), 'abc', '0.0.1') ON CONFLICT DO NOTHING;
             INSERT INTO opportunities (opportunity_id, scan_id, card_id, printing, edition, language, direction, buy_market, sell_market, buy_price,
                 sell_price, buy_source, sell_source, buy_observed_at, sell_observed_at, route, created_at, route_key, state, state_since, confirmed_pack)
                 VALUES ('{opportunity}', '{opportunity}', 'sv1-25', 'holofoil', 'standard', 'en', 'eu_us', 'cardmarket', 'tcgplayer', 8, 22, 'a', 'b',

@@ -573,7 +573,7 @@ async fn judge(rig: &Rig, day: u64) {
     let now = rig.time.now().to_rfc3339();
     let sql = format!(
         "INSERT INTO rule_packs VALUES ('abc', '{{}}', 'x', now()) ON CONFLICT DO NOTHING;
-         INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES (('00000000-0000-0000-0000-' || lpad('{day}', 12, '0'))::uuid, '{now}', '{now}', 'abc');
+         INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version) VALUES (('00000000-0000-0000-0000-' || lpad('{day}', 12, '0'))::uuid, '{now}', '{now}', 'abc', '0.0.1');
          WITH card AS (SELECT card_id, row_number() OVER (ORDER BY card_id) AS number FROM card_metadata), made AS (
             INSERT INTO opportunities (opportunity_id, scan_id, card_id, printing, edition, language, direction, buy_market, sell_market, buy_price,
                 sell_price, buy_source, sell_source, buy_observed_at, sell_observed_at, route, created_at)

@@ -20,6 +20,7 @@ mod http_client;
 mod import;
 mod kills;
 mod live;
+mod logs;
 mod planted_mistakes;
 mod reload;
 mod replay;

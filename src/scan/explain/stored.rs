@@ -182,7 +182,6 @@ pub fn differences(pack: &Pack, stored: &Decision, again: &Decision) -> Vec<Diff
     let number = |number: Option<Decimal>| or_none(number.map(|number| number.to_string()).as_deref());
     let pair = |what: &str, of: &dyn Fn(&Decision) -> String| (what.to_owned(), of(stored), of(again));
     let answers = [
-        pair("the verdict", &|one| one.outcome.as_str().to_owned()),
         pair("the reason", &|one| or_none(one.reason.as_deref())),
         pair("the type", &|one| or_none(one.signal_type.as_deref())),
         pair("the net profit", &|one| number(one.net_profit)),

@@ -139,13 +139,13 @@ async fn replace(db: &mut PgConnection, reader: &mut Reader, force: bool) -> Res
     Ok(content)
 }
 
-/// A service that goes on would write what it still has in mind of the old rows.
+/// The server's own workers have no user. A service that goes on would write what it still has in mind of the old rows.
 async fn nobody_else(db: &mut PgConnection) -> Result<(), BackupError> {
     let mut tries = 20;
     loop {
         let others = sqlx::query_scalar!(
             r#"SELECT count(*) AS "others!" FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"#
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL"#
         );
         match others.fetch_one(&mut *db).await? {
             0 => return Ok(()),

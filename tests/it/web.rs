@@ -89,6 +89,21 @@ async fn a_running_service_is_ready_and_tells_all_that_the_alerts_ask_for_and_no
     let loops: Vec<&str> = health["loops"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(loops, ["backups", "feeds", "reload", "review", "scan", "route", "bot", "deliver"]);
 
+    // the audit of what was just delivered: who has it, what was sent, and by what it was decided
+    let delivered = field(log.last().unwrap(), "signal_id");
+    let show = |id: &str| {
+        let url = stage.database.server.url(false);
+        let output = program(stage.folder.path(), &[("DATABASE_URL", &url)], &["--format", "json", "audit", "show", id]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Json>(&output.stdout).unwrap()
+    };
+    let shown = show(&delivered);
+    assert_eq!((&shown["signal"]["signal_id"], &shown["signal"]["audit_intact"]), (&Json::from(delivered.as_str()), &Json::Bool(true)));
+    assert_eq!((&shown["sent"][0]["state"], &shown["turns"][0]["state"]), (&Json::from("sent"), &Json::from("held")), "{shown}");
+    assert_eq!(shown["decisions"].as_array().unwrap().last().unwrap()["decision_id"], shown["signal"]["decision_id"]);
+    assert_eq!((&shown["decision"]["pack_hash"], &shown["decision"]["differences"]), (&Json::from(stage.hash()), &Json::Array(Vec::new())));
+    assert_eq!(show(shown["signal"]["short_id"].as_str().unwrap())["signal"], shown["signal"]);
+
     // an edit that cannot be used is told, and changes neither health nor what decides
     stage.edit("rules/facts/profit.rhai", "effective_buy", "effective_by");
     service.says_all(&["\"rules_refused\""]);

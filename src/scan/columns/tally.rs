@@ -214,7 +214,10 @@ impl Tally {
     pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups) {
         let stops =
             |stops: &[u32]| (0..).zip(stops).filter(|(_, cards)| **cards > 0).map(|(code, cards)| (code, *cards as usize)).collect();
-        self.stopped = self.stops.chunks(self.codes).map(stops).collect();
+        // of a part of the market it says nothing
+        if side.asked.is_none() {
+            self.stopped = self.stops.chunks(self.codes).map(stops).collect();
+        }
         let gates = side.case.pack.gates.len();
         for (nearest, tenant) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants) {
             self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {

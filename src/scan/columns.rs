@@ -216,9 +216,9 @@ impl<'a> Side<'a> {
                 let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
                 // what is counted matters to nobody whom no row suits
                 let is_uncounted =
-                    grouped.count() == 0 && keep == 0 || batch.hopeless && grouped.judge_uncounted(self, batch, machine, &mut tally);
+                    grouped.count() == 0 && keep == 0 || batch.hopeless && grouped.judge_uncounted(batch, machine, &mut tally);
                 let counted = if is_uncounted {
-                    Counted::default()
+                    Counted::nothing(batch)
                 } else {
                     let counted = groups.count(self, batch, machine);
                     grouped.judge(self, batch, machine, (&counted, groups), beside, &mut tally);
@@ -246,7 +246,7 @@ impl<'a> Side<'a> {
             for block in blocks {
                 let counts = std::iter::repeat_n(Slice::Numbers(&alone), self.cards.groups.len());
                 let columns: Vec<Slice<'_>> = block.columns.iter().map(Column::slice).chain(counts).collect();
-                batch.judge(self.lowered, machine, &columns, block.rows.len(), |position, codes, scores| {
+                batch.judge(machine, &columns, block.rows.len(), |position, codes, scores| {
                     tally.take(self, block, Seat { position, tenant: batch.tenants[position] }, codes, scores);
                 });
             }

@@ -116,7 +116,7 @@ impl Grouped {
         side: &Side<'_>,
         batch: &Batch,
         machine: &mut Machine,
-        (counted, groups): (&Counted, &Groups),
+        (counted, groups): (&Counted<'_>, &Groups),
         beside: &Self,
         tally: &mut Tally,
     ) {
@@ -130,7 +130,7 @@ impl Grouped {
         } else {
             Vec::new()
         };
-        let (lanes, mut again) = self.fallen(side, batch, (counted, groups), &told.passing, (beside, &others));
+        let (lanes, mut again) = self.fallen(batch, (counted, groups), &told.passing, (beside, &others));
         self.judge_again(side, batch, machine, &lanes, &mut again);
         let mut best = Vec::new();
         for (position, tenant) in batch.tenants.iter().enumerate() {
@@ -143,12 +143,12 @@ impl Grouped {
 
     /// Judges the rows for tenants whom none suits, whatever is counted. Those who are alike are judged once. False if more
     /// has to be told of a row than how often it stopped: then nothing was done.
-    pub fn judge_uncounted(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, tally: &mut Tally) -> bool {
+    pub fn judge_uncounted(&self, batch: &Batch, machine: &mut Machine, tally: &mut Tally) -> bool {
         let count = self.rows.len();
         let lanes = Lanes { rows: (0..count).collect(), counts: vec![vec![1; count]; self.group_of.len()] };
         let mut codes: Vec<Vec<u8>> = vec![Vec::new(); batch.tenants.len()];
         for block in lanes.blocks() {
-            self.run(side, batch, machine, &lanes, block.clone(), |position, told, _| {
+            self.run(batch, machine, &lanes, block.clone(), |position, told, _| {
                 if batch.alike[position] == position {
                     codes[position].extend((0..block.len()).map(|lane| told.of(lane)));
                 }
@@ -179,16 +179,23 @@ impl Grouped {
     }
 
     /// Judges every row with what was counted for it.
-    fn first(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &Tally) -> Told {
-        let (variants, lanes) = Variants::of(side, batch, counted, groups, self);
-        let choices = variants.choices(side, batch, counted);
+    fn first(
+        &self,
+        side: &Side<'_>,
+        batch: &Batch,
+        machine: &mut Machine,
+        (counted, groups): (&Counted<'_>, &Groups),
+        tally: &Tally,
+    ) -> Told {
+        let (variants, lanes) = Variants::of(side, counted, groups, self);
+        let choices = variants.choices(batch, counted);
         let tenants = batch.tenants.len();
         let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
         let blocks = variants.blocks();
         let mut own = Vec::new();
         for block in &blocks {
             own.clear();
-            self.run(side, batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
+            self.run(batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
                 if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
                     variants.own(choices.of(position), block, &mut own);
@@ -211,7 +218,7 @@ impl Grouped {
         }
         for (position, tenant) in batch.tenants.iter().enumerate().filter(|(position, _)| told.open[*position]) {
             let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
-            self.ask(side, *tenant, (counted, groups), codes, &mut told.passing[position], tally);
+            self.ask(side, Seat { position, tenant: *tenant }, (counted, groups), codes, &mut told.passing[position], tally);
         }
         told
     }
@@ -219,7 +226,6 @@ impl Grouped {
     /// Judges some of the lanes, and tells what each tenant makes of them.
     fn run(
         &self,
-        side: &Side<'_>,
         batch: &Batch,
         machine: &mut Machine,
         lanes: &Lanes,
@@ -230,22 +236,22 @@ impl Grouped {
         let columns: Vec<Column> = self.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
         let counts = lanes.counts.iter().map(|counts| Slice::Numbers(&counts[block.clone()]));
         let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counts).collect();
-        batch.judge(side.lowered, machine, &columns, rows.len(), told);
+        batch.judge(machine, &columns, rows.len(), told);
     }
 
     /// Asks the interpreter where only it can tell.
     fn ask(
         &self,
         side: &Side<'_>,
-        tenant: usize,
-        (counted, groups): (&Counted, &Groups),
+        seat: Seat,
+        (counted, groups): (&Counted<'_>, &Groups),
         codes: &mut [u8],
         passing: &mut Vec<Passing>,
         tally: &Tally,
     ) {
         for (row, told) in codes.iter_mut().enumerate().filter(|(_, code)| is_open(**code)) {
-            let counts = counted.told(side, groups, self.rows[row], tenant);
-            let judged = side.case.judge_one(side.routes[self.rows[row]], tenant, counts);
+            let counts = counted.told(side, groups, self.rows[row], seat.position);
+            let judged = side.case.judge_one(side.routes[self.rows[row]], seat.tenant, counts);
             *told = code(judged.answer, side.case.pack.gates.len());
             if tally.is_signal(*told) {
                 passing.push(Passing { row, score: judged.score });
@@ -259,7 +265,7 @@ impl Grouped {
             return;
         }
         for block in lanes.blocks() {
-            self.run(side, batch, machine, lanes, block.clone(), |position, codes, scores| {
+            self.run(batch, machine, lanes, block.clone(), |position, codes, scores| {
                 for one in again[position].iter_mut().filter(|one| block.contains(&one.lane)) {
                     one.code = codes.of(one.lane - block.start);
                     one.score = scores.of(one.lane - block.start);
@@ -298,7 +304,7 @@ impl Grouped {
         &self,
         side: &Side<'_>,
         seat: Seat,
-        (counted, groups): (&Counted, &Groups),
+        (counted, groups): (&Counted<'_>, &Groups),
         codes: &[u8],
         passing: &[Passing],
         (lanes, again): (&Lanes, &[Again]),
@@ -316,7 +322,7 @@ impl Grouped {
                 let routes = rows.map(|row| (row, codes[row]));
                 if let Some((row, score)) = tally.best_signal(routes, score_of) {
                     let counts = judged_again(row).map(|one| self.counts_again(side, lanes, one));
-                    let counts = counts.unwrap_or_else(|| counted.told(side, groups, self.rows[row], seat.tenant));
+                    let counts = counts.unwrap_or_else(|| counted.told(side, groups, self.rows[row], seat.position));
                     tally.found(seat, side.routes[self.rows[row]], score, &counts);
                 }
             } else if tally.asks_more(best)

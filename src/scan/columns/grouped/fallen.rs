@@ -4,7 +4,6 @@ use rustc_hash::FxHashMap;
 
 use super::{
     super::{
-        Side,
         groups::{Counted, Groups},
         variants::Lanes,
     },
@@ -36,9 +35,8 @@ impl Grouped {
     /// cards beside.
     pub(super) fn fallen(
         &self,
-        side: &Side<'_>,
         batch: &Batch,
-        (counted, groups): (&Counted, &Groups),
+        (counted, groups): (&Counted<'_>, &Groups),
         passing: &[Vec<Passing>],
         (beside, others): (&Self, &[Vec<Passing>]),
     ) -> (Lanes, Vec<Vec<Again>>) {
@@ -63,7 +61,7 @@ impl Grouped {
                 own.count(self, aggregate, *tenant, passing, left);
                 foreign.count(beside, aggregate, *tenant, others, left);
             }
-            let sizes: Vec<&[i64]> = (0..aggregates).map(|aggregate| counted.sizes(side, *tenant, aggregate)).collect();
+            let sizes: Vec<&[i64]> = (0..aggregates).map(|aggregate| counted.sizes(position, aggregate)).collect();
             let mut again = Vec::new();
             for passing in passing {
                 let shrunk = |aggregate: usize| {

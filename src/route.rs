@@ -143,9 +143,9 @@ pub async fn run(router: Router, pulse: Pulse, shutdown: CancellationToken) -> R
     let mut listed = None;
     loop {
         let turn = pulse.turn();
-        let routed = router.turn(Utc::now(), &mut listed).await;
-        turn.ends(routed.is_ok());
-        if let Err(error) = routed {
+        let outcome = router.turn(Utc::now(), &mut listed).await;
+        turn.ends(outcome.is_ok());
+        if let Err(error) = outcome {
             tracing::error!(event = "route_failed", retryable = error.is_retryable(), "{error}");
         }
         tokio::select! {

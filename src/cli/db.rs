@@ -36,7 +36,7 @@ enum Command {
         #[arg(long, value_name = "N")]
         to: Option<i64>,
     },
-    /// Write the whole database into a new file of TCG_RADAR_BACKUPS, and remove what is kept no longer. `serve` does so daily.
+    /// Write the whole database into a new file of `TCG_RADAR_BACKUPS`, and remove what is kept no longer. `serve` does so daily.
     Backup {
         /// Only show what there is.
         #[arg(long)]

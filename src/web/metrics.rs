@@ -9,7 +9,7 @@ use super::{
     exposition::{Exposition, Labels, age, alone, count},
 };
 use crate::{
-    domain::feed::quota_left,
+    domain::feed::{Period, quota_left},
     store::{
         backup,
         channels::Depth,
@@ -96,7 +96,7 @@ fn of_feeds(all: &mut Exposition, watch: &Watch, vitals: &Vitals, now: DateTime<
     all.gauge("tcg_radar_feed_failures", "Failures in a row", failures);
     let left = feeds().filter_map(|(labels, budget, feed)| {
         let feed = feed?;
-        let of_period = move |(period, left): (crate::domain::feed::Period, Option<u32>)| {
+        let of_period = move |(period, left): (Period, Option<u32>)| {
             let labels: Labels = labels.iter().cloned().chain([("period", period.to_string())]).collect();
             Some((labels, i64::from(left?)))
         };
@@ -116,17 +116,10 @@ fn of_delivery(all: &mut Exposition, vitals: &Vitals, now: DateTime<Utc>) {
     all.gauge("tcg_radar_outbox_waiting", "Messages that are still to be sent", channels(|depth| depth.waiting));
     all.gauge("tcg_radar_outbox_oldest_seconds", "For how long the oldest of them could have been sent", oldest);
     all.gauge("tcg_radar_dead_chats", "Chats that take nothing from us", channels(|depth| depth.dead_chats));
-    let ends: [(&str, fn(&Depth) -> i64); 4] = [
-        ("in_doubt", |depth| depth.doubts),
-        ("late", |depth| depth.late),
-        ("parked", |depth| depth.parked),
-        ("refused", |depth| depth.refused),
-    ];
     let troubles = vitals.channels.iter().flat_map(|depth| {
-        ends.iter().map(|(outcome, of)| {
-            let labels = vec![("channel", depth.channel.to_string()), ("outcome", (*outcome).to_owned())];
-            (labels, of(depth).unsigned_abs())
-        })
+        let Depth { channel, doubts, late, parked, refused, .. } = depth;
+        [("in_doubt", doubts), ("late", late), ("parked", parked), ("refused", refused)]
+            .map(|(outcome, number)| (vec![("channel", channel.to_string()), ("outcome", outcome.to_owned())], number.unsigned_abs()))
     });
     let help = "Sends whose answer was lost (in_doubt), and messages that were never sent: too late, to a dead chat, refused";
     all.counter("tcg_radar_delivery_troubles", help, troubles);

@@ -58,7 +58,10 @@ async fn whoever_does_not_answer_is_named_and_whoever_does_is_not() {
     let output = doctor(&stage, &variables, &[]);
     assert_eq!(at(&output, "fault"), (Some(1), vec!["reach justtcg".to_owned()]));
     let well = at(&output, "ok").1;
-    assert!(["reach telegram", "reach discord", "clock against telegram"].iter().all(|what| well.contains(&(*what).to_owned())), "{well:?}");
+    assert!(
+        ["reach telegram", "reach discord", "clock against telegram"].iter().all(|what| well.contains(&(*what).to_owned())),
+        "{well:?}"
+    );
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ fn every_line_of_the_log_has_an_event_of_the_vocabulary_and_every_event_is_logge
                 match known.get(event.as_str()) {
                     None => wrong.push(format!("{at}: \"{event}\" is not in the table of .deploy/README.md")),
                     Some(line) if !line.contains(level) => {
-                        wrong.push(format!("{at}: \"{event}\" is logged as {level}, and the table says otherwise"))
+                        wrong.push(format!("{at}: \"{event}\" is logged as {level}, and the table says otherwise"));
                     }
                     Some(_) => {}
                 }

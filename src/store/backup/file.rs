@@ -2,6 +2,7 @@
 //! with its name, its rows in the text form of COPY, the line `\.` that no row can be, and what they came to; `end` at the end.
 
 use std::{
+    fmt::Display,
     fs::{self, File},
     io::{self as stdio, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
@@ -114,7 +115,7 @@ impl Reader {
 
     /// The rows of the next table.
     pub fn table(&mut self, name: &str) -> Rows<'_> {
-        Rows { reader: self, name: name.to_owned(), rows: 0, digest: Digest::default(), over: false }
+        Rows { reader: self, name: name.to_owned(), count: 0, digest: Digest::default(), over: false }
     }
 
     /// The end has to be there, and gzip's own sum has to fit.
@@ -129,7 +130,7 @@ impl Reader {
 pub struct Rows<'r> {
     reader: &'r mut Reader,
     name: String,
-    rows: u64,
+    count: u64,
     digest: Digest,
     over: bool,
 }
@@ -150,7 +151,7 @@ impl Rows<'_> {
                 self.over = true;
             } else if line.ends_with(b"\n") {
                 self.digest.add(line);
-                self.rows += 1;
+                self.count += 1;
             } else {
                 return Err(damaged(&self.reader.path, format!("it ends within {}", self.name)));
             }
@@ -160,7 +161,7 @@ impl Rows<'_> {
 
     /// What they came to, held against what is written behind them.
     pub fn end(self) -> Result<Content, BackupError> {
-        let Self { reader, name, rows, digest, .. } = self;
+        let Self { reader, name, count: rows, digest, .. } = self;
         let mut told = String::new();
         reader.lines.read_line(&mut told).map_err(|fault| damaged(&reader.path, fault))?;
         let told: Content = serde_json::from_str(&told).map_err(|fault| damaged(&reader.path, fault))?;
@@ -172,6 +173,6 @@ impl Rows<'_> {
     }
 }
 
-fn damaged(path: &Path, fault: impl ToString) -> BackupError {
+fn damaged(path: &Path, fault: impl Display) -> BackupError {
     BackupError::Damaged { path: path.to_owned(), fault: fault.to_string() }
 }

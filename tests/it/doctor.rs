@@ -18,6 +18,14 @@ fn doctor(stage: &Stage, more: &[(&str, &str)], arguments: &[&str]) -> Output {
     program(stage.folder.path(), &variables, &[&["--format", "json", "doctor"], arguments].concat())
 }
 
+/// An installation as it should be, without keys.
+async fn installed() -> Stage {
+    let stage = Stage::new().await;
+    fs::write(stage.path(".env"), "").unwrap();
+    fs::set_permissions(stage.path(".env"), fs::Permissions::from_mode(0o600)).unwrap();
+    stage
+}
+
 /// What stands at a level, and the exit code.
 fn at(output: &Output, level: &str) -> (Option<i32>, Vec<String>) {
     let found: Json = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
@@ -32,13 +40,10 @@ fn at(output: &Output, level: &str) -> (Option<i32>, Vec<String>) {
 
 #[tokio::test]
 async fn what_somebody_broke_is_a_fault_each_and_a_sound_installation_has_none() {
-    let stage = Stage::new().await;
-    let dotenv = stage.path(".env");
-    fs::write(&dotenv, "").unwrap();
-    fs::set_permissions(&dotenv, fs::Permissions::from_mode(0o600)).unwrap();
+    let stage = installed().await;
     assert_eq!(at(&doctor(&stage, &[], &["--offline"]), "fault"), (Some(0), Vec::new()));
 
-    fs::set_permissions(&dotenv, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(stage.path(".env"), fs::Permissions::from_mode(0o644)).unwrap();
     stage.edit("rules/facts/profit.rhai", "effective_buy", "effective_by");
     let mut admin = stage.database.superuser().await;
     admin.execute("ALTER TABLE outbox NO FORCE ROW LEVEL SECURITY; DROP INDEX ix_signal_audit_signal").await.unwrap();
@@ -48,9 +53,10 @@ async fn what_somebody_broke_is_a_fault_each_and_a_sound_installation_has_none()
     assert!(String::from_utf8_lossy(&output.stdout).contains("not in force for outbox"));
 }
 
-#[tokio::test]
+// the stand-in answers while this waits for the program
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_not_answer_is_named_and_whoever_does_is_not() {
-    let stage = Stage::new().await;
+    let stage = installed().await;
     let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
     let variables = messengers.variables();
     let mut variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -66,7 +72,7 @@ async fn whoever_does_not_answer_is_named_and_whoever_does_is_not() {
 
 #[tokio::test]
 async fn without_its_database_the_rest_is_told_all_the_same() {
-    let stage = Stage::new().await;
+    let stage = installed().await;
     let output = doctor(&stage, &[("DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/d")], &["--offline"]);
     assert_eq!(at(&output, "fault"), (Some(69), vec!["database".to_owned()]));
     assert!(at(&output, "ok").1.contains(&"rules".to_owned()));

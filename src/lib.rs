@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`app`] | the running service: wires the loops and drains them |
 //! | [`bot`] | the loop that listens to tenants on Telegram |
+//! | [`clock`] | the time, and waiting for it: the machine's, or a faster one |
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
 //! | [`deliver`] | the loop that brings messages to the platforms |
@@ -24,6 +25,7 @@
 pub mod app;
 pub mod bot;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod deliver;
 pub mod domain;

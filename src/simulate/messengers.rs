@@ -22,6 +22,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::{sync::Notify, task::JoinHandle};
 
+use crate::clock::Clock;
+
 mod deed;
 mod discord;
 mod limits;
@@ -34,9 +36,6 @@ pub use self::{
     view::{Chat, Seen},
 };
 use self::{limits::Limits, telegram::Inbox};
-
-/// The time as the platforms see it.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 pub const TELEGRAM_TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
 pub const DISCORD_TOKEN: &str = "stand-in-bot-token";
@@ -187,7 +186,7 @@ impl Shared {
     }
 
     fn doing(&self, doing: &Doing) -> bool {
-        let done = self.state().doing(doing, (self.clock)());
+        let done = self.state().doing(doing, self.clock.now());
         self.written.notify_waiters();
         done
     }
@@ -242,7 +241,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 impl Shared {
     /// A refusal that was ordered does nothing; what spoils the answer comes after the message was posted.
     fn platform(&self, platform: &str, asked: &Asked) -> (Reply, Option<Deed>) {
-        let now = (self.clock)();
+        let now = self.clock.now();
         let state = &mut *self.state();
         let (what, chat) = match platform {
             "telegram" => telegram::about(asked),

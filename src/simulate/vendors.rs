@@ -20,6 +20,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
 
+use crate::clock::Clock;
+
 mod exchangerate;
 mod files;
 mod justtcg;
@@ -31,9 +33,6 @@ mod stock;
 
 use self::quota::Quota;
 pub use self::{misdeed::Misdeed, stock::Stock};
-
-/// The time as the vendors see it.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The key that every stand-in accepts.
 pub const KEY: &str = "stand-in-key";
@@ -195,7 +194,7 @@ async fn answer(State(vendors): State<Arc<Vendors>>, request: Request) -> Respon
 
 impl Vendors {
     fn reply(&self, path: &str, mut asked: Asked, uri: &str) -> (Reply, Option<Misdeed>) {
-        let now = (self.clock)();
+        let now = self.clock.now();
         let changing = &mut *self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (vendor, below) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
         below.clone_into(&mut asked.path);

@@ -34,12 +34,12 @@ use crate::domain::{
     profile::Tier,
 };
 use catalogue::{Item, ReleasedSet, item, product_id};
-use feeds::Batches;
+use feeds::{Batches, Course};
 pub use history::history;
 use plan::{CardPlan, Role};
 use sellers::Seller;
 pub use truth::{FaultKind, Opportunity, Planted};
-pub use write::{Progress, WriteError, write};
+pub use write::{Progress, WriteError, add_tenants, write, write_until};
 
 /// Serves a stand-in on a port of this machine; 0 is any free one. It ends only when it is aborted.
 async fn listen(port: u16, router: Router) -> io::Result<(SocketAddr, JoinHandle<()>)> {
@@ -87,6 +87,8 @@ pub struct Parameters {
     pub days: u32,
     /// The last day.
     pub end: NaiveDate,
+    /// Days after it on which the market goes on: prices walk, spreads come again, and nothing is spoilt on purpose.
+    pub beyond: u32,
     pub tenants: u32,
     /// On how many of the last days sellers' stocks are looked through.
     pub listing_days: u32,
@@ -103,11 +105,16 @@ impl Parameters {
     /// 600 cards over the 60 days to `end` for four tenants, with one bad scrape nine days before the end.
     pub const fn ending(end: NaiveDate) -> Self {
         let bad_scrape = Some(BadScrape { market: Market::Cardmarket, age: 9 });
-        Self { seed: 1, cards: 600, days: 60, end, tenants: 4, listing_days: 2, bad_scrape, frozen: None }
+        Self { seed: 1, cards: 600, days: 60, end, beyond: 0, tenants: 4, listing_days: 2, bad_scrape, frozen: None }
     }
 
     pub fn first_day(&self) -> NaiveDate {
         self.end - Days::new(u64::from(self.days.saturating_sub(1)))
+    }
+
+    /// The day after which there are no prices.
+    fn last_day(&self) -> NaiveDate {
+        self.end + Days::new(u64::from(self.beyond))
     }
 
     /// The date of a day of the window, counted from 0.
@@ -132,7 +139,7 @@ impl Parameters {
             if (1..=most).contains(&asked) { Ok(()) } else { Err(BadParameters::Count { what, asked, most }) }
         };
         within("cards", self.cards, MOST_CARDS)?;
-        within("days", self.days, MOST_DAYS)?;
+        within("days", self.days.saturating_add(self.beyond), MOST_DAYS)?;
         if self.tenants > MOST_TENANTS {
             return Err(BadParameters::Tenants { asked: self.tenants, most: MOST_TENANTS });
         }
@@ -206,7 +213,7 @@ impl Simulation {
         &self.parameters
     }
 
-    /// When the last day is over and everything of it is known: scan as of here.
+    /// When the last day of the window is over and everything of it is known: scan as of here.
     pub fn as_of(&self) -> DateTime<Utc> {
         end_of_day(self.parameters.end)
     }
@@ -279,6 +286,12 @@ impl Simulation {
     /// All rows, day by day, each day in blocks of cards.
     pub fn batches(&self) -> Batches<'_> {
         Batches::new(self, 0..self.items.len())
+    }
+
+    /// The same for whoever takes the market along.
+    pub fn into_batches(self) -> impl Iterator<Item = feeds::Batch> + Send {
+        let mut course = Course::new(&self, 0..self.items.len());
+        std::iter::from_fn(move || course.next(&self))
     }
 
     /// The rows of some cards, by their place among [`Simulation::cards`], in the order asked for.

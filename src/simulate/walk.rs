@@ -82,11 +82,11 @@ impl Walk {
         }
         let mut renew = self.renewals.map(|per_mille| self.dice.chance(per_mille));
         match plan.role {
-            Role::Momentum if age < MOMENTUM_DAYS => {
+            Role::Momentum if (0..MOMENTUM_DAYS).contains(&age) => {
                 drift += 13_000;
                 self.base = self.value;
             }
-            Role::Knife if age < KNIFE_DAYS => {
+            Role::Knife if (0..KNIFE_DAYS).contains(&age) => {
                 drift = KNIFE_STEP - MILLION;
                 if age >= KNIFE_DAYS - KNIFE_LEAD {
                     self.delay = ratio(self.delay, MILLION, KNIFE_STEP);
@@ -107,6 +107,7 @@ impl Walk {
         let mut euro = times(self.value, MILLION + self.distance[0]);
         let mut dollar = times(times(times(self.value, MILLION + self.distance[1]), usd), self.delay);
         if let Role::Spread(spread) = plan.role {
+            let day = if age < 0 { again(&spread, day) } else { day };
             (euro, dollar) = open(&spread, day, (euro, dollar), usd);
             renew = if openness(&spread, day) == MILLION { [true, true] } else { renew };
         }
@@ -121,9 +122,18 @@ impl Walk {
     }
 }
 
+const CLOSING_DAYS: i64 = 6;
+/// From the end of a spread to its coming again.
+const PAUSE_DAYS: i64 = 12;
+
+/// After the window a spread comes again and again: the day of its first coming that a later one is like.
+fn again(spread: &Spread, day: i64) -> i64 {
+    let begins = spread.from - spread.opening;
+    begins + (day - begins).rem_euclid(spread.to + CLOSING_DAYS + PAUSE_DAYS - begins)
+}
+
 /// How far open a spread is on a day, in millionths.
 fn openness(spread: &Spread, day: i64) -> i64 {
-    const CLOSING_DAYS: i64 = 6;
     if day < spread.from {
         (MILLION * (day - spread.from + spread.opening) / spread.opening.max(1)).max(0)
     } else {
@@ -168,6 +178,13 @@ mod tests {
     fn a_spread_opens_slowly_and_closes_again() {
         let course: Vec<i64> = [5, 10, 15, 20, 30, 33, 36, 50].map(|day| openness(&SPREAD, day)).to_vec();
         assert_eq!(course, [0, 0, 500_000, MILLION, MILLION, 500_000, 0, 0]);
+    }
+
+    #[test]
+    fn a_spread_comes_again_after_its_pause() {
+        // it begins to open on day 10, and ends with day 36
+        assert_eq!(again(&SPREAD, 48), 10);
+        assert_eq!([47, 48, 53, 58, 68, 96].map(|day| openness(&SPREAD, again(&SPREAD, day))), [0, 0, 500_000, MILLION, MILLION, MILLION]);
     }
 
     #[test]

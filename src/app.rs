@@ -28,11 +28,17 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// How long open transactions may take after that.
 const CLOSE: Duration = Duration::from_secs(3);
 
-/// Runs every loop until a signal asks for the end, or one of them cannot go on.
+/// Runs every loop until `stop`, or one of them cannot go on.
 ///
 /// # Errors
 /// The rules cannot be used, or a loop ended with an error; the others were drained.
-pub async fn run(config: &Config, store: Store, files: Files, clock: Clock) -> anyhow::Result<()> {
+pub async fn run(
+    config: &Config,
+    store: Store,
+    files: Files,
+    clock: Clock,
+    stop: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     store.refuse_unsafe_role().await?;
     let reloader = Reloader::start(files, store.clone(), clock.now()).await?;
     let current = reloader.current();
@@ -72,7 +78,7 @@ pub async fn run(config: &Config, store: Store, files: Files, clock: Clock) -> a
         loops.start("deliver", |shutdown| deliver::run(delivery, shutdown));
     }
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
-    let outcome = loops.supervise(stop_asked()).await;
+    let outcome = loops.supervise(stop).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
         tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
     }
@@ -102,7 +108,10 @@ fn tell_parts(config: &Config) {
 }
 
 /// Completes at the first SIGTERM or Ctrl-C.
-async fn stop_asked() -> anyhow::Result<()> {
+///
+/// # Errors
+/// The system does not tell of signals.
+pub async fn stop_asked() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),

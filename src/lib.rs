@@ -10,6 +10,7 @@
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
 //! | [`deliver`] | the loop that brings messages to the platforms |
+//! | [`demo`] | the whole service on a fast clock, among stand-ins of everybody |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
 //! | [`notify`] | the platforms that messages go to, one file each |
@@ -28,6 +29,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod deliver;
+pub mod demo;
 pub mod domain;
 pub mod ingest;
 pub mod notify;

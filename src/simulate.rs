@@ -5,6 +5,7 @@
 //! has random numbers of its own. Rows come in blocks ([`Simulation::batches`]), so a market of 60,000 cards fits in
 //! little memory. Nothing here is data of a real card.
 
+pub mod cast;
 pub mod catalogue;
 mod dice;
 pub mod feeds;
@@ -24,6 +25,7 @@ use axum::Router;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use tokio::{net::TcpListener, task::JoinHandle};
+use uuid::Uuid;
 
 use crate::domain::{
     card::{BadCardId, Card, CardSet},
@@ -31,7 +33,7 @@ use crate::domain::{
     money::{DailyRate, Rates},
     observation::end_of_day,
     product::CardProduct,
-    profile::Tier,
+    profile::{TenantId, Tier},
 };
 use catalogue::{Item, ReleasedSet, item, product_id};
 use feeds::{Batches, Course};
@@ -170,11 +172,20 @@ pub enum BadParameters {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
     pub telegram_chat_id: i64,
+    pub discord_channel_id: Option<i64>,
     /// ISO 3166 alpha-2.
     pub country: &'static str,
     pub tier: Tier,
     /// A preset of `profiles/`.
     pub preset: &'static str,
+}
+
+impl Tenant {
+    /// The same tenant in every database, as the market is.
+    pub fn id(&self) -> TenantId {
+        let name = format!("tcg-radar simulated tenant {}", self.telegram_chat_id);
+        TenantId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
+    }
 }
 
 /// A market from one seed.
@@ -279,7 +290,7 @@ impl Simulation {
                 2 => ("GB", Tier::Trader, "uk_reseller"),
                 _ => ("SG", Tier::Pro, "sea_owner"),
             };
-            Tenant { telegram_chat_id: 9_000_000_001 + i64::from(number), country, tier, preset }
+            Tenant { telegram_chat_id: 9_000_000_001 + i64::from(number), discord_channel_id: None, country, tier, preset }
         })
     }
 

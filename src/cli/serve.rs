@@ -16,7 +16,7 @@ pub struct Args {
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     log(global.format);
     let store = global.store().await?;
-    app::run(&global.config, store, args.pack.files(global), Clock::machine()).await?;
+    app::run(&global.config, store, args.pack.files(global), Clock::machine(), app::stop_asked()).await?;
     Ok(Exit::Good)
 }
 

@@ -3,11 +3,10 @@
 use std::{collections::HashSet, str::FromStr};
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use super::{Simulation, Tenant};
 use crate::{
-    domain::profile::{BadCountry, Country, TenantId},
+    domain::profile::{BadCountry, Country},
     ingest::{self, Batch},
     store::{
         Store, StoreError, Written,
@@ -102,12 +101,10 @@ pub async fn add_tenants(store: &Store, tenants: impl Iterator<Item = Tenant>) -
     let mut tx = store.service().await?;
     let known: HashSet<i64> = users::active(&mut tx).await?.into_iter().filter_map(|tenant| tenant.telegram_chat_id).collect();
     for tenant in tenants.filter(|tenant| !known.contains(&tenant.telegram_chat_id)) {
-        let name = format!("tcg-radar simulated tenant {}", tenant.telegram_chat_id);
         let new = NewTenant {
-            // the same tenant in every database, as the market is
-            id: TenantId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())),
+            id: tenant.id(),
             telegram_chat_id: Some(tenant.telegram_chat_id),
-            discord_channel_id: None,
+            discord_channel_id: tenant.discord_channel_id,
             country: Country::from_str(tenant.country)?,
             tier: tenant.tier,
             preset: Some(tenant.preset.to_owned()),

@@ -41,8 +41,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Whether every signal is somewhere, no opportunity was with two tenants at once, and no message was late.
+    pub const fn is_sound(&self) -> bool {
+        self.adds_up() && self.double_holders == 0 && self.late == 0
+    }
+
     /// Whether every signal is somewhere, and nowhere twice.
-    pub const fn adds_up(&self) -> bool {
+    const fn adds_up(&self) -> bool {
         let confirmed = self.acted + self.passed + self.wrong_card;
         self.signals == confirmed + self.pending + self.expired + self.withdrawn + self.undeliverable
     }

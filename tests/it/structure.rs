@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulate/write", &["domain", "ingest", "store"]),
     ("web", &["domain", "config", "store"]),
     ("app", ANYONE),
+    ("demo", ANYONE),
     ("cli", ANYONE),
     ("main", ANYONE),
     ("lib", &[]),

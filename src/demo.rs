@@ -42,11 +42,11 @@ pub const DATABASE: &str = "tcgradar_demo";
 /// Days of history that the market has before it begins, which an operator would import.
 const PAST_DAYS: u64 = 60;
 /// Days after the beginning on which spreads that were planned are still to open.
-const PLANNED_DAYS: u64 = 5;
+const PLANNED_DAYS: u64 = 8;
 /// The market goes on for so long: at 600 times the speed, five days of the machine's.
 const DAYS_BEYOND: u32 = 3_000;
-/// When the operator turns to the other customs regime.
-const SWITCH_AFTER: TimeDelta = TimeDelta::minutes(390);
+/// When the operator turns to the other customs regime: the first windows are open.
+const SWITCH_AFTER: TimeDelta = TimeDelta::minutes(150);
 const REGIMES: (&str, &str) = ("pre_july_2026", "post_july_2026");
 /// Between two looks at what happens.
 const LOOK: Duration = Duration::from_millis(500);
@@ -170,8 +170,10 @@ fn configure(folder: &Folder, server: &Server, home: &Path, vendors: &StandIns, 
         ("CUSTOMS_REGIME", REGIMES.0.to_owned()),
         ("DATABASE_URL", server.url(false)),
         ("TCG_RADAR_HOME", home.display().to_string()),
-        // half a minute of the machine's at 600 times the speed has to do for what takes a second
+        // at 600 times the speed, nine seconds of the machine's
         ("SIGNAL_SEND_DEADLINE_MINUTES", "90".to_owned()),
+        // Cardmarket's new day comes at night, and is not to wait for the evening
+        ("DAILY_FEED_INTERVAL_HOURS", "6".to_owned()),
         // what is folded must be older than the database's own clock allows
         ("HISTORY_RAW_DAYS", "0".to_owned()),
     ];

@@ -35,7 +35,7 @@ pub struct Args {
     /// Another seed is another market, and other moods of those who answer.
     #[arg(long, default_value_t = 7, value_name = "N")]
     seed: u64,
-    #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=60_000))]
+    #[arg(long, default_value_t = 400, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=60_000))]
     cards: u32,
     #[command(flatten)]
     pack: PackArg,

@@ -113,6 +113,8 @@ impl Terminal {
             self.lines.push(line);
         }
         for (line, text) in self.lines.iter().zip(lines) {
+            // a line with nothing on it would not be drawn
+            let text = if text.is_empty() { " ".to_owned() } else { text };
             if line.message() != text {
                 line.set_message(text);
             }

@@ -18,6 +18,7 @@ use crate::{
     app,
     clock::Clock,
     config::Config,
+    ingest,
     reload::Files,
     scan::ground,
     simulate::{
@@ -30,10 +31,12 @@ use crate::{
 };
 
 mod folder;
+mod recorded;
 pub mod sight;
 
 use self::{
     folder::Folder,
+    recorded::Recorded,
     sight::{Eyes, Sight},
 };
 
@@ -42,7 +45,7 @@ pub const DATABASE: &str = "tcgradar_demo";
 /// Days of history that the market has before it begins, which an operator would import.
 const PAST_DAYS: u64 = 60;
 /// Days after the beginning on which spreads that were planned are still to open.
-const PLANNED_DAYS: u64 = 8;
+const PLANNED_DAYS: u64 = 3;
 /// The market goes on for so long: at 600 times the speed, five days of the machine's.
 const DAYS_BEYOND: u32 = 3_000;
 /// When the operator turns to the other customs regime: the first windows are open.
@@ -59,8 +62,10 @@ pub struct Options {
     /// Another seed is another market, and other resellers' moods.
     pub seed: u64,
     pub cards: u32,
-    /// What the clock shows at the beginning.
+    /// What the clock shows at the beginning; of recorded days only the time of the day.
     pub start: DateTime<Utc>,
+    /// A folder with recorded days, to be shown in place of a simulated market.
+    pub open_data: Option<PathBuf>,
     /// The data folder.
     pub home: PathBuf,
     /// Where PostgreSQL's programs are, where they are not to be searched for.
@@ -73,6 +78,8 @@ pub struct Options {
 /// How it ended.
 #[derive(Debug)]
 pub struct Closing {
+    /// What the clock showed at the beginning.
+    pub start: DateTime<Utc>,
     /// The last look.
     pub sight: Sight,
     /// Where the rules of the demonstration lie, and its `.env`.
@@ -99,10 +106,11 @@ pub async fn run(
     let store = Store::connect(&server).await?;
     let folder = Folder::make(&home.join("demo"), &options.rules, &options.profiles)?;
     let cast = Cast::new(options.seed);
-    let stock = prepare(&store, options, &cast, tell).await?;
+    let market = Market::prepare(&store, options, tell).await?;
+    simulate::add_tenants(&store, cast.people().iter().map(|person| person.tenant.clone())).await?;
 
-    let clock = Clock::fast(options.start, options.speed);
-    let vendors = StandIns::start(stock, Plan::Free, clock.clone(), 0).await.context("cannot listen for the vendors")?;
+    let clock = Clock::fast(market.start, options.speed);
+    let vendors = StandIns::start(market.stock, Plan::Free, clock.clone(), 0).await.context("cannot listen for the vendors")?;
     let messengers = Arc::new(Messengers::start(clock.clone(), 0).await.context("cannot listen for the messengers")?);
     let config = configure(&folder, &server, &home, &vendors, &messengers)?;
     let files = Files {
@@ -117,7 +125,7 @@ pub async fn run(
     let mut others = JoinSet::new();
     let over = CancellationToken::new();
     others.spawn(cast::live(cast, messengers, clock.clone(), over.child_token()));
-    others.spawn(switch(folder.clone(), clock.clone(), options.start + SWITCH_AFTER, over.child_token()));
+    others.spawn(switch(folder.clone(), clock.clone(), market.start + SWITCH_AFTER, over.child_token()));
     let began = Instant::now();
     // the service closes its store at its end
     let service = app::run(&config, Store::connect(&server).await?, files, clock, stop);
@@ -134,7 +142,7 @@ pub async fn run(
     while others.join_next().await.is_some() {}
     outcome?;
     let sight = eyes.look(began.elapsed()).await?;
-    Ok(Closing { sight, folder: folder.path().to_owned(), store })
+    Ok(Closing { start: market.start, sight, folder: folder.path().to_owned(), store })
 }
 
 /// One demonstration at a time in a data folder.
@@ -144,24 +152,47 @@ fn turn(path: &Path) -> anyhow::Result<File> {
     Ok(turn)
 }
 
-/// What an operator imports before the first start, and who uses the service; then what is still to come.
-async fn prepare(store: &Store, options: &Options, cast: &Cast, tell: Tell<'_>) -> anyhow::Result<Stock> {
-    let end = options.start.date_naive() + Days::new(PLANNED_DAYS);
-    let days = u32::try_from(PAST_DAYS + PLANNED_DAYS).unwrap_or(u32::MAX);
-    let parameters = Parameters {
-        seed: options.seed,
-        cards: options.cards,
-        days,
-        beyond: DAYS_BEYOND,
-        tenants: 0,
-        listing_days: 0,
-        ..Parameters::ending(end)
-    };
-    let market = Simulation::new(parameters)?;
-    let written = simulate::write_until(store, &market, options.start, options.start, &|_, _| ()).await?;
-    tell(&format!("imported {} cards, their ids and {PAST_DAYS} days of history: {} rows", market.cards().len(), written.new));
-    simulate::add_tenants(store, cast.people().iter().map(|person| person.tenant.clone())).await?;
-    Ok(Stock::day_by_day(market))
+/// What is still to come of a market whose past was imported.
+struct Market {
+    start: DateTime<Utc>,
+    stock: Stock,
+}
+
+impl Market {
+    /// Imports what an operator would before the first start.
+    async fn prepare(store: &Store, options: &Options, tell: Tell<'_>) -> anyhow::Result<Self> {
+        match &options.open_data {
+            Some(folder) => Self::recorded(store, options, folder.clone(), tell).await,
+            None => Self::simulated(store, options, tell).await,
+        }
+    }
+
+    async fn simulated(store: &Store, options: &Options, tell: Tell<'_>) -> anyhow::Result<Self> {
+        let start = options.start;
+        let end = start.date_naive() + Days::new(PLANNED_DAYS);
+        let days = u32::try_from(PAST_DAYS + PLANNED_DAYS).unwrap_or(u32::MAX);
+        let more = Parameters { beyond: DAYS_BEYOND, tenants: 0, listing_days: 0, ..Parameters::ending(end) };
+        let market = Simulation::new(Parameters { seed: options.seed, cards: options.cards, days, ..more })?;
+        let written = simulate::write_until(store, &market, start, start, &|_, _| ()).await?;
+        tell(&format!("imported {} cards, their ids and {PAST_DAYS} days of history: {} rows", market.cards().len(), written.new));
+        Ok(Self { start, stock: Stock::day_by_day(market) })
+    }
+
+    async fn recorded(store: &Store, options: &Options, folder: PathBuf, tell: Tell<'_>) -> anyhow::Result<Self> {
+        tell(&format!("reading {}", folder.display()));
+        let (most, now) = (usize::try_from(options.cards).unwrap_or(usize::MAX), options.start);
+        let market = tokio::task::spawn_blocking(move || Recorded::read(&folder, most, now)).await??;
+        let start = market.opens.and_time(options.start.time()).and_utc();
+        let mut tx = store.service_bulk().await?;
+        let written = ingest::write_batch(&mut tx, &market.history(start), start).await?.total();
+        tx.commit().await?;
+        let moved = match market.moved {
+            0 => String::new(),
+            days => format!("; TCGplayer's prices are moved by {days} days: these never stood beside Cardmarket's"),
+        };
+        tell(&format!("imported {} cards, their ids and their history until {start}: {} rows{moved}", market.cards.len(), written.new));
+        Ok(Self { start, stock: market.into_stock() })
+    }
 }
 
 /// The folder's `.env`, and what it says. Nothing of the process's own environment gets in: no real key, no real address.

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{IsTerminal, stdout},
     num::NonZeroU32,
+    path::PathBuf,
     sync::Mutex,
     time::Duration,
 };
@@ -35,8 +36,11 @@ pub struct Args {
     /// Another seed is another market, and other moods of those who answer.
     #[arg(long, default_value_t = 7, value_name = "N")]
     seed: u64,
-    #[arg(long, default_value_t = 400, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=60_000))]
+    #[arg(long, default_value_t = 600, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=60_000))]
     cards: u32,
+    /// A folder of recorded days (cards, an id crosswalk, prices, rates) to show in place of a simulated market.
+    #[arg(long, value_name = "DIR")]
+    open_data: Option<PathBuf>,
     #[command(flatten)]
     pack: PackArg,
 }
@@ -55,6 +59,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         seed: args.seed,
         cards: args.cards,
         start: (today - DAYS_AGO).and_time(opens).and_utc(),
+        open_data: args.open_data,
         home: global.config.home.clone(),
         programs: global.config.database.programs.clone(),
         rules: args.pack.folder().to_owned(),
@@ -80,12 +85,12 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     screen.end();
     let closing = outcome?;
     fault.map_or(Ok(()), Err)?;
-    global.show(&closing::Told::of(&options, &closing, &log), closing::pretty)?;
+    global.show(&closing::Told::of(&closing, &log), closing::pretty)?;
     Ok(if closing.sight.ledger.is_sound() { Exit::Good } else { Exit::Failed })
 }
 
 /// The service's log goes to a file: the terminal is for what tenants and operators would see.
-fn log(global: &Global) -> anyhow::Result<std::path::PathBuf> {
+fn log(global: &Global) -> anyhow::Result<PathBuf> {
     let path = global.config.home.join("demo.log");
     let cannot = || format!("cannot write {}", path.display());
     std::fs::create_dir_all(&global.config.home).with_context(cannot)?;

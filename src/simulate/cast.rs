@@ -39,7 +39,7 @@ const PEOPLE: [Row; 9] = [
     ("Jana", "DE", Tier::Pro, "de_cardmarket_us_forwarder", (700, 200), (2, 40)),
     ("Wei", "SG", Tier::Pro, "sea_owner", (400, 300), (20, 240)),
     ("Oliver", "GB", Tier::Trader, "uk_reseller", (0, 0), (0, 0)),
-    ("Ben", "DE", Tier::Free, "sea_owner", (0, 0), (0, 0)),
+    ("Ben", "DE", Tier::Free, "de_cardmarket_us_forwarder", (0, 0), (0, 0)),
     ("Ana", "US", Tier::Free, "us_tcgplayer_eu_forwarder", (0, 0), (0, 0)),
 ];
 

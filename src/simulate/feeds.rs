@@ -249,7 +249,7 @@ impl Rows<'_> {
 }
 
 /// When a feed publishes its day: TCGCSV in the evening, Cardmarket's guide in the night before.
-fn clock(market: Market, date: NaiveDate) -> DateTime<Utc> {
+pub fn clock(market: Market, date: NaiveDate) -> DateTime<Utc> {
     match market {
         Market::Cardmarket => day_start(date) + TimeDelta::minutes(55) + TimeDelta::seconds(18),
         Market::Tcgplayer | Market::Ebay => day_start(date) + TimeDelta::hours(20),

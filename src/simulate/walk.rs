@@ -123,13 +123,15 @@ impl Walk {
 }
 
 const CLOSING_DAYS: i64 = 6;
-/// From the end of a spread to its coming again.
-const PAUSE_DAYS: i64 = 12;
 
-/// After the window a spread comes again and again: the day of its first coming that a later one is like.
+/// After its planned days a spread comes again and again, sooner than at first: the day of its plan that a later one is like.
 fn again(spread: &Spread, day: i64) -> i64 {
-    let begins = spread.from - spread.opening;
-    begins + (day - begins).rem_euclid(spread.to + CLOSING_DAYS + PAUSE_DAYS - begins)
+    // so that they do not all come on one day
+    let pause = 1 + i64::try_from(spread.seller % 12).unwrap_or(0);
+    let opening = spread.opening.min(5);
+    let opens = CLOSING_DAYS + pause;
+    let place = (day - spread.to - 1).rem_euclid(opens + opening + spread.to - spread.from + 1);
+    if place < opens { spread.to + 1 + place } else { spread.from - opening + place - opens }
 }
 
 /// How far open a spread is on a day, in millionths.
@@ -182,9 +184,9 @@ mod tests {
 
     #[test]
     fn a_spread_comes_again_after_its_pause() {
-        // it begins to open on day 10, and ends with day 36
-        assert_eq!(again(&SPREAD, 48), 10);
-        assert_eq!([47, 48, 53, 58, 68, 96].map(|day| openness(&SPREAD, again(&SPREAD, day))), [0, 0, 500_000, MILLION, MILLION, MILLION]);
+        // open from day 20 to day 30, closed on day 36; after a pause of a day it opens from half on, as on day 15
+        assert_eq!([31, 36, 37, 38, 42, 43, 53, 54].map(|day| again(&SPREAD, day)), [31, 36, 37, 15, 19, 20, 30, 31]);
+        assert_eq!([36, 37, 38, 43, 53].map(|day| openness(&SPREAD, again(&SPREAD, day))), [0, 0, 500_000, MILLION, MILLION]);
     }
 
     #[test]

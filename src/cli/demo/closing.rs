@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::screen;
-use crate::{
-    demo::{Closing, Options},
-    store::ledger::Ledger,
-};
+use crate::{demo::Closing, store::ledger::Ledger};
 
 /// The end, for programs.
 #[derive(Debug, Serialize)]
@@ -25,11 +22,11 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn of(options: &Options, closing: &Closing, log: &Path) -> Self {
+    pub fn of(closing: &Closing, log: &Path) -> Self {
         let sight = &closing.sight;
         Self {
             event: "closing",
-            from: options.start,
+            from: closing.start,
             until: sight.at,
             seconds: sight.seconds,
             sound: sight.ledger.is_sound(),

@@ -57,6 +57,18 @@ impl Stock {
         Self { coming: Some(days.peekable()), ..stock }
     }
 
+    /// A market that was recorded, by its days.
+    pub fn recorded(
+        sets: Vec<CardSet>,
+        cards: Vec<Card>,
+        rates: Vec<DailyRate>,
+        numbers: HashMap<Market, Vec<String>>,
+        days: impl Iterator<Item = Batch> + Send + 'static,
+    ) -> Self {
+        let days: Box<dyn Iterator<Item = Batch> + Send> = Box::new(days);
+        Self { sets, cards, rates, numbers, coming: Some(days.peekable()), ..Self::default() }
+    }
+
     fn without_days(simulation: &Simulation) -> Self {
         let count = simulation.cards().len();
         let numbers = |market| (0..count).map(|index| simulation.true_product(market, index)).collect();

@@ -126,8 +126,7 @@ pub async fn run(
     others.spawn(switch(folder.clone(), clock.clone(), market.start + SWITCH_AFTER, over.child_token()));
     let began = Instant::now();
     // the service closes its store at its end
-    let service = app::run(&config, Store::connect(&server).await?, files, clock, stop);
-    tokio::pin!(service);
+    let mut service = Box::pin(app::run(&config, Store::connect(&server).await?, files, clock, stop));
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let outcome = loop {

@@ -184,8 +184,9 @@ fn heard(heard: &Heard) -> String {
 pub fn signals(ledger: &Ledger) -> String {
     let Ledger { signals, acted, passed, wrong_card, pending, expired, withdrawn, undeliverable, .. } = ledger;
     let few = [(wrong_card, "wrong card"), (undeliverable, "undeliverable")];
-    let few: String = few.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(" + {count} {what}")).collect();
-    format!("signals {signals} = {acted} taken + {passed} passed + {pending} pending + {expired} expired + {withdrawn} withdrawn{few}")
+    let few = few.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(" + {count} {what}"));
+    let parts = format!("{acted} taken + {passed} passed + {pending} pending + {expired} expired + {withdrawn} withdrawn");
+    format!("signals {signals} = {parts}{}", few.collect::<Vec<_>>().concat())
 }
 
 /// What is not in the sum.

@@ -1,7 +1,5 @@
 //! Routes: every way to buy a card on one market and sell it on the other, by pairing the prices of one variant.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 
 use super::feeds::is_aggregate;
@@ -58,19 +56,19 @@ impl Route {
 impl Routes {
     /// Pairs the best aggregate price, and every single offer, of each buying side with the best price of the selling side.
     pub fn of(book: &Book) -> Self {
-        let mut by_card: HashMap<CardIndex, Vec<usize>> = HashMap::new();
+        let mut by_card: Vec<Vec<usize>> = vec![Vec::new(); book.cards.len()];
         for (index, one) in book.series.iter().enumerate() {
             for card in &one.cards {
-                by_card.entry(*card).or_default().push(index);
+                if let Some(of_card) = by_card.get_mut(card.0) {
+                    of_card.push(index);
+                }
             }
         }
         let mut found = Self::default();
-        let mut cards: Vec<_> = by_card.into_iter().collect();
-        cards.sort_unstable();
-        for (card, series) in cards {
+        for (card, series) in (0..).map(CardIndex).zip(&by_card).filter(|(_, series)| !series.is_empty()) {
             let before = found.routes.len();
             for direction in Direction::ALL {
-                found.pair(book, card, *direction, &series);
+                found.pair(book, card, *direction, series);
             }
             found.one_sided += usize::from(found.routes.len() == before);
         }
@@ -107,7 +105,8 @@ struct Side {
 
 impl Side {
     fn of(book: &Book, market: Market, series: &[usize]) -> Self {
-        let mut best: HashMap<Finish, usize> = HashMap::new();
+        // a card has few finishes
+        let mut best: Vec<(Finish, usize)> = Vec::new();
         let (mut listings, mut products) = (Vec::new(), Vec::new());
         for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
             let one = &book.series[index];
@@ -122,13 +121,13 @@ impl Side {
                     listings.push((one.finish, index));
                 }
             } else if is_aggregate(one) && one.condition.is_none() {
-                let chosen = best.entry(one.finish).or_insert(index);
-                if rank(one) > rank(&book.series[*chosen]) {
-                    *chosen = index;
+                match best.iter_mut().find(|(finish, _)| *finish == one.finish) {
+                    Some((_, chosen)) if rank(one) > rank(&book.series[*chosen]) => *chosen = index,
+                    Some(_) => {}
+                    None => best.push((one.finish, index)),
                 }
             }
         }
-        let mut best: Vec<_> = best.into_iter().collect();
         best.sort_unstable();
         Self { best, listings, products: products.len() }
     }

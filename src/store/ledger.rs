@@ -34,7 +34,7 @@ pub struct Ledger {
     /// Lines of batches and digests.
     pub batched: i64,
     pub digested: i64,
-    /// What a change of rules or regime did to offers.
+    /// Offers that a change of rules or regime did something to.
     pub repriced_by_rules: i64,
     pub withdrawn_by_rules: i64,
     pub scans: i64,
@@ -66,7 +66,7 @@ pub async fn ledger(tx: &mut ServiceTx) -> Result<Ledger, StoreError> {
                 OVER (PARTITION BY opportunity_id ORDER BY created_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS taken_until
             FROM signals WHERE kind = 'exclusive'
         ), by_rules AS (
-            SELECT change FROM opportunity_changes WHERE from_pack <> to_pack OR from_regime IS DISTINCT FROM to_regime
+            SELECT DISTINCT opportunity_id, change FROM opportunity_changes WHERE from_pack <> to_pack OR from_regime IS DISTINCT FROM to_regime
         )
         SELECT count(*) FILTER (WHERE kind = 'exclusive') AS "signals!", count(*) FILTER (WHERE state = 'acted') AS "acted!",
             count(*) FILTER (WHERE state = 'passed') AS "passed!", count(*) FILTER (WHERE state = 'wrong_card') AS "wrong_card!",

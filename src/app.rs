@@ -6,7 +6,6 @@ mod database;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use chrono::Utc;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     bot::{self, Bot},
+    clock::Clock,
     config::{self, Config},
     deliver::{self, Delivery},
     ingest::{self, Feeds},
@@ -40,20 +40,27 @@ const SHORT_TURN: Duration = Duration::from_mins(3);
 /// A backup of years of prices.
 const BACKUP_TURN: Duration = Duration::from_hours(3);
 
-/// Runs every loop until a signal asks for the end, or one of them cannot go on.
+/// Runs every loop until `stop`, or one of them cannot go on.
 ///
 /// # Errors
 /// The rules cannot be used, or a loop ended with an error; the others were drained.
-pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<()> {
+pub async fn run(
+    config: &Config,
+    store: Store,
+    files: Files,
+    clock: Clock,
+    stop: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     store.refuse_unsafe_role().await?;
     let listener = web::listen(config.web.listen).await?;
-    let started = Utc::now();
-    let reloader = Reloader::start(files, store.clone(), Utc::now()).await?;
+    let started = clock.now();
+    let reloader = Reloader::start(files, store.clone(), clock.now()).await?;
     let current = reloader.current();
     let settings = Settings { customs_regime: None, bundle_logic: config.rules.bundle_logic, eur_usd_rate: config.forex.eur_usd_rate };
     let scanner = periodic::Scanner {
         store: store.clone(),
         current: Arc::clone(&current),
+        clock: clock.clone(),
         interval: config.scanning.interval,
         defaults: config.defaults.clone(),
         settings,
@@ -61,8 +68,8 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     let reviewer = scanner.clone();
     let router = router(config, scanner.clone());
     let answerer = scanner.clone();
-    let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, Arc::new(Utc::now));
-    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
+    let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, clock.clone());
+    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?);
     let news = feeds.changes();
     let sources = feeds.sources().iter().map(|source| (source.about().name, source.about().budget)).collect();
     let raw_days = config.sources.raw_days;
@@ -73,8 +80,8 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         loops.start("database", SHORT_TURN, |pulse, shutdown| database::run(place, pulse, shutdown));
     }
     if let Some(every) = config.backups.every {
-        let (store, settings) = (store.clone(), config.backups.clone());
-        loops.start("backups", BACKUP_TURN, move |pulse, shutdown| backups::run(store, settings, every, pulse, shutdown));
+        let (store, settings, clock) = (store.clone(), config.backups.clone(), clock.clone());
+        loops.start("backups", BACKUP_TURN, move |pulse, shutdown| backups::run(store, settings, every, clock, pulse, shutdown));
     } else {
         tracing::warn!(event = "part_off", part = "backups", "off: BACKUP_EVERY_HOURS is 0, so somebody else has to make them");
     }
@@ -82,7 +89,8 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         ingest::run(feeds, raw_days, pulse, shutdown).await;
         anyhow::Ok(())
     });
-    loops.start("reload", SHORT_TURN, |pulse, shutdown| reload::run(reloader, pulse, shutdown));
+    let reloading = clock.clone();
+    loops.start("reload", SHORT_TURN, |pulse, shutdown| reload::run(reloader, reloading, pulse, shutdown));
     loops.start("review", LONG_TURN, |pulse, shutdown| review::run(reviewer, pulse, shutdown));
     loops.start("scan", LONG_TURN, |pulse, shutdown| periodic::run(scanner, news, pulse, shutdown));
     if router.channels.is_empty() {
@@ -90,7 +98,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     } else {
         loops.start("route", LONG_TURN, |pulse, shutdown| route::run(router, pulse, shutdown));
         if let Some(telegram) = Telegram::new(&config.delivery.telegram)? {
-            let bot = Bot { telegram: Arc::new(telegram), scanner: answerer, delivery: delivery.clone(), clock: Arc::new(Utc::now) };
+            let bot = Bot { telegram: Arc::new(telegram), scanner: answerer, delivery: delivery.clone() };
             loops.start("bot", SHORT_TURN, |pulse, shutdown| bot::run(bot, pulse, shutdown));
         }
         loops.start("deliver", SHORT_TURN, |pulse, shutdown| deliver::run(delivery, pulse, shutdown));
@@ -102,11 +110,11 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         sources,
         backups: config.backups.every.map(|_| config.backups.folder.clone()),
         started,
-        clock: Arc::new(Utc::now),
+        clock,
     };
     loops.run("web", |shutdown| web::run(listener, watch, shutdown));
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
-    let outcome = loops.supervise(stop_asked()).await;
+    let outcome = loops.supervise(stop).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
         tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
     }
@@ -136,7 +144,10 @@ fn tell_parts(config: &Config) {
 }
 
 /// Completes at the first SIGTERM or Ctrl-C.
-async fn stop_asked() -> anyhow::Result<()> {
+///
+/// # Errors
+/// The system does not tell of signals.
+pub async fn stop_asked() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     pulse::Pulse,
     rules::live::{Current, Live},
     store::{
@@ -64,13 +65,13 @@ pub enum Turn {
 ///
 /// # Errors
 /// None yet that would end the loop: without the database, what is live stays so.
-pub async fn run(mut reloader: Reloader, pulse: Pulse, shutdown: CancellationToken) -> Result<(), StoreError> {
+pub async fn run(mut reloader: Reloader, clock: Clock, pulse: Pulse, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut watch = Watch::new(reloader.files.targets());
     let mut cut_off = false;
     loop {
         watch.refresh();
         let turn = pulse.turn();
-        let looked = reloader.reload_once(Utc::now()).await;
+        let looked = reloader.reload_once(clock.now()).await;
         turn.ends(looked.is_ok());
         match looked {
             Ok(_) => cut_off = false,

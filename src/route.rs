@@ -143,14 +143,14 @@ pub async fn run(router: Router, pulse: Pulse, shutdown: CancellationToken) -> R
     let mut listed = None;
     loop {
         let turn = pulse.turn();
-        let outcome = router.turn(Utc::now(), &mut listed).await;
+        let outcome = router.turn(router.scanner.clock.now(), &mut listed).await;
         turn.ends(outcome.is_ok());
         if let Err(error) = outcome {
             tracing::error!(event = "route_failed", retryable = error.is_retryable(), "{error}");
         }
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            () = tokio::time::sleep(POLL) => {}
+            () = router.scanner.clock.sleep(POLL) => {}
         }
     }
 }

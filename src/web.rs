@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     domain::feed::Budget,
     pulse::{Beats, Pulse},
     store::{Store, vitals},
@@ -28,9 +29,6 @@ mod metrics;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The form of what `/metrics` tells.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// The time; tests and demonstrations have one that they move.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// What is watched.
 pub struct Watch {
@@ -167,7 +165,7 @@ async fn ready(State(watch): State<Arc<Watch>>) -> Response {
 }
 
 async fn metrics(State(watch): State<Arc<Watch>>) -> Response {
-    let now = (watch.clock)();
+    let now = watch.clock.now();
     let read = async {
         let mut tx = watch.store.service().await?;
         let vitals = vitals::read(&mut tx, now).await?;

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     config::backups::Backups,
     pulse::Pulse,
     store::{
@@ -23,13 +24,20 @@ const REST: Duration = Duration::from_mins(10);
 ///
 /// # Errors
 /// None yet that would end the loop.
-pub async fn run(store: Store, backups: Backups, every: TimeDelta, pulse: Pulse, shutdown: CancellationToken) -> Result<(), BackupError> {
+pub async fn run(
+    store: Store,
+    backups: Backups,
+    every: TimeDelta,
+    clock: Clock,
+    pulse: Pulse,
+    shutdown: CancellationToken,
+) -> Result<(), BackupError> {
     loop {
         let turn = pulse.turn();
         // what is begun is not finished for a service that ends: the next one makes another
         let made = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            made = make_if_due(&store, &backups, every, Utc::now()) => made,
+            made = make_if_due(&store, &backups, every, clock.now()) => made,
         };
         turn.ends(made.is_ok());
         let rest = match made {

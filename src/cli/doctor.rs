@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Exit, Global, causes, rules::PackArg, table};
 use crate::{
+    clock::Clock,
     config::DOTENV,
     store::{
         Store, StoreError, channels,
@@ -52,7 +53,7 @@ struct Stored {
 }
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let (config, now) = (&global.config, Utc::now());
+    let (config, now) = (&global.config, Clock::machine().now());
     let mut checks: Vec<Check> = config.parts().iter().map(check::of_part).collect();
     checks.push(check::of_dotenv(Path::new(DOTENV)));
     checks.extend(check::of_rules(&args.pack.load(), &config.profiles));

@@ -55,7 +55,7 @@ async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, pulse: Pulse, sh
     let mut account = FileReport::default();
     loop {
         tokio::select! {
-            () = sleep(pause) => {}
+            () = feeds.clock.sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
         let turn = pulse.turn();
@@ -65,24 +65,24 @@ async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, pulse: Pulse, sh
                     Some(source) => feeds.step(source, &mut account).await,
                     None => Ok(DateTime::<Utc>::MAX_UTC),
                 },
-                Job::Fold(days) => fold_once(&feeds.store, days, (feeds.clock)()).await,
+                Job::Fold(days) => fold_once(&feeds.store, days, feeds.clock.now()).await,
             }
         };
         let again = tokio::select! {
             outcome = step => {
                 turn.ends(outcome.is_ok());
-                again(name(&feeds, job), outcome, (feeds.clock)())
+                again(name(&feeds, job), outcome, feeds.clock.now() + feeds.clock.of_wall(TROUBLED))
             }
             () = drained(&shutdown) => return,
         };
-        pause = (again - (feeds.clock)()).min(LONGEST_SLEEP).to_std().unwrap_or_default();
+        pause = (again - feeds.clock.now()).min(LONGEST_SLEEP).to_std().unwrap_or_default();
     }
 }
 
-fn again(job: &str, outcome: Result<DateTime<Utc>, StoreError>, now: DateTime<Utc>) -> DateTime<Utc> {
+fn again(job: &str, outcome: Result<DateTime<Utc>, StoreError>, after_trouble: DateTime<Utc>) -> DateTime<Utc> {
     outcome.unwrap_or_else(|fault| {
         error!(event = "job_failed", job, "{fault}");
-        now + TROUBLED
+        after_trouble
     })
 }
 

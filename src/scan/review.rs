@@ -72,7 +72,7 @@ pub async fn run(scanner: Scanner, pulse: Pulse, shutdown: CancellationToken) ->
         }
         changed.mark_unchanged();
         let turn = pulse.turn();
-        let went_well = scanner.review_and_tell(Utc::now()).await;
+        let went_well = scanner.review_and_tell(scanner.clock.now()).await;
         turn.ends(went_well);
         if !went_well {
             changed.mark_changed();

@@ -1,11 +1,10 @@
 //! The doctor on an installation that is sound, on one that somebody broke, and on one without its database.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Output, sync::Arc};
+use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
-use chrono::Utc;
 use serde_json::Value as Json;
 use sqlx::Executor;
-use tcg_radar::simulate::messengers::Messengers;
+use tcg_radar::{clock::Clock, simulate::messengers::Messengers};
 
 use crate::{cluster::program, reload::Stage};
 
@@ -57,7 +56,7 @@ async fn what_somebody_broke_is_a_fault_each_and_a_sound_installation_has_none()
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_not_answer_is_named_and_whoever_does_is_not() {
     let stage = installed().await;
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let variables = messengers.variables();
     let mut variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     variables.extend([("JUSTTCG_API_KEY", "k"), ("JUSTTCG_BASE_URL", "http://127.0.0.1:1/v1")]);

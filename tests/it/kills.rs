@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::Path,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,6 +15,7 @@ use rand_chacha::{
 };
 use sqlx::PgConnection;
 use tcg_radar::{
+    clock::Clock,
     domain::message::{Channel, Message, Reply},
     simulate::messengers::{Deed, Messengers, Order},
     store::{
@@ -154,7 +154,7 @@ async fn hold_the_claims(database: &Database, messengers: &Messengers, rounds: u
 async fn a_service_that_is_killed_at_random_loses_nothing_and_tells_nobody_twice_unawares() {
     let stage = Stage::new().await;
     market(&stage.store, Utc::now(), FEW).await;
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let variables = variables(&messengers);
     let mut dice = ChaCha8Rng::seed_from_u64(7);
     let rounds = rounds();
@@ -249,7 +249,7 @@ async fn a_postgresql_that_is_killed_at_random_loses_nothing_and_the_service_goe
     let stage = Stage::on(Database { server }).await;
     market(&stage.store, Utc::now(), SOME).await;
     let profit = fs::read_to_string(stage.path("rules/facts/profit.rhai")).unwrap();
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let mut variables = variables(&messengers);
     // the database is the service's own to bring up again
     variables.extend([("DATABASE_URL", String::new()), ("TCG_RADAR_HOME", home.display().to_string())]);

@@ -11,6 +11,7 @@ mod db;
 mod db_embedded;
 mod db_security;
 mod deliver;
+mod demo;
 mod doctor;
 mod editor;
 mod explain;

@@ -1,11 +1,12 @@
 //! Health and metrics as whoever watches over the service sees them: of a real run, of a loop that hangs, of a database
 //! that is gone.
 
-use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use chrono::Utc;
 use serde_json::Value as Json;
 use tcg_radar::{
+    clock::Clock,
     domain::feed::Budget,
     pulse::Pulse,
     simulate::messengers::Messengers,
@@ -41,7 +42,7 @@ async fn serve(watch: Watch) -> (String, tokio_util::sync::DropGuard) {
 
 async fn watch(stage: &Stage, loops: Vec<Watched>) -> Watch {
     let sources = vec![("justtcg", Budget { day: Some(100), ..Budget::default() })];
-    Watch { store: stage.database.store().await, loops, sources, backups: None, started: Utc::now(), clock: Arc::new(Utc::now) }
+    Watch { store: stage.database.store().await, loops, sources, backups: None, started: Utc::now(), clock: Clock::machine() }
 }
 
 fn watched(name: &'static str, longest_turn: Duration) -> Watched {
@@ -63,7 +64,7 @@ fn asked_for(rules: &str) -> BTreeSet<&str> {
 async fn a_running_service_is_ready_and_tells_all_that_the_alerts_ask_for_and_no_tenant() {
     let stage = Stage::new().await;
     market(&stage.store, Utc::now(), FEW).await;
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let mut variables = messengers.variables();
     // a feed that is on and cannot be reached
     let off = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace";

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
 use serde::Serialize;
 
 use crate::{
     cli::{Exit, Global, audit, exit::WrongUsage, table, tell},
+    clock::Clock,
     scan::audit::{Extent, Verified, verify},
     store::{
         Server, Store,
@@ -17,7 +17,7 @@ use crate::{
 /// Makes one now, and removes what is kept no longer.
 pub async fn make(global: &Global) -> anyhow::Result<Exit> {
     let backups = &global.config.backups;
-    let now = Utc::now();
+    let now = Clock::machine().now();
     let made = global.store().await?.backup(&backups.folder, now).await?;
     let removed = backup::prune(&backups.folder, backups.keep_days, now)?;
     global.show(&made, |made| {

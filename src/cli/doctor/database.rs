@@ -3,9 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::check::{Check, of_clock};
-use crate::store::{
-    Store, StoreError,
-    vitals::{self, Soundness},
+use crate::{
+    clock::Clock,
+    store::{
+        Store, StoreError,
+        vitals::{self, Soundness},
+    },
 };
 
 /// Every server before lacks what our schema needs.
@@ -37,7 +40,7 @@ pub async fn of_store(store: &Store, now: DateTime<Utc>) -> Result<Vec<Check>, S
         },
     };
     let mut checks = of_soundness(&found);
-    checks.extend([role, service, of_clock("the database", found.clock, Utc::now())]);
+    checks.extend([role, service, of_clock("the database", found.clock, Clock::machine().now())]);
     Ok(checks)
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use tokio::task::JoinSet;
 
 use super::check::{Check, of_clock};
 use crate::{
+    clock::Clock,
     config::{Config, outbound::BaseUrl},
     sources::http::{Address, Client, Request},
 };
@@ -27,8 +28,8 @@ pub async fn of_all(config: &Config) -> Vec<Check> {
         let client = client.clone();
         let request = Request { timeout: PATIENCE, largest: LARGEST, ..Request::get(Address::of(&base)) };
         asked.spawn(async move {
-            let answer = client.send(&request, Utc::now()).await;
-            let now = Utc::now();
+            let answer = client.send(&request, Clock::machine().now()).await;
+            let now = Clock::machine().now();
             let what = format!("reach {name}");
             match answer {
                 Ok(answer) => {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use self::exit::Exit;
-use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
+use crate::{clock::Clock, config::Config, rules::diagnostic::Diagnostics, store::Store};
 
 mod audit;
 mod bench;
@@ -80,6 +80,8 @@ enum Format {
 struct Global {
     config: Config,
     format: Format,
+    /// The machine's; in a demonstration's folder, the demonstration's.
+    clock: Clock,
 }
 
 /// Runs the command line of this process.
@@ -119,11 +121,18 @@ fn causes(error: &anyhow::Error) -> String {
     })
 }
 
+fn clock(config: &Config) -> Result<Clock, exit::WrongUsage> {
+    let Some(text) = &config.clock else { return Ok(Clock::machine()) };
+    let wrong = || exit::WrongUsage("TCG_RADAR_CLOCK is for the .env of a demonstration, which `demo` writes: remove it".to_owned());
+    Clock::read(text).ok_or_else(wrong)
+}
+
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     if cli.format == Format::Junit && !matches!(&cli.command, Command::Rules(args) if args.are_tests()) {
         return Err(exit::WrongUsage("--format junit is for `rules test` only: use pretty or json".to_owned()).into());
     }
-    let global = Global { config: Config::from_env()?, format: cli.format };
+    let config = Config::from_env()?;
+    let global = Global { clock: clock(&config)?, config, format: cli.format };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let outcome = runtime.block_on(async {
         match cli.command {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// A wait of a fast clock that would be over sooner lasts so long: what looks again and again must not do nothing else.
 const SHORTEST: Duration = Duration::from_millis(20);
@@ -39,6 +39,31 @@ impl Clock {
             start.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
         };
         Self { now: Arc::new(now), speed }
+    }
+
+    /// How [`Clock::read`] is told of a fast clock that shows `start` now: other processes then show the same.
+    pub fn written(start: DateTime<Utc>, speed: NonZeroU32) -> String {
+        format!("{} {} {speed}", Self::stopped(start), Self::stopped(Utc::now()))
+    }
+
+    /// How [`Clock::read`] is told of a clock that stands still.
+    pub fn stopped(at: DateTime<Utc>) -> String {
+        at.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    /// The clock of such a text: what it shows, at which moment of the machine's, how many times as fast. The first alone
+    /// stands still.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let shown: DateTime<Utc> = words.next()?.parse().ok()?;
+        let Some(since) = words.next() else { return Some(Self::of(move || shown)) };
+        let since: DateTime<Utc> = since.parse().ok()?;
+        let speed: NonZeroU32 = words.next()?.parse().ok()?;
+        let now = move || {
+            let passed = i32::try_from(speed.get()).ok().and_then(|speed| (Utc::now() - since).checked_mul(speed));
+            passed.and_then(|passed| shown.checked_add_signed(passed)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        };
+        words.next().is_none().then(|| Self { now: Arc::new(now), speed })
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -83,6 +108,20 @@ mod tests {
         assert!(shown > TimeDelta::zero() && shown <= most, "{shown} of at most {most}");
         assert_eq!(clock.wall(Duration::from_mins(10)), Duration::from_secs(1));
         assert_eq!(clock.of_wall(TimeDelta::seconds(1)), TimeDelta::minutes(10));
+    }
+
+    #[test]
+    fn another_process_reads_what_a_fast_clock_shows_and_where_one_stopped() {
+        let start: DateTime<Utc> = "2026-11-22T19:30:00Z".parse().unwrap();
+        let text = Clock::written(start, NonZeroU32::new(600).unwrap());
+        let read = Clock::read(&text).unwrap();
+        let shown = read.now() - start;
+        assert!(shown >= TimeDelta::zero() && shown < TimeDelta::hours(10), "{shown} of the sixty seconds that this test may take");
+        assert_eq!(read.of_wall(TimeDelta::seconds(30)), TimeDelta::hours(5));
+        assert_eq!(Clock::read("2026-11-22T19:30:00Z 2026-11-20T00:00:00Z").map(|clock| clock.now()), None);
+        assert_eq!(Clock::read(&Clock::stopped(start)).unwrap().now(), start);
+        let wrong = ["", "now", "2026-11-22T19:30:00Z 2026-11-24T13:00:00Z 0", "2026-11-22T19:30:00Z 2026-11-24T13:00:00Z 600 more"];
+        assert!(wrong.iter().all(|text| Clock::read(text).is_none()));
     }
 
     #[test]

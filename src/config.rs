@@ -40,6 +40,8 @@ pub struct Config {
     pub home: PathBuf,
     /// `TCG_RADAR_PROFILES`: the folder of presets.
     pub profiles: PathBuf,
+    /// `TCG_RADAR_CLOCK`: the clock that commands ask, where a demonstration wrote it; the machine's if not set.
+    pub clock: Option<String>,
     pub database: Database,
     pub forex: Forex,
     pub rules: Rules,
@@ -131,6 +133,7 @@ impl Config {
         Ok(Self {
             backups: backups::Backups::read(&vars, &home)?,
             home,
+            clock: vars.text("TCG_RADAR_CLOCK"),
             profiles: vars.text("TCG_RADAR_PROFILES").unwrap_or_else(|| "profiles".into()).into(),
             database: Database {
                 url: vars.postgres_url("DATABASE_URL")?,
@@ -419,6 +422,7 @@ mod tests {
         ("DATABASE_OWNER_URL", "postgresql://h/d", |c| told(c.database.owner_url.as_ref()), "h/d"),
         ("TCG_PG_BIN", "/x", |c| format!("{:?}", c.database.programs), ""),
         ("TCG_RADAR_HOME", "/x", |c| format!("{:?}", c.home), ""),
+        ("TCG_RADAR_CLOCK", "2026-11-22T19:30:00Z", |c| format!("{:?}", c.clock), ""),
         ("TCG_RADAR_PROFILES", "/x", |c| format!("{:?}", c.profiles), ""),
         ("TCG_RADAR_LISTEN", "127.0.0.1:0", |c| c.web.listen.to_string(), "9464"),
         ("TCG_RADAR_BACKUPS", "/x", |c| format!("{:?}", c.backups.folder), ""),

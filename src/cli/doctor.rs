@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::{Exit, Global, causes, rules::PackArg, table};
 use crate::{
-    clock::Clock,
     config::DOTENV,
     store::{
         Store, StoreError, channels,
@@ -53,7 +52,7 @@ struct Stored {
 }
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let (config, now) = (&global.config, Clock::machine().now());
+    let (config, now) = (&global.config, global.clock.now());
     let mut checks: Vec<Check> = config.parts().iter().map(check::of_part).collect();
     checks.push(check::of_dotenv(Path::new(DOTENV)));
     checks.extend(check::of_rules(&args.pack.load(), &config.profiles));
@@ -87,7 +86,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 
 async fn examine(global: &Global, now: DateTime<Utc>) -> anyhow::Result<(Vec<Check>, Stored)> {
     let store = global.store().await?;
-    Ok((database::of_store(&store, now).await?, standing(&store, now).await?))
+    Ok((database::of_store(&store, &global.clock).await?, standing(&store, now).await?))
 }
 
 async fn standing(store: &Store, now: DateTime<Utc>) -> Result<Stored, StoreError> {

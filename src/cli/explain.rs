@@ -15,7 +15,6 @@ use super::{
     tenant::TenantName,
 };
 use crate::{
-    clock::Clock,
     domain::{
         book::SourceShift,
         market::Direction,
@@ -38,6 +37,10 @@ mod told;
 pub(super) use layout::Paint;
 pub(super) use pretty::stored;
 
+fn decision_id(text: &str) -> Result<Uuid, String> {
+    text.parse().map_err(|_| "write the id of a decision, as `tcg-radar audit show SIGNAL` lists them".to_owned())
+}
+
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["card", "decision"]))]
 pub struct Args {
@@ -45,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     card: Option<String>,
     /// A stored decision, run again with its own pack and facts.
-    #[arg(long, value_name = "UUID", conflicts_with_all = ["tenant", "direction", "as_of", "shift"])]
+    #[arg(long, value_name = "UUID", value_parser = decision_id, conflicts_with_all = ["tenant", "direction", "as_of", "shift"])]
     decision: Option<Uuid>,
     /// For whom: a tenant's id or chat. All active tenants if not given, and the best one in full.
     #[arg(long, value_name = "ID|CHAT", allow_hyphen_values = true)]
@@ -81,7 +84,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 
 async fn card(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let pack = args.pack.load()?;
-    let now = Clock::machine().now();
+    let now = global.clock.now();
     let as_of = args.as_of.unwrap_or(now);
     // a bare day of today ends in a few hours, and means now
     if as_of > end_of_day(now.date_naive()) {

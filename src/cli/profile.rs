@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::{Exit, Global, rules::PackArg, table, tenant::TenantName};
 use crate::{
-    clock::Clock,
     config::presets,
     domain::{
         plan::Plans,
@@ -55,7 +54,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             let (tenant, _) = tenant.find(&store).await?;
             let preset = tenant.preset.as_deref().map(|name| presets.get(name)).transpose()?;
             let profile = Profile::resolve(&tenant, preset, &global.config.defaults);
-            let left = Left { pack: pack.load()?, plans: presets::plans(folder, &texts)?, today: Clock::machine().now().date_naive() };
+            let left = Left { pack: pack.load()?, plans: presets::plans(folder, &texts)?, today: global.clock.now().date_naive() };
             global.show(&profile, |profile| pretty(profile, &left))?;
         }
     }

@@ -127,7 +127,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
         Command::Explain(args) => explain::run(global, args).await,
-        Command::Status => status::run(global, Clock::machine().now()).await,
+        Command::Status => status::run(global).await,
         Command::Bench(args) => bench::run(global, &args),
     }
 }

@@ -1,6 +1,6 @@
 //! What the database says of itself.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::check::{Check, of_clock};
 use crate::{
@@ -17,7 +17,7 @@ const OLDEST: i32 = 150_000;
 const SILENT: TimeDelta = TimeDelta::seconds(40);
 
 /// Its schema is this program's, or it would not have been opened.
-pub async fn of_store(store: &Store, now: DateTime<Utc>) -> Result<Vec<Check>, StoreError> {
+pub async fn of_store(store: &Store, clock: &Clock) -> Result<Vec<Check>, StoreError> {
     let mut tx = store.service().await?;
     let found = vitals::soundness(&mut tx).await?;
     let rules = vitals::rules(&mut tx).await?;
@@ -28,7 +28,7 @@ pub async fn of_store(store: &Store, now: DateTime<Utc>) -> Result<Vec<Check>, S
     };
     let service = match rules {
         None => Check::warning("service", "never ran on this database", "`tcg-radar serve`"),
-        Some(rules) if now - rules.looked_at > SILENT => {
+        Some(rules) if clock.now() - rules.looked_at > clock.of_wall(SILENT) => {
             Check::warning("service", format!("not running; last seen {}", rules.looked_at.format("%F %T")), "`tcg-radar serve`")
         }
         Some(rules) => match rules.refused_since {
@@ -73,6 +73,8 @@ fn of_soundness(found: &Soundness) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
+
     use super::*;
     use crate::cli::doctor::check::Level;
 

@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::super::{Exit, Global, table};
-use crate::store::rule_status::{self, StoredChange};
+use crate::{
+    rules::customs::ACTIVE,
+    store::rule_status::{self, StoredChange},
+};
 
 /// A service looks at its files once a second and says so every ten.
 const SILENT: TimeDelta = TimeDelta::seconds(30);
@@ -29,7 +32,8 @@ struct Status {
     changes: Vec<StoredChange>,
 }
 
-pub async fn run(global: &Global, now: DateTime<Utc>) -> anyhow::Result<Exit> {
+pub async fn run(global: &Global) -> anyhow::Result<Exit> {
+    let now = global.clock.now();
     let store = global.store().await?;
     let mut tx = store.service().await?;
     let (status, changes) = (rule_status::load(&mut tx).await?, rule_status::history(&mut tx, HISTORY).await?);
@@ -40,7 +44,7 @@ pub async fn run(global: &Global, now: DateTime<Utc>) -> anyhow::Result<Exit> {
     };
     let (fault, fault_since) = status.fault.unzip();
     let status = Status {
-        running: now - status.looked_at < SILENT,
+        running: now - status.looked_at < global.clock.of_wall(SILENT),
         pack: status.pack_hash,
         customs_regime: status.customs_regime,
         customs_variable: status.customs_variable,
@@ -65,8 +69,14 @@ fn pretty(status: &Status, now: DateTime<Utc>) -> String {
     };
     let origin = if status.from_files { "as the files say" } else { "THE LAST GOOD ONE OF AN EARLIER RUN" };
     let _ = writeln!(text, "pack {} since {}, {origin}", short(&status.pack), minute(status.live_since));
-    let variable = status.customs_variable.as_ref().map_or_else(|| "not set".to_owned(), Clone::clone);
-    let _ = writeln!(text, "customs {}; CUSTOMS_REGIME is {variable}", status.customs_regime.as_deref().unwrap_or("none"));
+    let regime = status.customs_regime.as_deref().unwrap_or("none");
+    let _ = match status.customs_variable.as_deref() {
+        Some(variable) if variable == regime => writeln!(text, "customs {regime}, as CUSTOMS_REGIME says"),
+        Some(variable) => {
+            writeln!(text, "customs {regime}, as {ACTIVE} says; CUSTOMS_REGIME is {variable}, which counts where that file says `env`")
+        }
+        None => writeln!(text, "customs {regime}; CUSTOMS_REGIME is not set"),
+    };
     if let (Some(fault), Some(since)) = (&status.fault, status.fault_since) {
         let fault = fault.get("text").and_then(Json::as_str).unwrap_or_default();
         let _ = writeln!(text, "\nREFUSED since {}: what the files say now is not live\n{fault}", minute(since));

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::{
     cli::{Global, tenant::TenantName},
-    clock::Clock,
     config::presets,
     domain::profile::{Country, TenantId, Tier},
     store::{
@@ -38,7 +37,7 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<()> {
     let store = global.store().await?;
-    let now = Clock::machine().now();
+    let now = global.clock.now();
     let known = match &args.tenant {
         Some(name) => Some(name.find(&store).await?.0.id),
         None => None,

@@ -53,6 +53,7 @@ fn told(failed: &[Ran]) -> String {
             );
         }
     }
+    text.push_str("\nif that is what you want, `tcg-radar rules test --update` writes it into the cases; else take the edit back");
     text
 }
 

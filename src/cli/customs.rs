@@ -1,6 +1,6 @@
 //! `customs show | set`: which regime is in force, and what another would do.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, path::Path};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,6 @@ use serde_json::{Value as Json, json};
 
 use super::{Exit, Global, exit::WrongUsage, rules::PackArg, table};
 use crate::{
-    clock::Clock,
     config::{self, DOTENV, presets},
     domain::decision::{Change, ChangeKind, Decision},
     rules::{
@@ -46,7 +45,7 @@ enum Command {
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let now = Clock::machine().now();
+    let now = global.clock.now();
     match args.command {
         Command::Show { pack } => show(global, &live(global, pack.load()?)?, now),
         Command::Set { name, dry_run, pack } => set(global, &pack, &name, dry_run, now).await,
@@ -102,11 +101,12 @@ fn show(global: &Global, live: &Live, now: DateTime<Utc>) -> anyhow::Result<Exit
 }
 
 async fn set(global: &Global, pack: &PackArg, name: &str, dry_run: bool, now: DateTime<Utc>) -> anyhow::Result<Exit> {
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Err(WrongUsage(format!("\"{name}\" is no name of a regime: `tcg-radar customs show` lists them")).into());
-    }
     let before = live(global, pack.load()?)?;
-    let old = customs(&before).and_then(|_| before.pack.source.files.get(ACTIVE).context("the pack has no customs/active.yaml"))?;
+    let known: Vec<&str> = customs(&before)?.regimes.iter().map(|regime| regime.name.as_str()).chain(["env", "auto"]).collect();
+    if !known.contains(&name) {
+        return Err(WrongUsage(format!("no file in customs/ is the regime \"{name}\": use one of {}", known.join(", "))).into());
+    }
+    let old = before.pack.source.files.get(ACTIVE).context("the pack has no customs/active.yaml")?;
     let text = with_active(old, name);
     let mut source = before.pack.source.clone();
     source.files.insert(ACTIVE.into(), text.as_str().into());
@@ -177,23 +177,38 @@ fn pretty(review: &Review, from: &str, to: &str, dry_run: bool) -> String {
         text.push_str("customs/active.yaml is written; a running service follows within two seconds (`tcg-radar rules status`)\n");
     }
     let rows = review.changed.iter().flat_map(|change| {
-        answers(review, change).map(|(before, after)| {
-            let amount = |decision: &Decision| decision.net_profit.map_or_else(|| "?".to_owned(), |amount| amount.to_string());
+        let opportunity = &change.opportunity;
+        alike(answers(review, change)).into_iter().map(|(tenants, profit, reason)| {
             vec![
                 change.kind.to_string(),
-                change.opportunity.card_id.to_string(),
-                change.opportunity.card_name.clone(),
-                change.opportunity.direction.to_string(),
-                before.tenant.to_string(),
-                format!("{} → {}", amount(before), amount(after)),
-                after.reason.clone().unwrap_or_default(),
+                opportunity.card_id.to_string(),
+                opportunity.card_name.clone(),
+                opportunity.direction.to_string(),
+                profit,
+                reason,
+                tenants,
             ]
         })
     });
     if !review.changed.is_empty() {
-        let _ = write!(text, "\n{}", table(&["", "card", "name", "direction", "tenant", "net profit", "because of"], rows));
+        let _ = write!(text, "\n{}", table(&["", "card", "name", "direction", "net profit", "because of", "tenants"], rows));
     }
     text
+}
+
+/// One line for all tenants whom a change says the same to.
+fn alike<'r>(answers: impl Iterator<Item = &'r (Decision, Decision)>) -> Vec<(String, String, String)> {
+    let amount = |decision: &Decision| decision.net_profit.map_or_else(|| "?".to_owned(), |amount| amount.to_string());
+    let mut lines: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (before, after) in answers {
+        let said = (format!("{} → {}", amount(before), amount(after)), after.reason.clone().unwrap_or_default());
+        lines.entry(said).or_default().push(before.tenant.to_string());
+    }
+    let line = |((profit, reason), tenants): (_, Vec<String>)| match &*tenants {
+        [only] => (only.clone(), profit, reason),
+        several => (several.len().to_string(), profit, reason),
+    };
+    lines.into_iter().map(line).collect()
 }
 
 #[cfg(test)]

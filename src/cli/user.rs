@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::{Exit, Global, exit::WrongUsage, table, tenant::TenantName};
 use crate::{
-    clock::Clock,
     config::presets,
     domain::{
         card::CardId,
@@ -39,9 +38,10 @@ enum Command {
         /// ISO 3166 code of two letters; UK is taken for GB.
         #[arg(long, value_name = "CC")]
         country: Country,
-        /// The plan: free, trader, pro or shop.
+        /// The plan: free (a weekly digest), trader (a batch a day), pro or shop (signals as they are found).
         #[arg(long, default_value_t = Tier::Free, value_parser = tier)]
         tier: Tier,
+        /// A channel that gets the signals, too.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
         discord_channel_id: Option<i64>,
         /// A preset of profiles/ that the tenant starts from.
@@ -235,7 +235,7 @@ async fn erase(global: &Global, name: &TenantName, yes: bool) -> anyhow::Result<
         return Err(WrongUsage(format!("erasing tenant {} cannot be undone: add --yes if you mean it", tenant.id)).into());
     }
     let mut tx = store.service().await?;
-    users::erase(&mut tx, tenant.id, Clock::machine().now()).await?;
+    users::erase(&mut tx, tenant.id, global.clock.now()).await?;
     tx.commit().await?;
     global.show(&json!({ "id": tenant.id, "erased": true }), |_| {
         format!("tenant {} is erased: profile and chats are gone, its signals and audits stay under this id", tenant.id)

@@ -50,7 +50,7 @@ pub enum StoreError {
     #[error("only the embedded server makes databases anew")]
     NotEmbedded,
 
-    #[error("the telegram chat {0} already belongs to a tenant")]
+    #[error("the telegram chat {0} already belongs to a tenant: `tcg-radar user show {0}`")]
     DuplicateChat(i64),
 
     #[error("{table} holds a value that this program does not know: {fault}")]

@@ -2,7 +2,7 @@
 //! this machine. Nothing of it knows that it is one.
 
 use std::{
-    fs::File,
+    fs::{self, File, TryLockError},
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -51,6 +51,8 @@ const DAYS_BEYOND: u32 = 3_000;
 /// When the operator turns to the other customs regime: the first windows are open.
 const SWITCH_AFTER: TimeDelta = TimeDelta::minutes(150);
 const REGIMES: (&str, &str) = ("pre_july_2026", "post_july_2026");
+/// The clock of commands that are asked in the demonstration's folder.
+const CLOCK: &str = "TCG_RADAR_CLOCK";
 /// Between two looks at what happens.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -92,13 +94,13 @@ pub struct Closing {
 /// The database cannot be started, a file cannot be written, the market cannot be made, or the service ended with an error.
 pub async fn run(
     options: &Options,
+    _turn: &Turn,
     tell: Tell<'_>,
     mut show: impl FnMut(&Sight),
     stop: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<Closing> {
     let home = std::path::absolute(&options.home).with_context(|| format!("cannot find {}", options.home.display()))?;
     let server = Embedded::start(&home, options.programs.as_deref(), tell).await?;
-    let _turn = turn(&home.join("demo.lock"))?;
     let server = Server::embedded(&server).fresh_database(DATABASE).await?;
     server.migrate(None, &|_| {}).await?;
     let store = Store::connect(&server).await?;
@@ -108,9 +110,10 @@ pub async fn run(
     simulate::add_tenants(&store, cast.people().iter().map(|person| person.tenant.clone())).await?;
 
     let clock = Clock::fast(market.start, options.speed);
+    let shown = Clock::written(market.start, options.speed);
     let vendors = StandIns::start(market.stock, Plan::Free, clock.clone(), 0).await.context("cannot listen for the vendors")?;
     let messengers = Arc::new(Messengers::start(clock.clone(), 0).await.context("cannot listen for the messengers")?);
-    let config = configure(&folder, &server, &home, &vendors, &messengers)?;
+    let config = configure(&folder, shown, &server, &home, &vendors, &messengers)?;
     let files = Files {
         rules: folder.rules(),
         profiles: folder.profiles(),
@@ -139,14 +142,33 @@ pub async fn run(
     while others.join_next().await.is_some() {}
     outcome?;
     let sight = eyes.look(began.elapsed()).await?;
+    // who asks later asks of the last moment
+    folder.set_variable(CLOCK, &Clock::stopped(sight.at))?;
     Ok(Closing { start: market.start, sight, folder: folder.path().to_owned() })
 }
 
 /// One demonstration at a time in a data folder.
-fn turn(path: &Path) -> anyhow::Result<File> {
-    let turn = File::create(path).with_context(|| format!("cannot lock {}", path.display()))?;
-    turn.try_lock().context("another demonstration runs with this data folder: end it with Ctrl-C, or set TCG_RADAR_HOME to another")?;
-    Ok(turn)
+#[derive(Debug)]
+pub struct Turn {
+    _lock: File,
+}
+
+impl Turn {
+    /// Nothing while another runs.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn take(home: &Path) -> anyhow::Result<Option<Self>> {
+        let path = home.join("demo.lock");
+        let cannot = || format!("cannot lock {}: TCG_RADAR_HOME names another data folder", path.display());
+        fs::create_dir_all(home).with_context(cannot)?;
+        let lock = File::create(&path).with_context(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self { _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
+        }
+    }
 }
 
 /// What is still to come of a market whose past was imported.
@@ -193,11 +215,21 @@ impl Market {
 }
 
 /// The folder's `.env`, and what it says. Nothing of the process's own environment gets in: no real key, no real address.
-fn configure(folder: &Folder, server: &Server, home: &Path, vendors: &StandIns, messengers: &Messengers) -> anyhow::Result<Config> {
+fn configure(
+    folder: &Folder,
+    shown: String,
+    server: &Server,
+    home: &Path,
+    vendors: &StandIns,
+    messengers: &Messengers,
+) -> anyhow::Result<Config> {
     let mut variables: Vec<(&str, String)> = vec![
         ("CUSTOMS_REGIME", REGIMES.0.to_owned()),
         ("DATABASE_URL", server.url(false)),
         ("TCG_RADAR_HOME", home.display().to_string()),
+        // else it would count among the backups of a real service
+        ("TCG_RADAR_BACKUPS", folder.path().join("backups").display().to_string()),
+        (CLOCK, shown),
         // at 600 times the speed, nine seconds of the machine's
         ("SIGNAL_SEND_DEADLINE_MINUTES", "90".to_owned()),
         // Cardmarket's new day comes at night, and is not to wait for the evening

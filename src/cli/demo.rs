@@ -13,11 +13,11 @@ use anyhow::Context;
 use chrono::{Days, NaiveTime};
 use tracing_subscriber::EnvFilter;
 
-use super::{Exit, Format, Global, rules::PackArg, tell};
+use super::{Exit, Format, Global, exit::WrongUsage, rules::PackArg, tell};
 use crate::{
     app,
     clock::Clock,
-    demo::{self, Options},
+    demo::{self, Options, Turn},
 };
 
 mod closing;
@@ -36,6 +36,7 @@ pub struct Args {
     /// Another seed is another market, and other moods of those who answer.
     #[arg(long, default_value_t = 7, value_name = "N")]
     seed: u64,
+    /// How many cards are traded.
     #[arg(long, default_value_t = 600, value_name = "N", value_parser = clap::value_parser!(u32).range(50..=60_000))]
     cards: u32,
     /// A folder of recorded days (cards, an id crosswalk, prices, rates) to show in place of a simulated market.
@@ -51,6 +52,17 @@ const OPENS: (u32, u32) = (19, 30);
 const DAYS_AGO: Days = Days::new(2);
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    let folders = [args.pack.folder(), &global.config.profiles].into_iter().chain(args.open_data.as_deref());
+    if let Some(missing) = folders.into_iter().find(|folder| !folder.is_dir()) {
+        let advice = "start in the project's folder, or name the folders by --pack, --open-data and TCG_RADAR_PROFILES";
+        return Err(WrongUsage(format!("there is no folder {}: {advice}", missing.display())).into());
+    }
+    let Some(turn) = Turn::take(&global.config.home)? else {
+        let advice = "end it with Ctrl-C, or set TCG_RADAR_HOME to another";
+        return Err(
+            WrongUsage(format!("another demonstration runs with the data folder {}: {advice}", global.config.home.display())).into()
+        );
+    };
     let log = log(global)?;
     let today = Clock::machine().now().date_naive();
     let opens = NaiveTime::from_hms_opt(OPENS.0, OPENS.1, 0).unwrap_or_default();
@@ -80,8 +92,9 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             None => app::stop_asked().await,
         }
     };
+    tell(&closing::beginning(&global.config.home.join("demo"), &log));
     let mut fault = None;
-    let outcome = demo::run(&options, &tell, |sight| fault = fault.take().or(screen.show(sight).err()), stop).await;
+    let outcome = demo::run(&options, &turn, &tell, |sight| fault = fault.take().or(screen.show(sight).err()), stop).await;
     screen.end();
     let closing = outcome?;
     fault.map_or(Ok(()), Err)?;
@@ -92,9 +105,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 /// The service's log goes to a file: the terminal is for what tenants and operators would see.
 fn log(global: &Global) -> anyhow::Result<PathBuf> {
     let path = global.config.home.join("demo.log");
-    let cannot = || format!("cannot write {}", path.display());
-    std::fs::create_dir_all(&global.config.home).with_context(cannot)?;
-    let file = File::create(&path).with_context(cannot)?;
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file));
     match global.format {

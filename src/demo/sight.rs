@@ -1,6 +1,7 @@
 //! What is to be seen of the demonstration at one moment.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::Arc,
     time::Duration,
@@ -50,10 +51,10 @@ pub struct Feed {
     pub fault: Option<String>,
 }
 
-/// A step of a signal, with its tenant by name.
+/// A step of a signal, with its tenant by name, or by the beginning of its id.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    pub who: &'static str,
+    pub who: Cow<'static, str>,
     #[serde(flatten)]
     pub step: ledger::Step,
 }
@@ -63,7 +64,7 @@ pub struct Step {
 pub struct Heard {
     pub at: DateTime<Utc>,
     pub platform: String,
-    pub who: &'static str,
+    pub who: Cow<'static, str>,
     pub text: String,
 }
 
@@ -132,7 +133,9 @@ impl Eyes {
     fn new_steps(&mut self, steps: Vec<ledger::Step>) -> Vec<Step> {
         let still: HashSet<_> = steps.iter().map(|step| (step.signal_id, step.state)).collect();
         let new = steps.into_iter().filter(|step| !self.seen.contains(&(step.signal_id, step.state)));
-        let new = new.map(|step| Step { who: self.names.get(&step.tenant).copied().unwrap_or("somebody"), step }).collect();
+        let stranger = |id: TenantId| Cow::from(format!("tenant {}", id.to_string().get(..8).unwrap_or_default()));
+        let who = |id| self.names.get(&id).map_or_else(|| stranger(id), |name| Cow::from(*name));
+        let new = new.map(|step| Step { who: who(step.tenant), step }).collect();
         self.seen = still;
         new
     }
@@ -144,7 +147,7 @@ impl Eyes {
             .map(|(platform, chat, seen)| Heard {
                 at: seen.at,
                 platform,
-                who: self.chats.get(&chat).copied().unwrap_or("somebody"),
+                who: self.chats.get(&chat).map_or_else(|| Cow::from(format!("chat {chat}")), |name| Cow::from(*name)),
                 text: seen.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned(),
             })
             .collect()

@@ -47,7 +47,7 @@ impl Ledger {
     }
 
     /// Whether every signal is somewhere, and nowhere twice.
-    const fn adds_up(&self) -> bool {
+    pub const fn adds_up(&self) -> bool {
         let confirmed = self.acted + self.passed + self.wrong_card;
         self.signals == confirmed + self.pending + self.expired + self.withdrawn + self.undeliverable
     }

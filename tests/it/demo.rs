@@ -3,7 +3,7 @@
 use std::{fs, num::NonZeroU32, time::Duration};
 
 use tcg_radar::{
-    demo::{self, Options, sight::Sight},
+    demo::{self, Options, Turn, sight::Sight},
     store::{Server, embedded::Embedded},
 };
 use tokio::sync::Notify;
@@ -64,7 +64,9 @@ async fn a_demonstration_shows_acts_a_cascade_a_switch_and_a_digest_and_its_numb
         let _ = tokio::time::timeout(LONGEST, complete.notified()).await;
         Ok(())
     };
-    let closing = demo::run(&options, &quiet, show, stop).await.unwrap();
+    let turn = Turn::take(&home).unwrap().unwrap();
+    assert!(Turn::take(&home).unwrap().is_none(), "one at a time");
+    let closing = demo::run(&options, &turn, &quiet, show, stop).await.unwrap();
     let told = closing.sight.ledger;
     assert!(is_complete(&closing.sight, &first_pack.unwrap()), "{:?} at {}", told, closing.sight.at);
 

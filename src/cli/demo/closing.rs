@@ -54,30 +54,78 @@ pub fn pretty(told: &Told) -> String {
         let _ = writeln!(text, "{line}");
     }
     if !told.sound {
-        let _ = writeln!(text, "\nThese numbers do not hold together, which is a fault of this program: see {}", told.log);
+        let _ = writeln!(text, "\n{}", unsound(&told.ledger, &told.log));
     }
-    let program = std::env::args().next().unwrap_or_else(|| "tcg-radar".to_owned());
-    let program = std::path::absolute(&program).map_or(program, |path| path.display().to_string());
-    let as_of = told.until.format("%Y-%m-%dT%H:%M:%SZ");
+    let as_of = told.until.format("%a %e %b %Y %H:%M UTC");
     let _ = write!(
         text,
         "
-What to try next. Start it again without --minutes, and in another terminal, while it runs:
+The database stays until the next start: ask it, as of {as_of}, from its folder
 
-  cd {folder}
-  alias tcg-radar={program}
+{entry}
 
-  a number      edit rules/params/headache.yaml. The rules' own cases hold that number, so the edit is refused and {log}
-                says by which; after `tcg-radar rules test --update` it is live within two seconds, and offers change
-  customs       edit .env: CUSTOMS_REGIME='pre_july_2026', and what is on offer is re-priced at once
-  plans         edit profiles/plans.yaml: who is asked first, how many may have a deal, when digests come
-  tenants       tcg-radar user list; tcg-radar user add --telegram-chat-id 4711 --country US --profile us_tcgplayer_eu_forwarder
-  why not?      tcg-radar scan --once --dry-run --as-of {as_of}
-                tcg-radar rules explain --why-not --as-of {as_of} --card CARD
+  why not?      tcg-radar scan --once --dry-run         what became of every card
+                tcg-radar rules explain --why-not --card CARD
+  what was      tcg-radar audit show SIGNAL             the id under a message
+                tcg-radar audit verify
 
-The last two work now, too: the database stays until the next start. The service's own log is {log}.
+Or start it without --minutes, and take part from there, while it runs:
+
+  a number      edit rules/params/headache.yaml. The rules' own cases hold that
+                number, so `tcg-radar rules status` says that it is refused;
+                after `tcg-radar rules test --update` it is live at once
+  customs       tcg-radar customs set pre_july_2026
+  plans         edit profiles/plans.yaml: who is asked first, who gets digests
+  be a tenant   tcg-radar user add --telegram-chat-id 4711 --country US \\
+                    --tier pro --profile us_tcgplayer_eu_forwarder
+                tcg-radar user show 4711
+
+The service's own log is {log}.
 ",
+        entry = entry(folder),
         log = told.log,
     );
     text
+}
+
+/// What is wrong with the sums.
+fn unsound(ledger: &Ledger, log: &str) -> String {
+    if ledger.adds_up() && ledger.double_holders == 0 {
+        let late = ledger.late;
+        format!(
+            "{late} messages could not be sent before their deadline: this machine was too busy for this speed.\nA smaller --speed leaves it more time; {log} says what was late"
+        )
+    } else {
+        format!("These numbers do not hold together, which is a fault of this program: see {log}")
+    }
+}
+
+/// What is told before the screen fills.
+pub fn beginning(folder: &Path, log: &Path) -> String {
+    format!(
+        "take part in another terminal (README, \"Take part\"); the service's own log is {}\n\n{}\n",
+        nearest(log),
+        entry(&nearest(folder))
+    )
+}
+
+/// How to ask the demonstration and no other.
+fn entry(folder: &str) -> String {
+    let program = std::env::current_exe().map_or_else(|_| "tcg-radar".to_owned(), |path| path.display().to_string());
+    format!("  cd {folder}\n  alias tcg-radar={program}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_too_late_is_told_apart_from_sums_that_do_not_hold() {
+        let late = Ledger { signals: 2, acted: 1, pending: 1, late: 3, ..Ledger::default() };
+        assert!(!late.is_sound());
+        assert!(unsound(&late, "demo.log").starts_with("3 messages could not be sent before their deadline"));
+        for wrong in [Ledger { pending: 0, ..late }, Ledger { double_holders: 1, ..late }] {
+            assert!(unsound(&wrong, "demo.log").contains("fault of this program"));
+        }
+    }
 }

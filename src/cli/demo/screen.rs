@@ -57,9 +57,11 @@ impl Screen {
         match self {
             Self::Terminal(terminal) => terminal.show(sight),
             Self::Plain { sums_at } => {
-                let mut lines: Vec<String> = sight.steps.iter().map(step).chain(sight.messages.iter().map(heard)).collect();
+                let steps = sight.steps.iter().map(|one| (one.step.at, step(one)));
+                let mut lines: Vec<_> = steps.chain(sight.messages.iter().map(|one| (one.at, heard(one)))).collect();
                 lines.sort();
-                if sight.seconds >= *sums_at {
+                let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+                if sight.seconds >= *sums_at && !sight.pack.is_empty() {
                     *sums_at = sight.seconds + SUMS_EVERY;
                     lines.push(format!(
                         "{}  customs {}, rules {}  {}",
@@ -144,7 +146,7 @@ fn regime(sight: &Sight) -> &str {
 }
 
 fn rules(sight: &Sight) -> String {
-    let refused = if sight.refused { ": an edit is refused, and the log says why" } else { "" };
+    let refused = if sight.refused { ": edit refused, see `rules status`" } else { "" };
     format!("{}{refused}", sight.pack.get(..12).unwrap_or_default())
 }
 
@@ -190,14 +192,12 @@ pub fn signals(ledger: &Ledger) -> String {
 }
 
 /// What is not in the sum.
-pub fn beside(ledger: &Ledger) -> [String; 2] {
+pub fn beside(ledger: &Ledger) -> [String; 3] {
     let Ledger { handed_on, double_holders, sent, late, edits, batched, digested, repriced_by_rules, withdrawn_by_rules, scans, .. } =
         ledger;
     [
         format!("{handed_on} of them handed on by others, {double_holders} double holders; {scans} scans"),
-        format!(
-            "{sent} messages sent, {edits} edited, {late} late; {batched} lines in batches, {digested} in digests; new rules or customs \
-             re-priced {repriced_by_rules} offers and withdrew {withdrawn_by_rules}"
-        ),
+        format!("{sent} messages sent, {edits} edited, {late} late; {batched} lines in batches, {digested} in digests"),
+        format!("new rules or customs re-priced {repriced_by_rules} offers and withdrew {withdrawn_by_rules}"),
     ]
 }

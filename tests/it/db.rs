@@ -104,6 +104,8 @@ const DATA: &[&str] = &[
      INSERT INTO vain_starts VALUES (7, now());
      INSERT INTO bot_updates (next_update) VALUES (8);",
     "INSERT INTO price_writes (recorded_at, series) SELECT now(), array_agg(series_id) FROM price_series;",
+    "INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version)
+        VALUES ('00000000-0000-0000-0000-0000000000e3', now(), now(), 'abc', '0.0.1');",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -35,6 +35,8 @@ const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(5);
 /// Where `npm install --prefix` puts the driver.
 const DRIVER: &str = "playwright/node_modules/playwright-core/cli.js";
+/// How the folders of browsers begin.
+const FOLDER: &str = "tcg-radar-browser-";
 const CHROMIUMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
 
 /// Why there is no browser.
@@ -111,9 +113,11 @@ impl Driver {
     ///
     /// # Errors
     /// One is missing, or does not start.
-    pub async fn start(found: &Found, home: &Path, site: &Site, proxy: Option<&SecretString>) -> Result<Self, BrowserError> {
-        let folder = std::path::absolute(home).unwrap_or_else(|_| home.to_owned()).join("browser").join(uuid::Uuid::now_v7().to_string());
-        std::fs::create_dir_all(&folder).map_err(|source| BrowserError::Folder { path: folder.clone(), source })?;
+    pub async fn start(found: &Found, site: &Site, proxy: Option<&SecretString>) -> Result<Self, BrowserError> {
+        // a socket lies in it, and the path of one may have 107 letters
+        let folder = std::env::temp_dir().join(format!("{FOLDER}{}", &uuid::Uuid::new_v4().simple().to_string()[..12]));
+        clear(&std::env::temp_dir());
+        std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|source| BrowserError::Folder { path: folder.clone(), source })?;
         let started = tokio::time::timeout(START, Self::launch(found, folder.clone(), site, proxy)).await;
         let outcome = started.unwrap_or(Err(BrowserError::Slow));
         if outcome.is_err() {
@@ -123,7 +127,7 @@ impl Driver {
     }
 
     async fn launch(found: &Found, folder: PathBuf, site: &Site, proxy: Option<&SecretString>) -> Result<Self, BrowserError> {
-        let failed = |error: playwright_rs::Error| BrowserError::Start(first_line(&error.to_string()));
+        let failed = |error: playwright_rs::Error| BrowserError::Start(cause(&error.to_string()));
         let mut child = Command::new(&found.node)
             .arg(&found.driver)
             .arg("run-driver")
@@ -178,6 +182,23 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.playwright.connection().close_writer();
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Takes away what browsers left behind that were killed with us. One that runs has touched its folder lately.
+fn clear(temporary: &Path) {
+    const OLD: Duration = Duration::from_hours(48);
+    let own = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.len() == FOLDER.len() + 12 && name.starts_with(FOLDER));
+        if !is_ours {
+            continue;
+        }
+        let Ok(found) = entry.metadata() else { continue };
+        let is_old = found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > OLD));
+        if found.is_dir() && is_old && Some(found.uid()) == own {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -239,7 +260,12 @@ fn through(url: &Url) -> Result<ProxySettings, BrowserError> {
     Ok(proxy)
 }
 
-/// The browser's own account of a failed start is pages long.
+/// The browser's own account of a failed start is pages long; one line of it says why.
+fn cause(text: &str) -> String {
+    let fatal = text.lines().find_map(|line| line.split_once("FATAL:")).map(|(_, why)| why);
+    first_line(fatal.unwrap_or(text))
+}
+
 pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(200).collect()
 }
@@ -264,6 +290,13 @@ mod tests {
         let mut names: Vec<_> = surroundings(Path::new("/x")).into_keys().collect();
         names.sort();
         assert_eq!(names, ["HOME", "LANG", "PATH", "TMPDIR"]);
+    }
+
+    #[test]
+    fn of_a_failed_start_the_reason_is_told() {
+        let text = "Protocol error: Target closed\n<launching> chromium\n[err] [1:1:FATAL:zygote_host.cc(1)] No usable sandbox!\nmore";
+        assert_eq!(cause(text), "zygote_host.cc(1)] No usable sandbox!");
+        assert_eq!(cause("no such file\nmore"), "no such file");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use playwright_rs::{
     Error,
     protocol::{
-        AcceptDownloads, BrowserContext, BrowserContextOptions, GotoOptions, Page, Request, Response, ResponseObject, Route,
+        AcceptDownloads, BrowserContext, BrowserContextOptions, GotoOptions, Page, Request, ResponseObject, Route,
         ScreenshotOptions, Viewport, WaitUntil,
     },
 };
@@ -109,6 +109,8 @@ struct Watch {
     loads: AtomicU32,
     hops: AtomicU32,
     hostile: Mutex<Option<String>>,
+    /// Where the window was led last, and what the site answered.
+    last: Mutex<(String, Option<u16>)>,
     answers: Mutex<Vec<ResponseObject>>,
 }
 
@@ -119,6 +121,10 @@ impl Watch {
 
     fn hostile(&self) -> Option<String> {
         self.hostile.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
     fn answers(&self) -> Vec<ResponseObject> {
@@ -182,7 +188,8 @@ async fn read(
     let answer = page.goto(&site.page_of(errand.product), options).await;
     let late = match answer {
         Ok(Some(response)) => {
-            if let Some(ending) = refusal(&response) {
+            let is_challenge = response.headers().get("cf-mitigated").is_some_and(|value| value == "challenge");
+            if let Some(ending) = if is_challenge { Some(Ending::Blocked) } else { refusal(response.status()) } {
                 told.push(format!("the site answered {}", response.status()));
                 return Err(ending);
             }
@@ -196,7 +203,9 @@ async fn read(
             if !late {
                 let led_on = ["ERR_TOO_MANY_REDIRECTS", "Download is starting", "ERR_BLOCKED_BY_CLIENT"].iter().any(|sign| text.contains(sign));
                 told.push(text);
-                return Err(if led_on { Ending::Hostile } else { Ending::Failed });
+                // a refusal without a page is none to the browser
+                let refused = watch.status().and_then(refusal);
+                return Err(if led_on { Ending::Hostile } else { refused.unwrap_or(Ending::Failed) });
             }
             told.push(text);
             true
@@ -255,9 +264,8 @@ async fn guard(context: &BrowserContext, site: &Site, watch: &Arc<Watch>) -> pla
             let (site, watch) = (site.clone(), Arc::clone(&watch));
             async move {
                 let request = route.request();
-                let is_window = request.is_navigation_request() && request.frame().is_none_or(|frame| frame.parent_frame().is_none());
                 let is_allowed = site.allows(request.url());
-                if is_window && watch.loads.fetch_add(1, Ordering::SeqCst) > 0 {
+                if is_of_window(&request) && watch.loads.fetch_add(1, Ordering::SeqCst) > 0 {
                     watch.suspect("the page led on to another".to_owned());
                     return route.abort(Some("blockedbyclient")).await;
                 }
@@ -268,23 +276,37 @@ async fn guard(context: &BrowserContext, site: &Site, watch: &Arc<Watch>) -> pla
         .await
 }
 
+/// A page of the window itself, or of one that it opened; not one within it.
+fn is_of_window(request: &Request) -> bool {
+    request.is_navigation_request() && request.frame().is_none_or(|frame| frame.parent_frame().is_none())
+}
+
 /// Notes the page's own fetches, and where redirections lead: those are not asked about beforehand.
 async fn listen(page: &Page, site: &Site, watch: &Arc<Watch>) -> playwright_rs::Result<()> {
     let (site, hops) = (site.clone(), Arc::clone(watch));
     page.on_request(move |request: Request| {
-        if request.redirected_from().is_some() {
-            if !site.allows(request.url()) {
-                hops.suspect("the page redirected to a foreign address".to_owned());
+        if is_of_window(&request) {
+            if request.redirected_from().is_some() {
+                if !site.allows(request.url()) {
+                    hops.suspect("the page redirected to a foreign address".to_owned());
+                }
+                if hops.hops.fetch_add(1, Ordering::SeqCst) >= MOST_HOPS {
+                    hops.suspect("the page redirected again and again".to_owned());
+                }
             }
-            if request.is_navigation_request() && hops.hops.fetch_add(1, Ordering::SeqCst) >= MOST_HOPS {
-                hops.suspect("the page redirected again and again".to_owned());
-            }
+            request.url().clone_into(&mut hops.last.lock().unwrap_or_else(PoisonError::into_inner).0);
         }
         async { Ok(()) }
     })
     .await?;
     let answers = Arc::clone(watch);
     page.on_response(move |response: ResponseObject| {
+        {
+            let mut last = answers.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.0 == response.url() {
+                last.1 = Some(response.status());
+            }
+        }
         let path = response.url().split(['?', '#']).next().unwrap_or_default();
         if response.status() == 200 && (path.contains("/api/") || path.contains("/ajax/")) {
             let mut kept = answers.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -298,10 +320,8 @@ async fn listen(page: &Page, site: &Site, watch: &Arc<Watch>) -> playwright_rs::
 }
 
 /// A status that is an answer of its own.
-fn refusal(response: &Response) -> Option<Ending> {
-    let is_challenge = response.headers().get("cf-mitigated").is_some_and(|value| value == "challenge");
-    match response.status() {
-        _ if is_challenge => Some(Ending::Blocked),
+const fn refusal(status: u16) -> Option<Ending> {
+    match status {
         403 => Some(Ending::Blocked),
         429 | 503 => Some(Ending::RateLimited),
         404 | 410 => Some(Ending::WrongProduct),

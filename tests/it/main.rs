@@ -19,6 +19,7 @@ mod http_client;
 mod import;
 mod kills;
 mod live;
+mod pages;
 mod planted_mistakes;
 mod reload;
 mod replay;

@@ -19,6 +19,7 @@ mod lines;
 mod profile;
 mod rules;
 mod scan;
+mod scrape;
 mod serve;
 mod stand_ins;
 mod tenant;
@@ -47,6 +48,8 @@ enum Command {
     Customs(customs::Args),
     /// Judge every card for every tenant.
     Scan(scan::Args),
+    /// Look at one card's page on Cardmarket now, and store what it offers.
+    Scrape(scrape::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
@@ -127,6 +130,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
+            Command::Scrape(args) => scrape::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
             Command::Doctor => doctor::run(&global).await,

@@ -12,7 +12,8 @@ use super::{
     market::closed_set,
 };
 
-/// The source of offers that a page's data or markup told.
+/// The source of offers that a page's data or markup told. Its prices without a seller are none: they say when somebody has
+/// looked at what all sellers ask, and what the cheapest does.
 pub const SCRAPED: &str = "cardmarket_scrape";
 /// The source of a price that a model read off a picture. The rules flag it.
 pub const SEEN: &str = "cardmarket_vision";

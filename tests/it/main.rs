@@ -30,6 +30,7 @@ mod rules_cli;
 mod rules_readme;
 mod rules_test;
 mod scan;
+mod scraping;
 mod secrets;
 mod series;
 mod shipped_packs;

@@ -10,6 +10,7 @@ use crate::domain::{
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
     observation::{PriceKind, Subject},
+    page::{SCRAPED, SEEN},
 };
 
 /// One way to trade one card.
@@ -57,7 +58,8 @@ impl Route {
 
 impl Routes {
     /// Pairs the best aggregate price, and every single offer, of each buying side with the best price of the selling side.
-    /// Where somebody has looked at the sellers since, nobody buys at the aggregate price: there are the offers, or none.
+    /// Where somebody has looked at the sellers since, nobody buys at the aggregate price nor takes an offer that another source
+    /// told of before: there are the offers that were seen, or none.
     pub fn of(book: &Book) -> Self {
         let mut by_card: HashMap<CardIndex, Vec<usize>> = HashMap::new();
         for (index, one) in book.series.iter().enumerate() {
@@ -81,10 +83,11 @@ impl Routes {
     fn pair(&mut self, book: &Book, card: CardIndex, direction: Direction, series: &[usize]) {
         let buyers = Side::of(book, direction.buy_market(), series);
         let sellers = Side::of(book, direction.sell_market(), series);
-        let is_good = |(finish, index): &(Finish, usize)| {
-            buyers.looks.get(finish).is_none_or(|looked| *looked < book.series[*index].latest.observed_at)
+        let holds = |(finish, index): &(Finish, usize)| {
+            let one = &book.series[*index];
+            matches!(&*one.source, SCRAPED | SEEN) || buyers.looks.get(finish).is_none_or(|looked| *looked < one.latest.observed_at)
         };
-        for (finish, buy) in buyers.best.iter().copied().filter(is_good).chain(buyers.listings.iter().copied()) {
+        for (finish, buy) in buyers.best.iter().chain(&buyers.listings).copied().filter(holds) {
             let Some((partner, buy_printing, sell_printing)) = partner(finish, &buyers, &sellers) else { continue };
             self.routes.push(Route {
                 card,

@@ -168,13 +168,14 @@ impl Pages {
         let wanted = if wait.is_some() { None } else { pages::next(&mut tx, now).await? };
         let claim = match wanted {
             None => Claim::Later(wait.map_or(now + IDLE, |until| until.min(now + WORTH_WAITING / 2))),
-            Some(wanted) => match pace.take(now, &self.scraping.manners, chance) {
-                Err(until) => Claim::Later(until),
-                Ok(()) => {
+            Some(wanted) => {
+                if let Err(until) = pace.take(now, &self.scraping.manners, chance) {
+                    Claim::Later(until)
+                } else {
                     pages::save_pace(&mut tx, &pace).await?;
                     Claim::Page { page: pages::begin(&mut tx, &wanted, now).await?, wanted }
                 }
-            },
+            }
         };
         tx.commit().await?;
         Ok(claim)
@@ -201,9 +202,9 @@ impl Pages {
         let mut pace = pages::pace(&mut tx).await?;
         pace.take(now, &self.scraping.manners, chance()).map_err(PageError::Wait)?;
         pages::save_pace(&mut tx, &pace).await?;
-        let page = pages::begin(&mut tx, wanted, now).await?;
+        let number = pages::begin(&mut tx, wanted, now).await?;
         tx.commit().await?;
-        self.load(wanted, page, picture).await
+        self.load(wanted, number, picture).await
     }
 
     /// Closes the browser.
@@ -222,7 +223,7 @@ impl Pages {
     }
 
     /// Loads a page that has been counted, and stores what it tells.
-    async fn load(&mut self, wanted: &Wanted, page: i64, picture: bool) -> Result<Loaded, PageError> {
+    async fn load(&mut self, wanted: &Wanted, number: i64, picture: bool) -> Result<Loaded, PageError> {
         let began = (self.clock)();
         let started = self.start().await;
         let errand = Errand { card: &wanted.card, product: &wanted.product, now: began, picture };
@@ -233,7 +234,7 @@ impl Pages {
         if !visit.is_sound {
             self.close().await;
         }
-        let loaded = self.take_in(wanted, page, visit).await?;
+        let loaded = self.take_in(wanted, number, visit).await?;
         self.tell(wanted, &loaded, began);
         started?;
         Ok(loaded)
@@ -243,7 +244,7 @@ impl Pages {
     ///
     /// # Errors
     /// The database refuses or is gone.
-    pub async fn take_in(&self, wanted: &Wanted, page: i64, visit: Visit) -> Result<Loaded, StoreError> {
+    pub async fn take_in(&self, wanted: &Wanted, number: i64, visit: Visit) -> Result<Loaded, StoreError> {
         let now = (self.clock)();
         let mut loaded = Loaded { visit, gone: 0, changed: None };
         let mut tx = self.store.service().await?;
@@ -271,7 +272,7 @@ impl Pages {
         {
             wishes::ask(&mut tx, &format!("seller:{seller}"), others, wishes::Which::Promising, now).await?;
         }
-        pages::end(&mut tx, page, loaded.outcome(), offers, now).await?;
+        pages::end(&mut tx, number, loaded.outcome(), offers, now).await?;
         tx.commit().await?;
         Ok(loaded)
     }
@@ -284,13 +285,7 @@ impl Pages {
         outcome: &Result<Sight, Ending>,
         now: DateTime<Utc>,
     ) -> Result<Told, StoreError> {
-        let empty = Sight {
-            method: Method::Selectors,
-            offers: Vec::new(),
-            reach: Reach::All,
-            averages: Vec::new(),
-            others: Vec::new(),
-        };
+        let empty = Sight { method: Method::Selectors, offers: Vec::new(), reach: Reach::All, averages: Vec::new(), others: Vec::new() };
         let sight = match outcome {
             Ok(sight) => sight,
             Err(Ending::Empty) => &empty,
@@ -339,10 +334,15 @@ impl Pages {
         let (card_id, outcome) = (&wanted.card, loaded.outcome());
         let duration_ms = ((self.clock)() - began).num_milliseconds();
         let told = loaded.visit.told.join("; ");
-        match &loaded.visit.outcome {
-            Ok(sight) => info!(event = "page_read", %card_id, method = outcome, offers = sight.offers.len(), gone = loaded.gone, duration_ms, "{told}"),
-            Err(Ending::Empty) => info!(event = "page_read", %card_id, method = outcome, offers = 0, gone = loaded.gone, duration_ms, "{told}"),
-            Err(_) => warn!(event = "page_failed", %card_id, outcome, duration_ms, "{told}"),
+        let offers = match &loaded.visit.outcome {
+            Ok(sight) => Some(sight.offers.len()),
+            Err(Ending::Empty) => Some(0),
+            Err(_) => None,
+        };
+        if let Some(offers) = offers {
+            info!(event = "page_read", %card_id, outcome, offers, gone = loaded.gone, duration_ms, "{told}");
+        } else {
+            warn!(event = "page_failed", %card_id, outcome, duration_ms, "{told}");
         }
         if let Some(changed) = &loaded.changed {
             // nobody listening is no fault

@@ -31,7 +31,7 @@ use super::site::Site;
 use crate::config::scraping::Programs;
 
 /// For all of it to be up.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const STOP: Duration = Duration::from_secs(5);
 /// Where `npm install --prefix` puts the driver.
 const DRIVER: &str = "playwright/node_modules/playwright-core/cli.js";

@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use playwright_rs::{
     Error,
     protocol::{
-        AcceptDownloads, BrowserContext, BrowserContextOptions, GotoOptions, Page, Request, ResponseObject, Route,
-        ScreenshotOptions, Viewport, WaitUntil,
+        AcceptDownloads, BrowserContext, BrowserContextOptions, GotoOptions, Page, Request, ResponseObject, Route, ScreenshotOptions,
+        Viewport, WaitUntil,
     },
 };
 use serde_json::Map;
@@ -44,12 +44,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub const USUAL: Self = Self {
-        load: Duration::from_secs(30),
-        quiet: Duration::from_secs(15),
-        total: Duration::from_secs(90),
-        body: 2 * 1024 * 1024,
-    };
+    pub const USUAL: Self =
+        Self { load: Duration::from_secs(30), quiet: Duration::from_secs(15), total: Duration::from_secs(90), body: 2 * 1024 * 1024 };
 }
 
 /// Fetches of a page that are read.
@@ -140,7 +136,9 @@ impl Driver {
         let context = match tokio::time::timeout(limits.load, self.browser.new_context_with_options(surroundings())).await {
             Ok(Ok(context)) => context,
             broken => {
-                told.push(broken.map_or_else(|_| "the browser does not answer".to_owned(), |fault| fault.err().map(told_of).unwrap_or_default()));
+                told.push(
+                    broken.map_or_else(|_| "the browser does not answer".to_owned(), |fault| fault.err().map(told_of).unwrap_or_default()),
+                );
                 return Visit { outcome: Err(Ending::Failed), told, picture, is_sound: false };
             }
         };
@@ -201,7 +199,8 @@ async fn read(
             let text = told_of(error);
             // what was fetched before is as good as ever; anything else is the end of it
             if !late {
-                let led_on = ["ERR_TOO_MANY_REDIRECTS", "Download is starting", "ERR_BLOCKED_BY_CLIENT"].iter().any(|sign| text.contains(sign));
+                let led_on =
+                    ["ERR_TOO_MANY_REDIRECTS", "Download is starting", "ERR_BLOCKED_BY_CLIENT"].iter().any(|sign| text.contains(sign));
                 told.push(text);
                 // a refusal without a page is none to the browser
                 let refused = watch.status().and_then(refusal);
@@ -335,7 +334,8 @@ async fn bodies(watch: &Watch, limits: &Limits) -> Map<String, serde_json::Value
     let mut merged = Map::new();
     for answer in watch.answers() {
         let kind = answer.raw_headers().await.unwrap_or_default();
-        let is_json = kind.iter().any(|header| header.name.eq_ignore_ascii_case("content-type") && header.value.starts_with("application/json"));
+        let is_json =
+            kind.iter().any(|header| header.name.eq_ignore_ascii_case("content-type") && header.value.starts_with("application/json"));
         if !is_json || answer.sizes().await.is_ok_and(|sizes| sizes.response_body_size > limits.body) {
             continue;
         }
@@ -399,7 +399,8 @@ async fn there(page: &Page, selector: &str) -> bool {
 
 async fn with_chart(mut sight: Sight, page: &Page, errand: Errand<'_>, late: bool) -> Sight {
     if !late && let Ok(scripts) = page.locator(CHART).first().all_text_contents().await {
-        sight.averages = scripts.first().filter(|text| text.len() <= LONGEST_SCRIPT).map(|text| markup::averages(text, errand.now)).unwrap_or_default();
+        sight.averages =
+            scripts.first().filter(|text| text.len() <= LONGEST_SCRIPT).map(|text| markup::averages(text, errand.now)).unwrap_or_default();
     }
     sight
 }

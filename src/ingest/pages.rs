@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +17,7 @@ use tracing::{error, info, warn};
 use super::{Changed, Clock};
 use crate::{
     config::scraping::Scraping,
-    domain::{
-        card::Finish,
-        condition::Condition,
-        market::Market,
-        observation::{Listing as Seller, Observation, PriceKind, Subject},
-        page::{CHARTED, Ending, Method, Reach, SCRAPED, SEEN, Sight, USUAL},
-    },
+    domain::page::{Ending, SCRAPED, Sight},
     scrape::{
         driver::{BrowserError, Driver, Found},
         site::Site,
@@ -31,12 +25,13 @@ use crate::{
         visit::{Errand, Limits, Visit},
     },
     store::{
-        ServiceTx, Store, StoreError, listings,
+        Store, StoreError,
         pages::{self, Wanted},
-        prices::{self, PriceWriter},
-        wishes,
+        prices, wishes,
     },
 };
+
+mod offers;
 
 /// Between two looks for wishes.
 const IDLE: TimeDelta = TimeDelta::seconds(5);
@@ -251,7 +246,7 @@ impl Pages {
         let mut pace = pages::pace(&mut tx).await?;
         pace.hear(loaded.visit.outcome.as_ref().err().copied(), now);
         pages::save_pace(&mut tx, &pace).await?;
-        let told = self.tell_prices(&mut tx, wanted, &loaded.visit.outcome, now).await?;
+        let told = offers::store(&mut tx, wanted, &loaded.visit.outcome, self.jump, now).await?;
         loaded.gone = told.gone;
         if !told.series.is_empty() {
             let cards = prices::cards_of(&mut tx, &told.series).await?;
@@ -277,59 +272,6 @@ impl Pages {
         Ok(loaded)
     }
 
-    /// Stores offers, what became of those of before, and the chart.
-    async fn tell_prices(
-        &self,
-        tx: &mut ServiceTx,
-        wanted: &Wanted,
-        outcome: &Result<Sight, Ending>,
-        now: DateTime<Utc>,
-    ) -> Result<Told, StoreError> {
-        let empty = Sight { method: Method::Selectors, offers: Vec::new(), reach: Reach::All, averages: Vec::new(), others: Vec::new() };
-        let sight = match outcome {
-            Ok(sight) => sight,
-            Err(Ending::Empty) => &empty,
-            Err(_) => return Ok(Told::default()),
-        };
-        let source = if sight.method == Method::Vision { SEEN } else { SCRAPED };
-        let place = listings::Place { card: &wanted.card, product: &wanted.product, source };
-        let gone = listings::renew(tx, place, &sight.offers, sight.reach, now).await?;
-        let mut rows = Vec::new();
-        for offer in &sight.offers {
-            let seller = Seller {
-                seller_id: listings::seller_of(offer, &wanted.card),
-                seller_rating: offer.rating,
-                seller_sales: offer.sales,
-                shipping: offer.shipping,
-            };
-            rows.push(row(wanted, source, offer.condition, offer.finish, Some(offer.price), Some(seller), now));
-        }
-        for offer in &gone {
-            let seller = Seller { seller_id: offer.seller.clone(), seller_rating: None, seller_sales: None, shipping: None };
-            rows.push(row(wanted, &offer.source, offer.condition, offer.finish, None, Some(seller), now));
-        }
-        for (day, price) in &sight.averages {
-            let over = (*day + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
-            let mut average = row(wanted, CHARTED, None, USUAL, Some(*price), None, over);
-            (average.kind, average.known_at) = (PriceKind::Market, now);
-            rows.push(average);
-        }
-        if source == SCRAPED {
-            // that somebody has looked, and what the cheapest asks; what one can buy at are the offers
-            let mut look = row(wanted, SCRAPED, None, USUAL, None, None, now);
-            (look.kind, look.low) = (PriceKind::Page, sight.offers.iter().map(|offer| offer.price).min());
-            rows.push(look);
-        }
-        let mut writer = PriceWriter::begin(tx).await?;
-        writer.set_apart_jumps(self.jump);
-        for seen in &rows {
-            if writer.add(seen)? {
-                writer.flush(tx).await?;
-            }
-        }
-        Ok(Told { series: writer.settle(tx, now).await?.series, gone: gone.len() })
-    }
-
     fn tell(&self, wanted: &Wanted, loaded: &Loaded, began: DateTime<Utc>) {
         let (card_id, outcome) = (&wanted.card, loaded.outcome());
         let duration_ms = ((self.clock)() - began).num_milliseconds();
@@ -348,39 +290,6 @@ impl Pages {
             // nobody listening is no fault
             let _ = self.changed.send(Arc::new(changed.clone()));
         }
-    }
-}
-
-#[derive(Default)]
-struct Told {
-    series: Vec<i32>,
-    gone: usize,
-}
-
-fn row(
-    wanted: &Wanted,
-    source: &str,
-    condition: Option<Condition>,
-    finish: Finish,
-    price: Option<Decimal>,
-    listing: Option<Seller>,
-    at: DateTime<Utc>,
-) -> Observation {
-    Observation {
-        subject: Subject::Product { market: Market::Cardmarket, id: wanted.product.clone() },
-        source: source.to_owned(),
-        market: Market::Cardmarket,
-        currency: Market::Cardmarket.currency(),
-        finish,
-        condition,
-        kind: PriceKind::Listing,
-        price,
-        low: None,
-        mid: None,
-        high: None,
-        listing,
-        observed_at: at,
-        known_at: at,
     }
 }
 

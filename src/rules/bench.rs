@@ -140,7 +140,7 @@ impl<'a> Columns<'a> {
             let counted = std::iter::repeat_n(Slice::Numbers(&alone), self.pack.aggregates.len());
             let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counted).collect();
             for batch in self.lowered.batches() {
-                batch.judge(&self.lowered, &mut machine, &columns, block.len(), |position, codes, _| {
+                batch.judge(&mut machine, &columns, block.len(), |position, codes, _| {
                     let tenant = batch.tenants[position];
                     for (lane, row) in block.iter().enumerate() {
                         let code = i64::from(codes.of(lane));

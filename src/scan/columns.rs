@@ -14,7 +14,7 @@ mod tally;
 mod variants;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     domain::{
+        book::CardIndex,
         market::Direction,
         observation::day_of,
         profile::{Category, Profile},
@@ -96,9 +97,26 @@ impl Prepared {
 
     /// Judges every route of the case for every tenant. Up to `keep` near misses are kept for each.
     pub fn judge(&self, case: &Case<'_>, keep: usize, progress: &(dyn Fn(usize) + Sync)) -> Findings {
+        self.judge_cards(case, None, keep, progress)
+    }
+
+    /// Judges some cards. The other routes of the case are there for what is counted, and judged only where it hangs on them.
+    pub fn judge_part(&self, case: &Case<'_>, cards: &BTreeSet<CardIndex>) -> Findings {
+        let mut findings = self.judge_cards(case, Some(cards), 0, &|_| ());
+        findings.forget_stops();
+        findings
+    }
+
+    fn judge_cards(
+        &self,
+        case: &Case<'_>,
+        asked: Option<&BTreeSet<CardIndex>>,
+        keep: usize,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Findings {
         let mut findings = Findings::new(case.pack, case.profiles.len());
         for direction in Direction::ALL {
-            Side::of(case, &self.0[*direction as usize], *direction).judge(keep, &mut findings, progress);
+            Side::of(case, &self.0[*direction as usize], *direction, asked).judge(keep, &mut findings, progress);
         }
         findings.settle(case.routes, keep);
         findings
@@ -148,13 +166,15 @@ struct Side<'a> {
     case: &'a Case<'a>,
     lowered: &'a Lowered,
     direction: Direction,
+    /// The cards that are judged, if not all.
+    asked: Option<&'a BTreeSet<CardIndex>>,
     /// The route of each row.
     routes: Vec<usize>,
     cards: Cards,
 }
 
 impl<'a> Side<'a> {
-    fn of(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction) -> Self {
+    fn of(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction, asked: Option<&'a BTreeSet<CardIndex>>) -> Self {
         let mut routes: Vec<usize> = (0..case.routes.len()).filter(|route| case.routes[*route].direction == direction).collect();
         // a card's routes stand together; among themselves they keep their order, which settles ties
         routes.sort_by_key(|route| case.routes[*route].card);
@@ -163,23 +183,24 @@ impl<'a> Side<'a> {
         for mut part in screened {
             cards.append(&mut part);
         }
-        Self { case, lowered, direction, routes, cards }
+        Self { case, lowered, direction, asked, routes, cards }
     }
 
     fn judge(mut self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
         let groups = Groups::of(&self);
         let layout = Layout::of(&self, &groups);
-        let grouped = Grouped::of(&self, &layout, &groups);
+        let grouped = Grouped::of(&self, &layout.grouped, &groups);
+        let beside = Grouped::of(&self, &layout.beside, &groups);
         // laid out anew for those who read them
         self.cards.columns = Vec::new();
-        self.judge_all(&groups, &layout, &grouped, keep, findings, progress);
+        self.judge_all(&groups, &layout, (&grouped, &beside), keep, findings, progress);
     }
 
     fn judge_all(
         &self,
         groups: &Groups,
         layout: &Layout,
-        grouped: &Grouped,
+        (grouped, beside): (&Grouped, &Grouped),
         keep: usize,
         findings: &mut Findings,
         progress: &(dyn Fn(usize) + Sync),
@@ -194,11 +215,13 @@ impl<'a> Side<'a> {
             .map_init(Machine::default, |machine, batch| {
                 let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
                 // what is counted matters to nobody whom no row suits
-                let counted = if batch.hopeless && grouped.judge_uncounted(self, batch, machine, &mut tally) {
-                    Counted::default()
+                let is_uncounted =
+                    grouped.count() == 0 && keep == 0 || batch.hopeless && grouped.judge_uncounted(batch, machine, &mut tally);
+                let counted = if is_uncounted {
+                    Counted::nothing(batch)
                 } else {
                     let counted = groups.count(self, batch, machine);
-                    grouped.judge(self, batch, machine, (&counted, groups), &mut tally);
+                    grouped.judge(self, batch, machine, (&counted, groups), beside, &mut tally);
                     counted
                 };
                 tally.take_closed(self, &closed);
@@ -223,7 +246,7 @@ impl<'a> Side<'a> {
             for block in blocks {
                 let counts = std::iter::repeat_n(Slice::Numbers(&alone), self.cards.groups.len());
                 let columns: Vec<Slice<'_>> = block.columns.iter().map(Column::slice).chain(counts).collect();
-                batch.judge(self.lowered, machine, &columns, block.rows.len(), |position, codes, scores| {
+                batch.judge(machine, &columns, block.rows.len(), |position, codes, scores| {
                     tally.take(self, block, Seat { position, tenant: batch.tenants[position] }, codes, scores);
                 });
             }
@@ -254,6 +277,11 @@ impl<'a> Side<'a> {
         furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
         furthest.truncate(keep);
         Closed { cards: cards.into_iter().collect(), furthest }
+    }
+
+    /// Whether a card is judged, and not only there for what is counted.
+    fn is_asked(&self, card: CardIndex) -> bool {
+        self.asked.is_none_or(|asked| asked.contains(&card))
     }
 
     /// Whether a row is counted together with others.

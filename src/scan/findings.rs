@@ -140,6 +140,11 @@ impl Findings {
     pub fn narrow(&mut self, keep: impl Fn(usize) -> bool) {
         self.signals.retain(&keep);
         self.near_misses.retain(|one| keep(one.route));
+        self.forget_stops();
+    }
+
+    /// Forgets how many cards stopped where.
+    pub fn forget_stops(&mut self) {
         self.stops.iter_mut().for_each(|stops| *stops = [Stops::new(), Stops::new()]);
         self.behind.clear();
     }

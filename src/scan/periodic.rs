@@ -162,9 +162,7 @@ impl Held {
         let options = Options { as_of: now, shifts: Vec::new(), dry_run: false, near_misses: NEAR_MISSES };
         let report = if let Some(part) = part {
             let case = case.about(&part.routes);
-            // the nearest misses are those of the whole market
-            let mut findings = ready.judge(&case, 0);
-            findings.narrow(|route| part.cards.contains(&case.routes[route].card));
+            let findings = ready.judge_part(&case, &part.cards);
             conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: Some(&part.cards) }, &options, now, began)
                 .await?
         } else {

@@ -1,9 +1,9 @@
 //! A pack made ready for its tenants, kept from scan to scan for as long as it holds.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use super::{columns::Prepared, findings::Findings, inputs::Facts, judge::Case};
-use crate::domain::{money::Rates, profile::Profile};
+use crate::domain::{book::CardIndex, money::Rates, profile::Profile};
 
 /// Of so many tenants one may have changed; where more have, making everything ready anew is no slower.
 const FEW: usize = 16;
@@ -73,11 +73,21 @@ impl Ready {
         Some((Some(prepared), changed.len()))
     }
 
-    /// Judges every route of the case, or of a part of it, for every tenant.
+    /// Judges every route of the case for every tenant.
     pub fn judge(&self, case: &Case<'_>, keep: usize) -> Findings {
         match &self.prepared {
             Some(prepared) => prepared.judge(case, keep, &|_| ()),
             None => Findings::of(&case.interpret(&|_| ()), case.routes, case.pack, case.profiles.len(), keep),
         }
+    }
+
+    /// Judges some cards of the case for every tenant.
+    pub fn judge_part(&self, case: &Case<'_>, cards: &BTreeSet<CardIndex>) -> Findings {
+        if let Some(prepared) = &self.prepared {
+            return prepared.judge_part(case, cards);
+        }
+        let mut findings = self.judge(case, 0);
+        findings.narrow(|route| cards.contains(&case.routes[route].card));
+        findings
     }
 }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop at once")]
 
 use std::{
+    fmt::{self, Display, Formatter},
     fs,
     hint::black_box,
     io::Write as _,
@@ -30,6 +31,8 @@ use tcg_radar::{
         Settings,
         columns::Prepared,
         ground::{Ground, load_book},
+        judge::{Case, Judged},
+        routes::Route,
         windows::Windows,
     },
     simulate::{self, Parameters, Simulation},
@@ -202,41 +205,67 @@ fn profiles(like: &[Profile], count: usize) -> Vec<Profile> {
         .collect()
 }
 
-/// One price has changed: every tenant's decision about its card, and about what its sellers offer beside it.
-fn one_card(case: &tcg_radar::scan::judge::Case<'_>, prepared: &Prepared, book: &Book) {
-    let mut took = Vec::new();
+/// One price has changed: every tenant's decision about its card, which hangs on what its sellers offer beside it; then about
+/// all that they offer, too.
+fn one_card(case: &Case<'_>, prepared: &Prepared, book: &Book) {
+    let (mut alone, mut beside) = (Times::default(), Times::default());
     let mut most = 0;
-    let mut cpu = Duration::ZERO;
     for card in (0..book.cards.len()).step_by(book.cards.len() / 50 + 1) {
         let sellers: Vec<_> =
             case.routes.iter().filter(|route| route.card.0 == card).filter_map(|route| book.series[route.buy].seller_id.clone()).collect();
-        let is_touched = |route: &&tcg_radar::scan::routes::Route| {
+        let is_touched = |route: &&Route| {
             route.card.0 == card || book.series[route.buy].seller_id.as_ref().is_some_and(|seller| sellers.contains(seller))
         };
         let routes: Vec<_> = case.routes.iter().filter(is_touched).cloned().collect();
         most = most.max(routes.len());
         let about = case.about(&routes);
-        let (start, before) = (Instant::now(), processor_time());
-        black_box(prepared.judge(&about, 0, &|_| ()));
-        took.push(start.elapsed());
-        cpu += processor_time().saturating_sub(before);
+        let found = alone.measure(|| prepared.judge_part(&about, &[CardIndex(card)].into()));
+        let whole = beside.measure(|| prepared.judge(&about, 0, &|_| ()));
+        let of_card = |one: &Judged| routes[one.route].card.0 == card;
+        assert!(found.signals().eq(whole.signals().filter(of_card)), "a card alone is decided as it is among others");
     }
-    took.sort_unstable();
-    let [median, worst] =
-        [took[took.len() / 2], took[took.len() - 1]].map(|took| Decimal::new(i64::try_from(took.as_micros()).unwrap(), 3));
-    println!(
-        "\none changed price, decided for all: {median} ms (median of {} cards), at most {worst} ms (up to {most} routes); {} ms of the processor on average",
-        took.len(),
-        cpu.as_millis() / took.len() as u128
-    );
+    println!("\none changed price, decided for all tenants: ms (up to {most} routes)");
+    println!("{:>30} {:>8} {:>8} {:>8}", "", "median", "most", "CPU");
+    for (what, times) in [("its card", alone), ("and what sellers offer beside", beside)] {
+        println!("{what:>30} {times}");
+    }
+}
+
+#[derive(Default)]
+struct Times {
+    took: Vec<Duration>,
+    cpu: Duration,
+}
+
+impl Times {
+    fn measure<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let (start, before) = (Instant::now(), processor_time());
+        let made = black_box(work());
+        self.took.push(start.elapsed());
+        self.cpu += processor_time().saturating_sub(before);
+        made
+    }
+}
+
+/// The median, the most, and the processor's time on average.
+impl Display for Times {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut took = self.took.clone();
+        took.sort_unstable();
+        let count = u32::try_from(took.len()).unwrap();
+        for time in [took[took.len() / 2], took[took.len() - 1], self.cpu / count] {
+            write!(f, " {:>8}", Decimal::new(i64::try_from(time.as_micros()).unwrap(), 3))?;
+        }
+        Ok(())
+    }
 }
 
 /// One tenant has changed a threshold and a cost.
-fn one_tenant(case: &tcg_radar::scan::judge::Case<'_>, prepared: &mut Prepared) {
+fn one_tenant(case: &Case<'_>, prepared: &mut Prepared) {
     let mut profiles = case.profiles.to_vec();
     profiles[7].min_profit_threshold.value = Some(Decimal::new(777, 2));
     profiles[7].insurance_rate.value = Some(Decimal::new(333, 4));
-    let changed = tcg_radar::scan::judge::Case { profiles: &profiles, ..case.about(case.routes) };
+    let changed = Case { profiles: &profiles, ..case.about(case.routes) };
     let start = Instant::now();
     prepared.set_tenant(&changed, 7).unwrap();
     let took = Decimal::new(i64::try_from(start.elapsed().as_micros()).unwrap(), 3);

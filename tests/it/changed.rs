@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tcg_radar::{
     domain::{
-        book::{Book, PriceSeries},
+        book::{Book, CardIndex, PriceSeries},
         card::{Card, CardId},
         market::Market,
         money::{Currency, DailyRate},
@@ -25,10 +25,13 @@ use tcg_radar::{
     scan::{
         Options, Settings, columns,
         ground::{self, Ground},
+        judge::Judged,
+        part::Part,
         periodic::{self, Rounds, Scanner, Turn, Wanted},
         ready::Ready,
         replay::step::chance,
         report::{Report, Scope},
+        routes::Route,
         scan_once,
     },
     simulate::{self, Parameters, Simulation},
@@ -487,6 +490,37 @@ async fn rules_that_were_made_ready_before_judge_like_those_made_now() {
         assert!(renewed.judge(&case, 20) == columns::judge(&case, 20, &|_| ()), "turn {turn}");
         ready = Some(renewed);
     }
+}
+
+/// Routes beside a card are there for what is counted only, and are judged only where the card's decision hangs on them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_alone_is_decided_as_it_is_among_all() {
+    let (_database, store, _) = market(300).await;
+    let pack = shipped();
+    let (book, windows) = ground::load_book(&store, &pack, now(), &[]).await.unwrap();
+    let mut tenants: Vec<_> = profiles(&store).await.into_iter().cycle().take(300).collect();
+    for (floor, tenant) in (1..).zip(&mut tenants) {
+        tenant.min_profit_threshold.value = Some(Decimal::new(floor * 10, 2));
+    }
+    let ground = Ground::of(&book, &windows, &pack, &settings()).unwrap();
+    let case = ground.case(&pack, &book, &ground.routes, &tenants);
+    let ready = Ready::renewed(None, &case, &ground.rates);
+    let whole = ready.judge(&case, 0);
+    let density = |one: &Judged| one.aggregates.iter().any(|(_, count)| *count > 1);
+    let (mut signals, mut bundled) = (0, 0);
+    for card in (0..book.cards.len()).map(CardIndex) {
+        let part = Part::of(&BTreeSet::from([card]), &book, &ground.routes, &pack);
+        let Some(part) = part else { continue };
+        let about = case.about(&part.routes);
+        let found = ready.judge_part(&about, &BTreeSet::from([card]));
+        let told = |one: Judged, routes: &[Route]| (one.tenant, routes[one.route].clone(), one.answer, one.score, one.aggregates);
+        let alone: Vec<_> = found.signals().map(|one| told(one, &part.routes)).collect();
+        let among: Vec<_> = whole.signals().filter(|one| ground.routes[one.route].card == card).collect();
+        signals += among.len();
+        bundled += among.iter().filter(|one| density(one)).count();
+        assert!(alone.iter().eq(&among.into_iter().map(|one| told(one, &ground.routes)).collect::<Vec<_>>()), "card {card:?}");
+    }
+    assert!(signals > 1_000 && bundled > 100, "{signals} signals, {bundled} of bundles: too few to show anything");
 }
 
 /// The loop itself: a wake-up makes it look, also one that was missed, and the end of those who tell is not its own.

@@ -47,6 +47,10 @@ pub struct Batch {
     pub tenants: Vec<usize>,
     /// The classes that its tenants count in.
     pub classes: Vec<usize>,
+    /// By position and aggregate: which of the classes is the tenant's.
+    class_of: Vec<u32>,
+    /// By position: the decimal places of the score.
+    places: Vec<u32>,
     /// By position: the first tenant who asks the same of every row.
     pub alike: Vec<usize>,
     /// No row suits any of its tenants, whatever is counted.
@@ -102,19 +106,18 @@ impl Batch {
 
     /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, for each aggregate
     /// what was counted.
-    pub fn judge(
-        &self,
-        lowered: &Lowered,
-        machine: &mut Machine,
-        columns: &[Slice<'_>],
-        lanes: usize,
-        mut judged: impl FnMut(usize, Codes<'_>, Scores<'_>),
-    ) {
+    pub fn judge(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, mut judged: impl FnMut(usize, Codes<'_>, Scores<'_>)) {
         machine.run(&self.judges, columns, lanes, |position, answer, told| {
             let code = answer.outputs.first().map_or(Codes::Same(0), |source| codes(told, *source));
-            let places = lowered.tenants[self.tenants[position]].terms.score.map_or(0, |(_, places)| places);
-            judged(position, code, Scores { told, source: answer.outputs.get(1).copied(), places });
+            judged(position, code, Scores { told, source: answer.outputs.get(1).copied(), places: self.places[position] });
         });
+    }
+
+    /// The place among the batch's classes of the one that a tenant counts an aggregate in.
+    pub fn class_of(&self, position: usize, aggregate: usize) -> Option<usize> {
+        let aggregates = self.class_of.len() / self.tenants.len().max(1);
+        let place = (aggregate < aggregates).then(|| self.class_of[position * aggregates + aggregate])?;
+        usize::try_from(place).ok()
     }
 
     /// Instructions for the tenants of the batch.
@@ -183,8 +186,11 @@ impl Lowered {
         let alike = questions.iter().enumerate().map(|(position, question)| *first.entry(question).or_insert(position)).collect();
         let untold = i128::from(code(self.gates, kind::UNKNOWN));
         let never_passes = |question: &Vec<NodeId>| question.first().is_some_and(|code| self.state.dag.range(*code).high < untold);
+        let place = |class: &usize| classes.binary_search(class).ok().and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX);
+        let class_of = tenants.iter().flat_map(|tenant| self.tenants[*tenant].classes.iter().map(place)).collect();
+        let places = tenants.iter().map(|tenant| self.tenants[*tenant].terms.score.map_or(0, |(_, places)| places)).collect();
         let hopeless = questions.iter().all(never_passes) && !judges.reads_from(self.cut.len());
-        self.batches[batch] = Batch { tenants, classes, alike, hopeless, counts, judges };
+        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, counts, judges };
     }
 }
 

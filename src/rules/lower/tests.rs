@@ -155,7 +155,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 4] {
             let counted: Vec<Vec<i64>> = counted.collect();
             let columns: Vec<Slice<'_>> =
                 columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-            batch.judge(&lowered, &mut machine, &columns, lanes, |position, codes, scores| {
+            batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
                 let tenant = batch.tenants[position];
                 for lane in 0..lanes {
                     let screened = cards.codes[first + lane];

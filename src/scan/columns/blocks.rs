@@ -29,6 +29,8 @@ pub struct Layout {
     pub blocks: Vec<Block>,
     /// The open rows of each card of which one is counted together with others.
     pub grouped: Vec<Vec<usize>>,
+    /// Of each card that nobody asked for, the open rows that are counted together with others.
+    pub beside: Vec<Vec<usize>>,
     /// Cards none of whose routes is open: the code and row of the one that came furthest.
     pub closed: Vec<(u8, usize)>,
 }
@@ -44,7 +46,9 @@ impl Layout {
         while first < side.routes.len() {
             let count = side.routes[first..].iter().take_while(|route| side.case.routes[**route].card == card_of(first)).count();
             let rows: Vec<usize> = (first..first + count).filter(|row| side.cards.codes[*row] == through).collect();
-            if rows.is_empty() {
+            if !side.is_asked(card_of(first)) {
+                layout.beside.push(rows.into_iter().filter(|row| groups.place(*row).is_some()).collect());
+            } else if rows.is_empty() {
                 let furthest = (first..first + count).map(|row| (u8::try_from(side.cards.codes[row]).unwrap_or(u8::MAX), row));
                 layout.closed.extend(furthest.reduce(|best, next| if next.0 > best.0 { next } else { best }));
             } else if rows.iter().any(|row| groups.place(*row).is_some()) {

@@ -7,14 +7,14 @@
 //!
 //! [`variants`]: super::variants
 
+mod fallen;
+
 use std::{collections::BTreeMap, ops::Range};
 
 use rust_decimal::Decimal;
-use rustc_hash::FxHashMap;
 
 use super::{
     Side,
-    blocks::Layout,
     groups::{self, Counted, Groups},
     tally::{Seat, Tally, best_of, code, is_open},
     variants::{Lanes, Variants},
@@ -57,7 +57,7 @@ struct Told {
     codes: Vec<u8>,
     /// By tenant: signals, before it is known whether the rest of their groups are.
     passing: Vec<Vec<Passing>>,
-    /// By tenant: whether only the interpreter can tell something.
+    /// By tenant: whether only the interpreter could tell something.
     open: Vec<bool>,
 }
 
@@ -77,11 +77,12 @@ struct Again {
 }
 
 impl Grouped {
-    pub fn of(side: &Side<'_>, layout: &Layout, groups: &Groups) -> Self {
-        let mut cards: BTreeMap<usize, Vec<&Vec<usize>>> = BTreeMap::new();
-        layout.grouped.iter().for_each(|rows| cards.entry(rows.len()).or_default().push(rows));
+    /// `cards` are rows by card.
+    pub fn of(side: &Side<'_>, cards: &[Vec<usize>], groups: &Groups) -> Self {
+        let mut by_count: BTreeMap<usize, Vec<&Vec<usize>>> = BTreeMap::new();
+        cards.iter().filter(|rows| !rows.is_empty()).for_each(|rows| by_count.entry(rows.len()).or_default().push(rows));
         let (mut rows, mut shelves) = (Vec::new(), Vec::new());
-        for (count, cards) in cards {
+        for (count, cards) in by_count {
             let start = rows.len();
             rows.extend((0..count).flat_map(|number| cards.iter().map(move |rows| rows[number])));
             shelves.push(Shelf { rows: start..rows.len(), cards: cards.len() });
@@ -108,17 +109,28 @@ impl Grouped {
         self.rows.len()
     }
 
-    /// Judges the rows for the tenants of a batch.
-    pub fn judge(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &mut Tally) {
+    /// Judges the rows for the tenants of a batch. `beside` are rows of cards that nobody asked for: whether they pass matters
+    /// only to groups of which a row passes.
+    pub fn judge(
+        &self,
+        side: &Side<'_>,
+        batch: &Batch,
+        machine: &mut Machine,
+        (counted, groups): (&Counted<'_>, &Groups),
+        beside: &Self,
+        tally: &mut Tally,
+    ) {
         if self.rows.is_empty() {
             return;
         }
         let mut told = self.first(side, batch, machine, (counted, groups), tally);
-        for (position, tenant) in batch.tenants.iter().enumerate().filter(|(position, _)| told.open[*position]) {
-            let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
-            self.ask(side, *tenant, (counted, groups), codes, &mut told.passing[position], tally);
-        }
-        let (lanes, mut again) = self.fallen(side, batch, counted, groups, &told.passing);
+        let is_counted = |passing: &Passing| self.group_of.iter().any(|group| group[passing.row].is_some());
+        let others = if !beside.rows.is_empty() && told.passing.iter().flatten().any(is_counted) {
+            beside.first(side, batch, machine, (counted, groups), tally).passing
+        } else {
+            Vec::new()
+        };
+        let (lanes, mut again) = self.fallen(batch, (counted, groups), &told.passing, (beside, &others));
         self.judge_again(side, batch, machine, &lanes, &mut again);
         let mut best = Vec::new();
         for (position, tenant) in batch.tenants.iter().enumerate() {
@@ -131,12 +143,12 @@ impl Grouped {
 
     /// Judges the rows for tenants whom none suits, whatever is counted. Those who are alike are judged once. False if more
     /// has to be told of a row than how often it stopped: then nothing was done.
-    pub fn judge_uncounted(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, tally: &mut Tally) -> bool {
+    pub fn judge_uncounted(&self, batch: &Batch, machine: &mut Machine, tally: &mut Tally) -> bool {
         let count = self.rows.len();
         let lanes = Lanes { rows: (0..count).collect(), counts: vec![vec![1; count]; self.group_of.len()] };
         let mut codes: Vec<Vec<u8>> = vec![Vec::new(); batch.tenants.len()];
         for block in lanes.blocks() {
-            self.run(side, batch, machine, &lanes, block.clone(), |position, told, _| {
+            self.run(batch, machine, &lanes, block.clone(), |position, told, _| {
                 if batch.alike[position] == position {
                     codes[position].extend((0..block.len()).map(|lane| told.of(lane)));
                 }
@@ -167,16 +179,23 @@ impl Grouped {
     }
 
     /// Judges every row with what was counted for it.
-    fn first(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, (counted, groups): (&Counted, &Groups), tally: &Tally) -> Told {
-        let (variants, lanes) = Variants::of(side, batch, counted, groups, self);
-        let choices = variants.choices(side, batch, counted);
+    fn first(
+        &self,
+        side: &Side<'_>,
+        batch: &Batch,
+        machine: &mut Machine,
+        (counted, groups): (&Counted<'_>, &Groups),
+        tally: &Tally,
+    ) -> Told {
+        let (variants, lanes) = Variants::of(side, counted, groups, self);
+        let choices = variants.choices(batch, counted);
         let tenants = batch.tenants.len();
         let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
         let blocks = variants.blocks();
         let mut own = Vec::new();
         for block in &blocks {
             own.clear();
-            self.run(side, batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
+            self.run(batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
                 if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
                     variants.own(choices.of(position), block, &mut own);
@@ -197,13 +216,16 @@ impl Grouped {
                 }
             });
         }
+        for (position, tenant) in batch.tenants.iter().enumerate().filter(|(position, _)| told.open[*position]) {
+            let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
+            self.ask(side, Seat { position, tenant: *tenant }, (counted, groups), codes, &mut told.passing[position], tally);
+        }
         told
     }
 
     /// Judges some of the lanes, and tells what each tenant makes of them.
     fn run(
         &self,
-        side: &Side<'_>,
         batch: &Batch,
         machine: &mut Machine,
         lanes: &Lanes,
@@ -214,22 +236,22 @@ impl Grouped {
         let columns: Vec<Column> = self.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
         let counts = lanes.counts.iter().map(|counts| Slice::Numbers(&counts[block.clone()]));
         let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counts).collect();
-        batch.judge(side.lowered, machine, &columns, rows.len(), told);
+        batch.judge(machine, &columns, rows.len(), told);
     }
 
     /// Asks the interpreter where only it can tell.
     fn ask(
         &self,
         side: &Side<'_>,
-        tenant: usize,
-        (counted, groups): (&Counted, &Groups),
+        seat: Seat,
+        (counted, groups): (&Counted<'_>, &Groups),
         codes: &mut [u8],
         passing: &mut Vec<Passing>,
         tally: &Tally,
     ) {
         for (row, told) in codes.iter_mut().enumerate().filter(|(_, code)| is_open(**code)) {
-            let counts = counted.told(side, groups, self.rows[row], tenant);
-            let judged = side.case.judge_one(side.routes[self.rows[row]], tenant, counts);
+            let counts = counted.told(side, groups, self.rows[row], seat.position);
+            let judged = side.case.judge_one(side.routes[self.rows[row]], seat.tenant, counts);
             *told = code(judged.answer, side.case.pack.gates.len());
             if tally.is_signal(*told) {
                 passing.push(Passing { row, score: judged.score });
@@ -238,68 +260,12 @@ impl Grouped {
         passing.sort_by_key(|passing| passing.row);
     }
 
-    /// Signals of groups of which other cards fell through, with the count that is left, by tenant.
-    fn fallen(
-        &self,
-        side: &Side<'_>,
-        batch: &Batch,
-        counted: &Counted,
-        groups: &Groups,
-        passing: &[Vec<Passing>],
-    ) -> (Lanes, Vec<Vec<Again>>) {
-        let aggregates = self.group_of.len();
-        let mut lanes = Lanes::new(aggregates);
-        let mut known: FxHashMap<(usize, Vec<i64>), usize> = FxHashMap::default();
-        if passing.iter().all(Vec::is_empty) {
-            return (lanes, batch.tenants.iter().map(|_| Vec::new()).collect());
-        }
-        // by aggregate and group: the cards that are left; and by row the last tenant for whom its card was counted there
-        let mut left: Vec<Vec<i64>> = groups.counts().map(|count| vec![0; count]).collect();
-        let mut seen: Vec<Vec<Option<usize>>> = vec![vec![None; self.rows.len()]; aggregates];
-        let again = batch.tenants.iter().zip(passing).map(|(tenant, passing)| {
-            if passing.is_empty() {
-                return Vec::new();
-            }
-            for (aggregate, of) in self.group_of.iter().enumerate() {
-                let left = &mut left[aggregate];
-                passing.iter().filter_map(|passing| of[passing.row]).for_each(|group| left[group] = 0);
-                for passing in passing {
-                    if let Some(group) = of[passing.row] {
-                        let first = self.first_of[aggregate][passing.row];
-                        left[group] += i64::from(seen[aggregate][first].replace(*tenant) != Some(*tenant));
-                    }
-                }
-            }
-            let sizes: Vec<&[i64]> = (0..aggregates).map(|aggregate| counted.sizes(side, *tenant, aggregate)).collect();
-            let mut again = Vec::new();
-            for passing in passing {
-                let shrunk = |aggregate: usize| {
-                    let group = self.group_of[aggregate][passing.row];
-                    group.is_some_and(|group| sizes[aggregate].get(group).is_some_and(|size| *size > left[aggregate][group]))
-                };
-                if !(0..aggregates).any(shrunk) {
-                    continue;
-                }
-                let remaining = |aggregate: usize| self.group_of[aggregate][passing.row].map_or(1, |group| left[aggregate][group]);
-                let counts: Vec<i64> = (0..aggregates).map(remaining).collect();
-                let lane = *known.entry((passing.row, counts)).or_insert_with_key(|(row, counts)| {
-                    lanes.push(*row, counts);
-                    lanes.rows.len() - 1
-                });
-                again.push(Again { row: passing.row, lane, code: 0, score: None });
-            }
-            again
-        });
-        let again = again.collect();
-        (lanes, again)
-    }
-
     fn judge_again(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine, lanes: &Lanes, again: &mut [Vec<Again>]) {
         if lanes.rows.is_empty() {
             return;
         }
         for block in lanes.blocks() {
-            self.run(side, batch, machine, lanes, block.clone(), |position, codes, scores| {
+            self.run(batch, machine, lanes, block.clone(), |position, codes, scores| {
                 for one in again[position].iter_mut().filter(|one| block.contains(&one.lane)) {
                     one.code = codes.of(one.lane - block.start);
                     one.score = scores.of(one.lane - block.start);
@@ -338,7 +304,7 @@ impl Grouped {
         &self,
         side: &Side<'_>,
         seat: Seat,
-        (counted, groups): (&Counted, &Groups),
+        (counted, groups): (&Counted<'_>, &Groups),
         codes: &[u8],
         passing: &[Passing],
         (lanes, again): (&Lanes, &[Again]),
@@ -356,7 +322,7 @@ impl Grouped {
                 let routes = rows.map(|row| (row, codes[row]));
                 if let Some((row, score)) = tally.best_signal(routes, score_of) {
                     let counts = judged_again(row).map(|one| self.counts_again(side, lanes, one));
-                    let counts = counts.unwrap_or_else(|| counted.told(side, groups, self.rows[row], seat.tenant));
+                    let counts = counts.unwrap_or_else(|| counted.told(side, groups, self.rows[row], seat.position));
                     tally.found(seat, side.routes[self.rows[row]], score, &counts);
                 }
             } else if tally.asks_more(best)

@@ -71,7 +71,7 @@ impl Groups {
     }
 
     /// Counts for the tenants of a batch.
-    pub fn count(&self, side: &Side<'_>, batch: &Batch, machine: &mut Machine) -> Counted {
+    pub fn count<'b>(&self, side: &Side<'_>, batch: &'b Batch, machine: &mut Machine) -> Counted<'b> {
         let empty = |class: &usize| vec![Size::default(); self.members[side.lowered.class(*class).0].len()];
         let mut sizes: Vec<Vec<Size>> = batch.classes.iter().map(empty).collect();
         if !self.rows.is_empty() {
@@ -84,7 +84,7 @@ impl Groups {
             }
         }
         let sizes = sizes.into_iter().map(|sizes| sizes.into_iter().map(|size| size.cards.into()).collect()).collect();
-        Counted { sizes, position: batch.classes.iter().enumerate().map(|(position, class)| (*class, position)).collect() }
+        Counted { batch, sizes }
     }
 
     /// Adds the rows of a block that count for a class.
@@ -124,17 +124,21 @@ struct Size {
 }
 
 /// What the tenants of a batch counted: for each of its classes the size of each group.
-#[derive(Debug, Default)]
-pub struct Counted {
+#[derive(Debug)]
+pub struct Counted<'b> {
+    batch: &'b Batch,
     sizes: Vec<Vec<i64>>,
-    position: FxHashMap<usize, usize>,
 }
 
-impl Counted {
+impl<'b> Counted<'b> {
+    pub const fn nothing(batch: &'b Batch) -> Self {
+        Self { batch, sizes: Vec::new() }
+    }
+
     /// For each group of an aggregate, by size from 0 on: whether any tenant of the batch counted so many.
-    pub fn sizes_seen(&self, side: &Side<'_>, batch: &Batch, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
+    pub fn sizes_seen(&self, side: &Side<'_>, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
         let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places + 1]).collect();
-        let of_aggregate = batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
+        let of_aggregate = self.batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
         for (_, sizes) in of_aggregate {
             for (seen, size) in seen.iter_mut().zip(sizes) {
                 if let Some(seen) = usize::try_from(*size).ok().and_then(|size| seen.get_mut(size)) {
@@ -145,17 +149,17 @@ impl Counted {
         seen
     }
 
-    /// The size of each group of an aggregate for a tenant, from 0 on.
-    pub fn sizes(&self, side: &Side<'_>, tenant: usize, aggregate: usize) -> &[i64] {
-        let position = side.lowered.classes_of(tenant).get(aggregate).and_then(|class| self.position.get(class));
-        position.map_or(&[], |position| &self.sizes[*position])
+    /// The size of each group of an aggregate for the tenant of a position in the batch, from 0 on.
+    pub fn sizes(&self, position: usize, aggregate: usize) -> &[i64] {
+        let class = self.batch.class_of(position, aggregate).and_then(|class| self.sizes.get(class));
+        class.map_or(&[], Vec::as_slice)
     }
 
     /// What was counted for a row and tenant, in the order of the aggregates that it belongs to a group of.
-    pub fn told(&self, side: &Side<'_>, groups: &Groups, row: usize, tenant: usize) -> Vec<(FactId, i64)> {
+    pub fn told(&self, side: &Side<'_>, groups: &Groups, row: usize, position: usize) -> Vec<(FactId, i64)> {
         let Some(place) = groups.place(row) else { return Vec::new() };
         let of = |aggregate: usize| {
-            let counted = *self.sizes(side, tenant, aggregate).get(groups.group(aggregate, place)?)?;
+            let counted = *self.sizes(position, aggregate).get(groups.group(aggregate, place)?)?;
             Some(told(side, aggregate, counted.max(1)))
         };
         (0..groups.group_of.len()).filter_map(of).collect()

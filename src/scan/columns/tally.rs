@@ -211,18 +211,21 @@ impl Tally {
 
     /// Brings everything into the form of findings: the rejections that got furthest become judgements, with what was
     /// counted for them.
-    pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups) {
+    pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted<'_>, groups: &Groups) {
         let stops =
             |stops: &[u32]| (0..).zip(stops).filter(|(_, cards)| **cards > 0).map(|(code, cards)| (code, *cards as usize)).collect();
-        self.stopped = self.stops.chunks(self.codes).map(stops).collect();
+        // of a part of the market it says nothing
+        if side.asked.is_none() {
+            self.stopped = self.stops.chunks(self.codes).map(stops).collect();
+        }
         let gates = side.case.pack.gates.len();
-        for (nearest, tenant) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants) {
+        for (position, (nearest, tenant)) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants).enumerate() {
             self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
                 route,
                 tenant: *tenant,
                 answer: Answer::of(code.into(), gates),
                 score: None,
-                aggregates: counts.unwrap_or_else(|| counted.told(side, groups, row, *tenant)),
+                aggregates: counts.unwrap_or_else(|| counted.told(side, groups, row, position)),
             }));
         }
     }

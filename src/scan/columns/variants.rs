@@ -76,7 +76,7 @@ impl Choices {
 }
 
 impl Variants {
-    pub fn of(side: &Side<'_>, batch: &Batch, counted: &Counted, groups: &Groups, grouped: &Grouped) -> (Self, Lanes) {
+    pub fn of(side: &Side<'_>, counted: &Counted<'_>, groups: &Groups, grouped: &Grouped) -> (Self, Lanes) {
         let alone = vec![1];
         let mut values: Vec<Vec<i64>> = Vec::new();
         let mut before = 0;
@@ -84,7 +84,7 @@ impl Variants {
         for ((aggregate, count), of) in groups.counts().enumerate().zip(&grouped.group_of) {
             let mut of_aggregate = Vec::with_capacity(count + 1);
             let mut place = Vec::with_capacity(count + 1);
-            for of_size in counted.sizes_seen(side, batch, aggregate, groups) {
+            for of_size in counted.sizes_seen(side, aggregate, groups) {
                 // a group of nobody is one of one
                 let found: Vec<i64> = of_size.iter().zip(0..).filter(|(seen, _)| **seen).map(|(_, size)| size).collect();
                 let mut next = 0;
@@ -123,12 +123,12 @@ impl Variants {
     }
 
     /// Which of the values each tenant of a batch counted.
-    pub fn choices(&self, side: &Side<'_>, batch: &Batch, counted: &Counted) -> Choices {
+    pub fn choices(&self, batch: &Batch, counted: &Counted<'_>) -> Choices {
         let groups = self.of.iter().map(|axis| axis.place.len()).sum();
         let mut choices = Vec::with_capacity(groups * batch.tenants.len());
-        for tenant in &batch.tenants {
+        for position in 0..batch.tenants.len() {
             for (aggregate, axis) in self.of.iter().enumerate() {
-                let sizes = counted.sizes(side, *tenant, aggregate).iter().map(|size| usize::try_from(*size).unwrap_or(0));
+                let sizes = counted.sizes(position, aggregate).iter().map(|size| usize::try_from(*size).unwrap_or(0));
                 choices.extend(sizes.chain([0]).zip(&axis.place).map(|(size, place)| place[size]));
             }
         }

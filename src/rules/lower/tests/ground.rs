@@ -218,7 +218,7 @@ impl<'p> Ground<'p> {
                 let counted: Vec<Vec<i64>> = counted.collect();
                 let columns: Vec<Slice<'_>> =
                     columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-                batch.judge(lowered, &mut machine, &columns, lanes, |position, codes, scores| {
+                batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
                     let lane = |lane: usize| {
                         let code = cards.codes[first + lane];
                         let answer = Answer::of(if code == through { codes.of(lane).into() } else { code }, gates);

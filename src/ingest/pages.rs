@@ -298,10 +298,15 @@ fn chance() -> u32 {
     u32::try_from(RandomState::new().hash_one(0_u8) % 1_001).unwrap_or_default()
 }
 
-/// Loads what is wished for until `shutdown`, then closes the browser.
+/// Loads what is wished for until `shutdown`, then closes the browser. A page that is being loaded then is let go: it was
+/// counted.
 pub async fn run(mut pages: Pages, shutdown: CancellationToken) {
     loop {
-        let again = pages.step().await.unwrap_or_else(|fault| {
+        let outcome = tokio::select! {
+            () = shutdown.cancelled() => break,
+            outcome = pages.step() => outcome,
+        };
+        let again = outcome.unwrap_or_else(|fault| {
             error!(event = "scrape_failed", retryable = fault.is_retryable(), "{fault}");
             (pages.clock)() + BUSY
         });

@@ -20,6 +20,7 @@ mod error;
 pub mod feeds;
 pub mod history;
 mod job;
+pub mod ledger;
 pub mod listings;
 mod migrate;
 pub mod opportunities;

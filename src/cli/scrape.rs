@@ -1,13 +1,13 @@
 //! `scrape`: one card's page, now. The quota and the pauses hold for it, too.
 
-use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::Context;
-use chrono::Utc;
 use serde::Serialize;
 
 use super::{Exit, Global, exit::WrongUsage, table, tell};
 use crate::{
+    clock::Clock,
     domain::card::CardId,
     ingest::pages::{PageError, Pages},
     store::{
@@ -65,7 +65,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     // nobody listens here: a service that runs reads what was written
     let (changed, _) = tokio::sync::broadcast::channel(1);
     let jump = global.config.sources.quarantine_jump;
-    let mut pages = Pages::new(store.clone(), scraping, global.config.home.clone(), jump, changed, Arc::new(Utc::now))?;
+    let mut pages = Pages::new(store.clone(), scraping, global.config.home.clone(), jump, changed, Clock::machine())?;
     tell("loading the page");
     let wanted = Wanted { card: card.clone(), product, event: "manual".to_owned() };
     let loaded = pages.load_now(&wanted, args.screenshot.is_some()).await;

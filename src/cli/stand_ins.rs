@@ -1,17 +1,20 @@
 //! `stand-ins`: all vendors and both messengers on this machine, for trying the service without a key and without the
 //! internet.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
 use anyhow::Context;
-use chrono::{Days, Utc};
+use chrono::Days;
 
 use super::{Exit, exit::WrongUsage, tell};
-use crate::simulate::{
-    Parameters, Simulation,
-    cardmarket::{Cardmarket, Shelves},
-    messengers::Messengers,
-    vendors::{Plan, StandIns, Stock},
+use crate::{
+    clock::Clock,
+    simulate::{
+        Parameters, Simulation,
+        cardmarket::{Cardmarket, Shelves},
+        messengers::Messengers,
+        vendors::{Plan, StandIns, Stock},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,22 +37,19 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let end = Utc::now().date_naive() + Days::new(u64::from(args.days / 2));
+    let clock = Clock::machine();
+    let end = clock.now().date_naive() + Days::new(u64::from(args.days / 2));
     // Cardmarket's pages have sellers on every day
     let parameters = Parameters { seed: args.seed, cards: args.cards, days: args.days, listing_days: args.days, ..Parameters::ending(end) };
     let simulation = Simulation::new(parameters).map_err(|error| WrongUsage(error.to_string()))?;
     let plan = if args.paid { Plan::Paid } else { Plan::Free };
     let stock = Stock::of(&simulation);
-    let stand_ins = StandIns::start(stock, plan, Arc::new(Utc::now), args.port)
-        .await
-        .with_context(|| format!("cannot listen on port {}", args.port))?;
+    let stand_ins =
+        StandIns::start(stock, plan, clock.clone(), args.port).await.with_context(|| format!("cannot listen on port {}", args.port))?;
     let after = |places: u16| if args.port == 0 { 0 } else { args.port + places };
-    let next = after(1);
-    let messengers = Messengers::start(Arc::new(Utc::now), next).await.with_context(|| format!("cannot listen on port {next}"))?;
-    let last = after(2);
-    let pages = Cardmarket::start(Shelves::of(&simulation), Arc::new(Utc::now), last)
-        .await
-        .with_context(|| format!("cannot listen on port {last}"))?;
+    let (next, last) = (after(1), after(2));
+    let messengers = Messengers::start(clock.clone(), next).await.with_context(|| format!("cannot listen on port {next}"))?;
+    let pages = Cardmarket::start(Shelves::of(&simulation), clock, last).await.with_context(|| format!("cannot listen on port {last}"))?;
     let mut lines = String::new();
     for (name, value) in stand_ins.variables().into_iter().chain(messengers.variables()).chain(pages.variables()) {
         // Writing into a String cannot fail.

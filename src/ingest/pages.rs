@@ -14,8 +14,9 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Changed, Clock};
+use super::Changed;
 use crate::{
+    clock::Clock,
     config::scraping::Scraping,
     domain::page::{Ending, SCRAPED, Sight},
     scrape::{
@@ -124,21 +125,21 @@ impl Pages {
     /// # Errors
     /// The database refuses or is gone. That the site refuses or the browser fails is none: it is logged and waited out.
     pub async fn step(&mut self) -> Result<DateTime<Utc>, StoreError> {
-        let Some(job) = self.store.job("pages").await? else { return Ok((self.clock)() + BUSY) };
+        let Some(job) = self.store.job("pages").await? else { return Ok(self.clock.now() + BUSY) };
         let again = self.alone().await;
         job.release().await;
         again
     }
 
     async fn alone(&mut self) -> Result<DateTime<Utc>, StoreError> {
-        let now = (self.clock)();
+        let now = self.clock.now();
         if let Err(fault) = Found::look(&self.scraping.programs, &self.home) {
             return self.give_up(&fault, now).await;
         }
         match self.claim(now, chance()).await? {
             Claim::Later(until) => Ok(until),
             Claim::Page { page, wanted } => match self.load(&wanted, page, false).await {
-                Ok(_) => Ok((self.clock)()),
+                Ok(_) => Ok(self.clock.now()),
                 Err(PageError::Store(fault)) => Err(fault),
                 Err(fault) => self.give_up(&fault, now).await,
             },
@@ -191,7 +192,7 @@ impl Pages {
     /// # Errors
     /// It does not, there is no browser, or the database refuses or is gone.
     pub async fn load_now(&mut self, wanted: &Wanted, picture: bool) -> Result<Loaded, PageError> {
-        let now = (self.clock)();
+        let now = self.clock.now();
         Found::look(&self.scraping.programs, &self.home)?;
         let mut tx = self.store.service().await?;
         let mut pace = pages::pace(&mut tx).await?;
@@ -219,7 +220,7 @@ impl Pages {
 
     /// Loads a page that has been counted, and stores what it tells.
     async fn load(&mut self, wanted: &Wanted, number: i64, picture: bool) -> Result<Loaded, PageError> {
-        let began = (self.clock)();
+        let began = self.clock.now();
         let started = self.start().await;
         let errand = Errand { card: &wanted.card, product: &wanted.product, now: began, picture };
         let visit = match (&started, &self.browser) {
@@ -240,7 +241,7 @@ impl Pages {
     /// # Errors
     /// The database refuses or is gone.
     pub async fn take_in(&self, wanted: &Wanted, number: i64, visit: Visit) -> Result<Loaded, StoreError> {
-        let now = (self.clock)();
+        let now = self.clock.now();
         let mut loaded = Loaded { visit, gone: 0, changed: None };
         let mut tx = self.store.service().await?;
         let mut pace = pages::pace(&mut tx).await?;
@@ -274,7 +275,7 @@ impl Pages {
 
     fn tell(&self, wanted: &Wanted, loaded: &Loaded, began: DateTime<Utc>) {
         let (card_id, outcome) = (&wanted.card, loaded.outcome());
-        let duration_ms = ((self.clock)() - began).num_milliseconds();
+        let duration_ms = (self.clock.now() - began).num_milliseconds();
         let told = loaded.visit.told.join("; ");
         let offers = match &loaded.visit.outcome {
             Ok(sight) => Some(sight.offers.len()),
@@ -308,12 +309,12 @@ pub async fn run(mut pages: Pages, shutdown: CancellationToken) {
         };
         let again = outcome.unwrap_or_else(|fault| {
             error!(event = "scrape_failed", retryable = fault.is_retryable(), "{fault}");
-            (pages.clock)() + BUSY
+            pages.clock.now() + BUSY
         });
-        let pause = (again - (pages.clock)()).to_std().unwrap_or_default();
+        let pause = (again - pages.clock.now()).to_std().unwrap_or_default();
         tokio::select! {
             () = shutdown.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
+            () = pages.clock.sleep(pause) => {}
         }
     }
     pages.close().await;

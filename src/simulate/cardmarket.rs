@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
 
-use super::vendors::{Clock, number};
+use super::vendors::number;
+use crate::clock::Clock;
 
 mod hostile;
 mod model;
@@ -172,7 +173,7 @@ impl Shop {
     }
 
     fn product(&self, id: &str) -> Option<Product> {
-        self.shelves.product(id, (self.clock)())
+        self.shelves.product(id, self.clock.now())
     }
 }
 
@@ -233,7 +234,7 @@ async fn best(State(shop): State<Arc<Shop>>, axum::extract::Path(id): axum::extr
     }
     let Some(product) = shop.product(&id) else { return StatusCode::NOT_FOUND.into_response() };
     let Some(ware) = product.wares.first() else { return json_of(&json!({ "price": null })) };
-    let others = shop.shelves.others(&ware.listing.seller_id, &id, (shop.clock)());
+    let others = shop.shelves.others(&ware.listing.seller_id, &id, shop.clock.now());
     json_of(&json!({
         "price": number(Some(ware.price)), "sellerId": ware.listing.seller_id, "sellerRating": number(ware.listing.seller_rating),
         "sellerSales": ware.listing.seller_sales, "condition": ware.grade.as_str(), "shippingPrice": number(ware.listing.shipping),
@@ -244,7 +245,7 @@ async fn best(State(shop): State<Arc<Shop>>, axum::extract::Path(id): axum::extr
 async fn all(State(shop): State<Arc<Shop>>, axum::extract::Path(id): axum::extract::Path<String>, uri: Uri) -> Response {
     shop.note(&uri);
     let Some(product) = shop.product(&id) else { return StatusCode::NOT_FOUND.into_response() };
-    let now = (shop.clock)();
+    let now = shop.clock.now();
     let listings: Vec<Json> = product
         .wares
         .iter()

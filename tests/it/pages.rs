@@ -11,6 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use tcg_radar::{
+    clock::Clock,
     config::{Config, scraping::Scraping},
     domain::{
         card::CardId,
@@ -102,7 +103,7 @@ fn shelves() -> Shelves {
 async fn rig() -> Option<&'static Rig> {
     let start = async || {
         let found = programs()?;
-        let shop = Cardmarket::start(shelves(), Arc::new(now), 0).await.unwrap();
+        let shop = Cardmarket::start(shelves(), Clock::of(now), 0).await.unwrap();
         let (target, knocks) = trap().await;
         shop.aim(target);
         let scraping = settings(&shop, &[]);

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, Executor};
 use tcg_radar::{
+    clock::Clock,
     config::Config,
     domain::{
         card::CardId,
@@ -35,7 +36,7 @@ use crate::{
 fn pages(store: &Store, now: DateTime<Utc>) -> (Pages, broadcast::Receiver<Arc<Changed>>) {
     let scraping = Config::from_lookup(|_| None).unwrap().scraping;
     let (changed, news) = broadcast::channel(16);
-    (Pages::new(store.clone(), scraping, "/no/such/home".into(), Decimal::TEN, changed, Arc::new(move || now)).unwrap(), news)
+    (Pages::new(store.clone(), scraping, "/no/such/home".into(), Decimal::TEN, changed, Clock::of(move || now)).unwrap(), news)
 }
 
 fn told(outcome: Result<Sight, Ending>) -> Visit {
@@ -347,12 +348,12 @@ async fn a_look_at_the_sellers_decides_a_deal_in_place_of_yesterdays_prices() {
     for (deal, wares) in deals.iter().zip(stock) {
         shelves.put(today, Product { id: deal[1].clone(), card_id: deal[0].clone(), name: deal[0].clone(), wares, averages: Vec::new() });
     }
-    let shop = Cardmarket::start(shelves, Arc::new(Utc::now), 0).await.unwrap();
+    let shop = Cardmarket::start(shelves, Clock::machine(), 0).await.unwrap();
     shop.behave("", Manner::Markup);
     let driver = found.driver.display().to_string();
     let scraping = settings(&shop, &[("ENABLE_LAYER_3_SCRAPING", "true"), ("PLAYWRIGHT_CLI_JS", &driver)]);
     let (changed, mut news) = broadcast::channel(64);
-    let mut worker = Pages::new(store.clone(), scraping, folder().path().into(), Decimal::TEN, changed, Arc::new(Utc::now)).unwrap();
+    let mut worker = Pages::new(store.clone(), scraping, folder().path().into(), Decimal::TEN, changed, Clock::machine()).unwrap();
     for deal in &deals {
         let wanted = Wanted { card: CardId::new(&deal[0]).unwrap(), product: deal[1].clone(), event: "stale".to_owned() };
         sqlx::query("UPDATE scrape_pace SET not_before = NULL").execute(&mut database.superuser().await).await.unwrap();
@@ -391,7 +392,7 @@ async fn while_scraping_is_off_no_page_is_asked_for() {
     let stage = Stage::new().await;
     let now = Utc::now();
     market(&stage.store, now, crate::live::FEW).await;
-    let shop = Cardmarket::start(Shelves::default(), Arc::new(Utc::now), 0).await.unwrap();
+    let shop = Cardmarket::start(Shelves::default(), Clock::machine(), 0).await.unwrap();
     sqlx::query("INSERT INTO scrape_wishes (card_id, event, expected, wished_at, expires_at) SELECT card_id, 'test', 1, now(), now() + interval '1 day' FROM card_products WHERE market = 'cardmarket'")
         .execute(&mut stage.database.superuser().await)
         .await

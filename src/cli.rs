@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use self::exit::Exit;
 use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 
+mod audit;
 mod bench;
 mod customs;
 mod db;
@@ -45,6 +46,8 @@ enum Command {
     Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
+    /// What was decided from what, and whether it comes out the same today.
+    Audit(audit::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(Box<rules::Args>),
     /// The customs regime: which is in force, and what another would do.
@@ -59,8 +62,8 @@ enum Command {
     User(user::Args),
     /// Presets, and what a tenant trades by.
     Profile(profile::Args),
-    /// What is on and off, how the feeds stand, and what cannot be used.
-    Doctor,
+    /// Is everything as it has to be, and what to do where it is not; how feeds and channels stand. Exit code 1: a fault.
+    Doctor(doctor::Args),
     /// Serve stand-ins of all vendors, of Telegram and of Discord on this machine, until Ctrl-C.
     StandIns(stand_ins::Args),
 }
@@ -130,6 +133,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Demo(args) => demo::run(&global, args).await,
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
+            Command::Audit(args) => audit::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, *args).await,
             Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
@@ -137,7 +141,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Scrape(args) => scrape::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
-            Command::Doctor => doctor::run(&global).await,
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::StandIns(args) => stand_ins::run(args).await,
         }
     });

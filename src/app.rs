@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     deliver::{self, Delivery},
-    ingest::{self, Feeds},
+    ingest::{self, Feeds, pages::Pages},
     notify::{Notifier, discord::Discord, telegram::Telegram},
     pulse::Pulse,
     reload::{self, Files, Reloader},
@@ -73,6 +73,7 @@ pub async fn run(
     let news = feeds.changes();
     let sources = feeds.sources().iter().map(|source| (source.about().name, source.about().budget)).collect();
     let raw_days = config.sources.raw_days;
+    let pages = pages(config, &store, &feeds, &clock)?;
     tell_parts(config);
     let mut loops = Loops::default();
     if config.database.url.is_none() {
@@ -89,6 +90,12 @@ pub async fn run(
         ingest::run(feeds, raw_days, pulse, shutdown).await;
         anyhow::Ok(())
     });
+    if let Some(pages) = pages {
+        loops.start("pages", SHORT_TURN, |pulse, shutdown| async move {
+            ingest::pages::run(pages, pulse, shutdown).await;
+            anyhow::Ok(())
+        });
+    }
     let reloading = clock.clone();
     loops.start("reload", SHORT_TURN, |pulse, shutdown| reload::run(reloader, reloading, pulse, shutdown));
     loops.start("review", LONG_TURN, |pulse, shutdown| review::run(reviewer, pulse, shutdown));
@@ -126,6 +133,15 @@ fn notifiers(delivery: &config::delivery::Delivery) -> anyhow::Result<Vec<Arc<dy
     let telegram = Telegram::new(&delivery.telegram)?.map(|telegram| Arc::new(telegram) as Arc<dyn Notifier>);
     let discord = Discord::new(&delivery.discord)?.map(|discord| Arc::new(discord) as Arc<dyn Notifier>);
     Ok(telegram.into_iter().chain(discord).collect())
+}
+
+/// The scraper, where it is asked for.
+fn pages(config: &Config, store: &Store, feeds: &Feeds, clock: &Clock) -> anyhow::Result<Option<Pages>> {
+    if !config.scraping.enabled {
+        return Ok(None);
+    }
+    let (store, scraping, home, jump) = (store.clone(), config.scraping.clone(), config.home.clone(), config.sources.quarantine_jump);
+    Ok(Some(Pages::new(store, scraping, home, jump, feeds.teller(), clock.clone())?))
 }
 
 fn router(config: &Config, scanner: periodic::Scanner) -> Router {

@@ -12,7 +12,7 @@ mod crosswalk;
 mod dual_csv;
 mod ecb;
 pub mod exchangerate_api;
-mod figure;
+pub mod figure;
 pub mod http;
 mod input;
 mod json;

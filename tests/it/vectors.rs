@@ -3,6 +3,7 @@
 
 mod adapters;
 mod ask;
+mod figures;
 mod messages;
 mod routing;
 

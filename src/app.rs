@@ -3,7 +3,6 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use chrono::Utc;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     bot::{self, Bot},
+    clock::Clock,
     config::{self, Config},
     deliver::{self, Delivery},
     ingest::{self, Feeds},
@@ -28,18 +28,25 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// How long open transactions may take after that.
 const CLOSE: Duration = Duration::from_secs(3);
 
-/// Runs every loop until a signal asks for the end, or one of them cannot go on.
+/// Runs every loop until `stop`, or one of them cannot go on.
 ///
 /// # Errors
 /// The rules cannot be used, or a loop ended with an error; the others were drained.
-pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<()> {
+pub async fn run(
+    config: &Config,
+    store: Store,
+    files: Files,
+    clock: Clock,
+    stop: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     store.refuse_unsafe_role().await?;
-    let reloader = Reloader::start(files, store.clone(), Utc::now()).await?;
+    let reloader = Reloader::start(files, store.clone(), clock.now()).await?;
     let current = reloader.current();
     let settings = Settings { customs_regime: None, bundle_logic: config.rules.bundle_logic, eur_usd_rate: config.forex.eur_usd_rate };
     let scanner = periodic::Scanner {
         store: store.clone(),
         current: Arc::clone(&current),
+        clock: clock.clone(),
         interval: config.scanning.interval,
         defaults: config.defaults.clone(),
         settings,
@@ -47,8 +54,8 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     let reviewer = scanner.clone();
     let router = router(config, scanner.clone());
     let listener = scanner.clone();
-    let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, Arc::new(Utc::now));
-    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, Arc::new(Utc::now))?);
+    let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, clock.clone());
+    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?);
     let news = feeds.changes();
     let raw_days = config.sources.raw_days;
     tell_parts(config);
@@ -57,7 +64,7 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
         ingest::run(feeds, raw_days, shutdown).await;
         anyhow::Ok(())
     });
-    loops.start("reload", |shutdown| reload::run(reloader, shutdown));
+    loops.start("reload", |shutdown| reload::run(reloader, clock, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
     loops.start("scan", |shutdown| periodic::run(scanner, news, shutdown));
     if router.channels.is_empty() {
@@ -65,13 +72,13 @@ pub async fn run(config: &Config, store: Store, files: Files) -> anyhow::Result<
     } else {
         loops.start("route", |shutdown| route::run(router, shutdown));
         if let Some(telegram) = Telegram::new(&config.delivery.telegram)? {
-            let bot = Bot { telegram: Arc::new(telegram), scanner: listener, delivery: delivery.clone(), clock: Arc::new(Utc::now) };
+            let bot = Bot { telegram: Arc::new(telegram), scanner: listener, delivery: delivery.clone() };
             loops.start("bot", |shutdown| bot::run(bot, shutdown));
         }
         loops.start("deliver", |shutdown| deliver::run(delivery, shutdown));
     }
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
-    let outcome = loops.supervise(stop_asked()).await;
+    let outcome = loops.supervise(stop).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
         tracing::warn!(event = "cut_off", "a transaction was still open: the database rolls it back");
     }
@@ -101,7 +108,10 @@ fn tell_parts(config: &Config) {
 }
 
 /// Completes at the first SIGTERM or Ctrl-C.
-async fn stop_asked() -> anyhow::Result<()> {
+///
+/// # Errors
+/// The system does not tell of signals.
+pub async fn stop_asked() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::select! {
         _ = terminate.recv() => Ok(()),

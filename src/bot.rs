@@ -8,7 +8,7 @@ use teloxide_core::types::{CallbackQueryId, Update};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deliver::{Clock, Delivery},
+    deliver::Delivery,
     domain::{
         message::{Channel, Message, Reply},
         profile::TenantId,
@@ -43,10 +43,9 @@ const ANSWER_PRIORITY: i32 = 1_000;
 #[derive(Clone)]
 pub struct Bot {
     pub telegram: Arc<Telegram>,
-    /// The store, and the rules and presets of the moment.
+    /// The store, the clock, and the rules and presets of the moment.
     pub scanner: Scanner,
     pub delivery: Delivery,
-    pub clock: Clock,
 }
 
 /// Why an update could not be answered.
@@ -81,7 +80,7 @@ struct Seen {
 
 impl Bot {
     fn now(&self) -> DateTime<Utc> {
-        (self.clock)()
+        self.scanner.clock.now()
     }
 
     /// Asks for updates and answers them. How many there were.

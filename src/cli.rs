@@ -11,6 +11,7 @@ use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 mod bench;
 mod customs;
 mod db;
+mod demo;
 mod doctor;
 pub mod exit;
 mod explain;
@@ -37,6 +38,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See the whole service at work, on a fast clock: no key, no network, no real data.
+    Demo(demo::Args),
     /// Run the service: scan again and again, by the rules of the moment.
     Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
@@ -121,6 +124,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let outcome = runtime.block_on(async {
         match cli.command {
+            Command::Demo(args) => demo::run(&global, args).await,
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, *args).await,

@@ -8,6 +8,7 @@ use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     domain::message::{Channel, Message, Notice},
     notify::{Arrived, Notifier, Trouble},
     store::{
@@ -21,9 +22,6 @@ mod lane;
 pub mod pace;
 
 use self::lane::{Lane, back_off, put};
-
-/// What the time is: the tests have their own.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// A send is over long before, or its process is gone.
 const LEASE: TimeDelta = TimeDelta::minutes(2);
@@ -97,13 +95,13 @@ impl Delivery {
     /// before the next one is asked for, which may fail: its chats would wait for ever for sends that nobody makes.
     async fn send_due(&self, sends: &mut JoinSet<Result<(), StoreError>>) -> Result<(), StoreError> {
         for (index, lane) in self.0.lanes.iter().enumerate() {
-            let now = (self.0.clock)();
+            let now = self.0.clock.now();
             let (room, busy) = lane.openings(now);
             if room == 0 {
                 continue;
             }
             let mut tx = self.0.store.service().await?;
-            let leased = outbox::lease(&mut tx, lane.notifier.channel(), room, &busy, now, LEASE).await?;
+            let leased = outbox::lease(&mut tx, lane.notifier.channel(), room, &busy, now, self.0.clock.of_wall(LEASE)).await?;
             tx.commit().await?;
             lane.set_out(&leased, now);
             for one in leased {
@@ -122,13 +120,13 @@ impl Delivery {
     }
 
     async fn send_on(&self, lane: &Lane, leased: &Leased) -> Result<(), StoreError> {
-        let began = (self.0.clock)();
+        let began = self.0.clock.now();
         if began >= leased.deadline {
             let (arrived, end) = (leased.arrived.clone(), End::Again { not_before: leased.deadline, doubtful: false, fault: None });
             return self.settle(lane, leased, &arrived, &end).await;
         }
         let (outcome, parts) = put(lane.notifier.as_ref(), leased).await;
-        let now = (self.0.clock)();
+        let now = self.0.clock.now();
         let mut arrived = leased.arrived.clone();
         let again = |after: TimeDelta, doubtful, trouble: &Trouble| End::Again {
             not_before: now + after,
@@ -175,7 +173,7 @@ impl Delivery {
     }
 
     async fn try_settle(&self, lane: &Lane, leased: &Leased, arrived: &[i64], end: &End) -> Result<(), StoreError> {
-        let now = (self.0.clock)();
+        let now = self.0.clock.now();
         let mut tx = self.0.store.service().await?;
         if !outbox::settle(&mut tx, leased, arrived, end, now).await? {
             tracing::warn!(event = "lease_lost", delivery_id = %leased.id, "it took longer than its lease: somebody else sends it, too");
@@ -211,7 +209,7 @@ impl Delivery {
 
     /// Settles what can no longer be sent.
     async fn settle_missed(&self) -> Result<Round, StoreError> {
-        let now = (self.0.clock)();
+        let now = self.0.clock.now();
         let channels: Vec<Channel> = self.0.lanes.iter().map(|lane| lane.notifier.channel()).collect();
         let mut tx = self.0.store.service().await?;
         let missed = outbox::settle_missed(&mut tx, &channels, now).await?;
@@ -255,7 +253,7 @@ impl Delivery {
     async fn next(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut tx = self.0.store.service().await?;
         let Some(due) = outbox::next_due(&mut tx).await? else { return Ok(None) };
-        let now = (self.0.clock)();
+        let now = self.0.clock.now();
         let paced = self.0.lanes.iter().filter_map(|lane| lane.pace().next(now)).min();
         Ok(Some(if due > now { due } else { paced.unwrap_or(now + IDLE) }))
     }
@@ -337,13 +335,13 @@ async fn take_turn(
         turn.hold().await?;
         delivery.settle_missed().await?;
         delivery.send_due(sends).await?;
-        let now = (delivery.0.clock)();
+        let now = delivery.0.clock.now();
         let next = delivery.next().await?.map_or(now + IDLE, |next| next.min(now + IDLE));
         let wait = (next - now).to_std().unwrap_or_default().max(Duration::from_millis(10));
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = delivery.0.woken.notified() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = delivery.0.clock.sleep(wait) => {}
             Some(ended) = sends.join_next() => ended.unwrap_or(Ok(()))?,
         }
     }

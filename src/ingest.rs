@@ -27,7 +27,7 @@ mod report;
 mod rows;
 mod schedule;
 
-pub use feeds::{Changed, Clock, Feeds};
+pub use feeds::{Changed, Feeds};
 pub use files::{ImportError, Progress, import_files, walk};
 pub use fold::fold_once;
 pub use history::read_history;

@@ -6,9 +6,11 @@
 //! |---|---|
 //! | [`app`] | the running service: wires the loops and drains them |
 //! | [`bot`] | the loop that listens to tenants on Telegram |
+//! | [`clock`] | the time, and waiting for it: the machine's, or a faster one |
 //! | [`cli`] | the command line: one file a command group |
 //! | [`config`] | settings from the environment, one struct a concern |
 //! | [`deliver`] | the loop that brings messages to the platforms |
+//! | [`demo`] | the whole service on a fast clock, among stand-ins of everybody |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
 //! | [`notify`] | the platforms that messages go to, one file each |
@@ -24,8 +26,10 @@
 pub mod app;
 pub mod bot;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod deliver;
+pub mod demo;
 pub mod domain;
 pub mod ingest;
 pub mod notify;

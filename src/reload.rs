@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     rules::live::{Current, Live},
     store::{
         Store, StoreError,
@@ -63,12 +64,12 @@ pub enum Turn {
 ///
 /// # Errors
 /// None yet that would end the loop: without the database, what is live stays so.
-pub async fn run(mut reloader: Reloader, shutdown: CancellationToken) -> Result<(), StoreError> {
+pub async fn run(mut reloader: Reloader, clock: Clock, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut watch = Watch::new(reloader.files.targets());
     let mut cut_off = false;
     loop {
         watch.refresh();
-        match reloader.reload_once(Utc::now()).await {
+        match reloader.reload_once(clock.now()).await {
             Ok(_) => cut_off = false,
             // once, not once a second
             Err(error) if !cut_off => {

@@ -141,12 +141,12 @@ impl Router {
 pub async fn run(router: Router, shutdown: CancellationToken) -> Result<(), RouteError> {
     let mut listed = None;
     loop {
-        if let Err(error) = router.turn(Utc::now(), &mut listed).await {
+        if let Err(error) = router.turn(router.scanner.clock.now(), &mut listed).await {
             tracing::error!(event = "route_failed", retryable = error.is_retryable(), "{error}");
         }
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            () = tokio::time::sleep(POLL) => {}
+            () = router.scanner.clock.sleep(POLL) => {}
         }
     }
 }

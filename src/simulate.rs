@@ -5,6 +5,7 @@
 //! has random numbers of its own. Rows come in blocks ([`Simulation::batches`]), so a market of 60,000 cards fits in
 //! little memory. Nothing here is data of a real card.
 
+pub mod cast;
 pub mod catalogue;
 mod dice;
 pub mod feeds;
@@ -24,6 +25,7 @@ use axum::Router;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use tokio::{net::TcpListener, task::JoinHandle};
+use uuid::Uuid;
 
 use crate::domain::{
     card::{BadCardId, Card, CardSet},
@@ -31,15 +33,15 @@ use crate::domain::{
     money::{DailyRate, Rates},
     observation::end_of_day,
     product::CardProduct,
-    profile::Tier,
+    profile::{TenantId, Tier},
 };
 use catalogue::{Item, ReleasedSet, item, product_id};
-use feeds::Batches;
+use feeds::{Batches, Course};
 pub use history::history;
 use plan::{CardPlan, Role};
 use sellers::Seller;
 pub use truth::{FaultKind, Opportunity, Planted};
-pub use write::{Progress, WriteError, write};
+pub use write::{Progress, WriteError, add_tenants, write, write_until};
 
 /// Serves a stand-in on a port of this machine; 0 is any free one. It ends only when it is aborted.
 async fn listen(port: u16, router: Router) -> io::Result<(SocketAddr, JoinHandle<()>)> {
@@ -87,6 +89,8 @@ pub struct Parameters {
     pub days: u32,
     /// The last day.
     pub end: NaiveDate,
+    /// Days after it on which the market goes on: prices walk, spreads come again, and nothing is spoilt on purpose.
+    pub beyond: u32,
     pub tenants: u32,
     /// On how many of the last days sellers' stocks are looked through.
     pub listing_days: u32,
@@ -103,11 +107,16 @@ impl Parameters {
     /// 600 cards over the 60 days to `end` for four tenants, with one bad scrape nine days before the end.
     pub const fn ending(end: NaiveDate) -> Self {
         let bad_scrape = Some(BadScrape { market: Market::Cardmarket, age: 9 });
-        Self { seed: 1, cards: 600, days: 60, end, tenants: 4, listing_days: 2, bad_scrape, frozen: None }
+        Self { seed: 1, cards: 600, days: 60, end, beyond: 0, tenants: 4, listing_days: 2, bad_scrape, frozen: None }
     }
 
     pub fn first_day(&self) -> NaiveDate {
         self.end - Days::new(u64::from(self.days.saturating_sub(1)))
+    }
+
+    /// The day after which there are no prices.
+    fn last_day(&self) -> NaiveDate {
+        self.end + Days::new(u64::from(self.beyond))
     }
 
     /// The date of a day of the window, counted from 0.
@@ -132,7 +141,7 @@ impl Parameters {
             if (1..=most).contains(&asked) { Ok(()) } else { Err(BadParameters::Count { what, asked, most }) }
         };
         within("cards", self.cards, MOST_CARDS)?;
-        within("days", self.days, MOST_DAYS)?;
+        within("days", self.days.saturating_add(self.beyond), MOST_DAYS)?;
         if self.tenants > MOST_TENANTS {
             return Err(BadParameters::Tenants { asked: self.tenants, most: MOST_TENANTS });
         }
@@ -163,11 +172,20 @@ pub enum BadParameters {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
     pub telegram_chat_id: i64,
+    pub discord_channel_id: Option<i64>,
     /// ISO 3166 alpha-2.
     pub country: &'static str,
     pub tier: Tier,
     /// A preset of `profiles/`.
     pub preset: &'static str,
+}
+
+impl Tenant {
+    /// The same tenant in every database, as the market is.
+    pub fn id(&self) -> TenantId {
+        let name = format!("tcg-radar simulated tenant {}", self.telegram_chat_id);
+        TenantId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
+    }
 }
 
 /// A market from one seed.
@@ -206,7 +224,7 @@ impl Simulation {
         &self.parameters
     }
 
-    /// When the last day is over and everything of it is known: scan as of here.
+    /// When the last day of the window is over and everything of it is known: scan as of here.
     pub fn as_of(&self) -> DateTime<Utc> {
         end_of_day(self.parameters.end)
     }
@@ -272,13 +290,19 @@ impl Simulation {
                 2 => ("GB", Tier::Trader, "uk_reseller"),
                 _ => ("SG", Tier::Pro, "sea_owner"),
             };
-            Tenant { telegram_chat_id: 9_000_000_001 + i64::from(number), country, tier, preset }
+            Tenant { telegram_chat_id: 9_000_000_001 + i64::from(number), discord_channel_id: None, country, tier, preset }
         })
     }
 
     /// All rows, day by day, each day in blocks of cards.
     pub fn batches(&self) -> Batches<'_> {
         Batches::new(self, 0..self.items.len())
+    }
+
+    /// The same for whoever takes the market along.
+    pub fn into_batches(self) -> impl Iterator<Item = feeds::Batch> + Send {
+        let mut course = Course::new(&self, 0..self.items.len());
+        std::iter::from_fn(move || course.next(&self))
     }
 
     /// The rows of some cards, by their place among [`Simulation::cards`], in the order asked for.

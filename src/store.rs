@@ -20,6 +20,7 @@ mod error;
 pub mod feeds;
 pub mod history;
 mod job;
+pub mod ledger;
 mod migrate;
 pub mod opportunities;
 pub mod outbox;

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Exit, Global, exit::WrongUsage, rules::PackArg, table};
 use crate::{
+    clock::Clock,
     config::{self, DOTENV, presets},
     domain::decision::{Change, ChangeKind, Decision},
     rules::{
@@ -45,7 +46,7 @@ enum Command {
 }
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let now = Utc::now();
+    let now = Clock::machine().now();
     match args.command {
         Command::Show { pack } => show(global, &live(global, pack.load()?)?, now),
         Command::Set { name, dry_run, pack } => set(global, &pack, &name, dry_run, now).await,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Exit, Global, table};
 use crate::{
+    clock::Clock,
     config::parts::Part,
     store::{
         channels,
@@ -29,7 +30,7 @@ struct Findings {
 }
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
-    let now = Utc::now();
+    let now = Clock::machine().now();
     let store = global.store().await?;
     let mut tx = store.service().await?;
     let (set_apart, latest_set_apart) = quarantine::waiting(&mut tx, SHOWN).await?;

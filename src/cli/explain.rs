@@ -15,6 +15,7 @@ use super::{
     tenant::TenantName,
 };
 use crate::{
+    clock::Clock,
     domain::{
         book::SourceShift,
         market::Direction,
@@ -79,7 +80,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 
 async fn card(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let pack = args.pack.load()?;
-    let now = Utc::now();
+    let now = Clock::machine().now();
     let as_of = args.as_of.unwrap_or(now);
     // a bare day of today ends in a few hours, and means now
     if as_of > end_of_day(now.date_naive()) {

@@ -12,11 +12,11 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Exit, Global, table, tell};
 use crate::{
+    clock::Clock,
     ingest::{self, FileReport, Progress},
     sources::FORMATS,
 };
@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     }
     let store = global.store().await?;
     let bars = Bars { shown: stderr().is_terminal(), bar: Mutex::new(None) };
-    let reports = ingest::import_files(&store, &files, Utc::now(), &bars).await?;
+    let reports = ingest::import_files(&store, &files, Clock::machine().now(), &bars).await?;
     global.show(&reports, |reports| pretty(reports))?;
     Ok(if reports.iter().any(|report| report.refused_whole.is_some()) { Exit::Failed } else { Exit::Good })
 }

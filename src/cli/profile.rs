@@ -1,11 +1,12 @@
 //! `profile list | show`: the presets, and what a tenant trades by with the origin of each value.
 
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{Exit, Global, rules::PackArg, table, tenant::TenantName};
 use crate::{
+    clock::Clock,
     config::presets,
     domain::{
         plan::Plans,
@@ -54,7 +55,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             let (tenant, _) = tenant.find(&store).await?;
             let preset = tenant.preset.as_deref().map(|name| presets.get(name)).transpose()?;
             let profile = Profile::resolve(&tenant, preset, &global.config.defaults);
-            let left = Left { pack: pack.load()?, plans: presets::plans(folder, &texts)?, today: Utc::now().date_naive() };
+            let left = Left { pack: pack.load()?, plans: presets::plans(folder, &texts)?, today: Clock::machine().now().date_naive() };
             global.show(&profile, |profile| pretty(profile, &left))?;
         }
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::Context;
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
@@ -26,6 +26,7 @@ use super::{
     table,
 };
 use crate::{
+    clock::Clock,
     config::{CUSTOMS_REGIME, DOTENV},
     reload::Files,
     rules::{
@@ -126,7 +127,7 @@ pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Command::Facts { name, pack } => facts(global, name.as_deref(), &pack.load()?),
         Command::Eval { facts, want, pack, as_of } => eval(global, &facts, &want, &pack.load()?, as_of),
         Command::Explain(args) => explain::run(global, args).await,
-        Command::Status => status::run(global, Utc::now()).await,
+        Command::Status => status::run(global, Clock::machine().now()).await,
         Command::Bench(args) => bench::run(global, &args),
     }
 }
@@ -221,7 +222,7 @@ fn describe(pack: &Pack, id: FactId, line: &FactLine<'_>) -> String {
 }
 
 fn eval(global: &Global, file: &Path, want: &[String], pack: &Pack, as_of: Option<NaiveDate>) -> anyhow::Result<Exit> {
-    let date = as_of.unwrap_or_else(|| Utc::now().date_naive());
+    let date = as_of.unwrap_or_else(|| Clock::machine().now().date_naive());
     let names: Vec<&str> = want.iter().map(|name| name.trim()).collect();
     let mut question = Question::new(pack, &names, date).map_err(|error| WrongUsage(error.to_string()))?;
     question.defaults.extend(constants(global, pack, date)?);

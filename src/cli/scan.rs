@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::{Exit, Global, exit::WrongUsage, rules::PackArg, table, tell};
 use crate::{
+    clock::Clock,
     config::presets,
     domain::{
         book::SourceShift,
@@ -97,7 +98,7 @@ pub(super) fn shift(text: &str) -> Result<SourceShift, String> {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let pack = args.pack.load()?;
-    let now = Utc::now();
+    let now = Clock::machine().now();
     let (store, default_as_of, _turn) = if args.simulated.simulate {
         let simulation = args.simulated.simulation(now)?;
         let (store, turn) = simulated_store(global, &simulation, now).await?;

@@ -5,7 +5,7 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Format, Global, rules::PackArg};
-use crate::app;
+use crate::{app, clock::Clock};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -16,7 +16,7 @@ pub struct Args {
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     log(global.format);
     let store = global.store().await?;
-    app::run(&global.config, store, args.pack.files(global)).await?;
+    app::run(&global.config, store, args.pack.files(global), Clock::machine(), app::stop_asked()).await?;
     Ok(Exit::Good)
 }
 

@@ -1,16 +1,19 @@
 //! `stand-ins`: all vendors and both messengers on this machine, for trying the service without a key and without the
 //! internet.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
 use anyhow::Context;
-use chrono::{Days, Utc};
+use chrono::Days;
 
 use super::{Exit, exit::WrongUsage, tell};
-use crate::simulate::{
-    Parameters, Simulation,
-    messengers::Messengers,
-    vendors::{Plan, StandIns, Stock},
+use crate::{
+    clock::Clock,
+    simulate::{
+        Parameters, Simulation,
+        messengers::Messengers,
+        vendors::{Plan, StandIns, Stock},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,16 +35,16 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let end = Utc::now().date_naive() + Days::new(u64::from(args.days / 2));
+    let clock = Clock::machine();
+    let end = clock.now().date_naive() + Days::new(u64::from(args.days / 2));
     let parameters = Parameters { seed: args.seed, cards: args.cards, days: args.days, ..Parameters::ending(end) };
     let simulation = Simulation::new(parameters).map_err(|error| WrongUsage(error.to_string()))?;
     let plan = if args.paid { Plan::Paid } else { Plan::Free };
     let stock = Stock::of(&simulation);
-    let stand_ins = StandIns::start(stock, plan, Arc::new(Utc::now), args.port)
-        .await
-        .with_context(|| format!("cannot listen on port {}", args.port))?;
+    let stand_ins =
+        StandIns::start(stock, plan, clock.clone(), args.port).await.with_context(|| format!("cannot listen on port {}", args.port))?;
     let next = if args.port == 0 { 0 } else { args.port + 1 };
-    let messengers = Messengers::start(Arc::new(Utc::now), next).await.with_context(|| format!("cannot listen on port {next}"))?;
+    let messengers = Messengers::start(clock, next).await.with_context(|| format!("cannot listen on port {next}"))?;
     let mut lines = String::new();
     for (name, value) in stand_ins.variables().into_iter().chain(messengers.variables()) {
         // Writing into a String cannot fail.

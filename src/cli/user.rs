@@ -3,7 +3,6 @@
 
 use std::str::FromStr;
 
-use chrono::Utc;
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::json;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Exit, Global, exit::WrongUsage, table, tenant::TenantName};
 use crate::{
+    clock::Clock,
     config::presets,
     domain::{
         card::CardId,
@@ -235,7 +235,7 @@ async fn erase(global: &Global, name: &TenantName, yes: bool) -> anyhow::Result<
         return Err(WrongUsage(format!("erasing tenant {} cannot be undone: add --yes if you mean it", tenant.id)).into());
     }
     let mut tx = store.service().await?;
-    users::erase(&mut tx, tenant.id, Utc::now()).await?;
+    users::erase(&mut tx, tenant.id, Clock::machine().now()).await?;
     tx.commit().await?;
     global.show(&json!({ "id": tenant.id, "erased": true }), |_| {
         format!("tenant {} is erased: profile and chats are gone, its signals and audits stay under this id", tenant.id)

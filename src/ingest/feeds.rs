@@ -18,6 +18,7 @@ use super::{
     rows::{self, Live},
 };
 use crate::{
+    clock::Clock,
     config::sources::Sources,
     domain::{
         card::CardId,
@@ -29,9 +30,6 @@ use crate::{
     },
     store::{Store, StoreError, feeds, prices},
 };
-
-/// The time; tests have one that they move.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Another process is at it.
 const BUSY: TimeDelta = TimeDelta::seconds(5);
@@ -96,20 +94,20 @@ impl Feeds {
     /// # Errors
     /// The database refuses or is gone. A vendor's fault is none: it is logged, and waited out.
     pub async fn step(&self, source: &Arc<dyn Source>, account: &mut FileReport) -> Result<DateTime<Utc>, StoreError> {
-        let Some(job) = self.store.job(source.about().name).await? else { return Ok((self.clock)() + BUSY) };
+        let Some(job) = self.store.job(source.about().name).await? else { return Ok(self.clock.now() + BUSY) };
         let again = self.alone(source, account).await;
         job.release().await;
         again
     }
 
     async fn alone(&self, source: &Arc<dyn Source>, account: &mut FileReport) -> Result<DateTime<Utc>, StoreError> {
-        let (mut feed, run, request) = match self.prepare(source, account, (self.clock)()).await? {
+        let (mut feed, run, request) = match self.prepare(source, account, self.clock.now()).await? {
             Prepared::Later(at) => return Ok(at),
             Prepared::Ask(ask) => *ask,
         };
-        let sent = (self.clock)();
+        let sent = self.clock.now();
         let answer = self.client.send(&request, sent).await;
-        let now = (self.clock)();
+        let now = self.clock.now();
         let began = std::time::Instant::now();
         let outcome = match answer {
             Ok(answer) => self.take_in(source, &mut feed, Run { now, ..run }, answer, account).await?,

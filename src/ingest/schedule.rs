@@ -54,7 +54,7 @@ async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, shutdown: Cancel
     let mut account = FileReport::default();
     loop {
         tokio::select! {
-            () = sleep(pause) => {}
+            () = feeds.clock.sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
         let step = async {
@@ -63,21 +63,21 @@ async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, shutdown: Cancel
                     Some(source) => feeds.step(source, &mut account).await,
                     None => Ok(DateTime::<Utc>::MAX_UTC),
                 },
-                Job::Fold(days) => fold_once(&feeds.store, days, (feeds.clock)()).await,
+                Job::Fold(days) => fold_once(&feeds.store, days, feeds.clock.now()).await,
             }
         };
         let again = tokio::select! {
-            outcome = step => again(name(&feeds, job), outcome, (feeds.clock)()),
+            outcome = step => again(name(&feeds, job), outcome, feeds.clock.now() + feeds.clock.of_wall(TROUBLED)),
             () = drained(&shutdown) => return,
         };
-        pause = (again - (feeds.clock)()).min(LONGEST_SLEEP).to_std().unwrap_or_default();
+        pause = (again - feeds.clock.now()).min(LONGEST_SLEEP).to_std().unwrap_or_default();
     }
 }
 
-fn again(job: &str, outcome: Result<DateTime<Utc>, StoreError>, now: DateTime<Utc>) -> DateTime<Utc> {
+fn again(job: &str, outcome: Result<DateTime<Utc>, StoreError>, after_trouble: DateTime<Utc>) -> DateTime<Utc> {
     outcome.unwrap_or_else(|fault| {
         error!(event = "job_failed", job, "{fault}");
-        now + TROUBLED
+        after_trouble
     })
 }
 

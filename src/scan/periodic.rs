@@ -14,6 +14,7 @@ use super::{
     Look, Options, ScanError, Settings, conclude, ground::Ground, part::Part, ready::Ready, report::Report, tenants, windows::Windows,
 };
 use crate::{
+    clock::Clock,
     domain::{
         book::Book,
         observation::day_of,
@@ -31,6 +32,7 @@ use crate::{
 pub struct Scanner {
     pub store: Store,
     pub current: Arc<Current>,
+    pub clock: Clock,
     /// From the start of one whole scan to the start of the next.
     pub interval: Duration,
     /// The `DEFAULT_*` variables.
@@ -71,7 +73,7 @@ pub enum Turn {
 /// None yet that would end the loop.
 pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, shutdown: CancellationToken) -> Result<(), ScanError> {
     let mut changed = scanner.current.watch();
-    let mut turns = tokio::time::interval(scanner.interval);
+    let mut turns = tokio::time::interval(scanner.clock.wall(scanner.interval));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rounds = Rounds::new(scanner);
     let mut is_told = true;
@@ -93,10 +95,10 @@ pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, s
         changed.mark_unchanged();
         // what was told so far, or missed, is taken in together
         while !matches!(news.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)) {}
-        let outcome = rounds.scan(wanted, Utc::now()).await;
+        let outcome = rounds.scan(wanted, rounds.scanner.clock.now()).await;
         if changed.has_changed().unwrap_or_default() {
             // what it offers was decided by rules that hold no more
-            rounds.scanner.review_and_tell(Utc::now()).await;
+            rounds.scanner.review_and_tell(rounds.scanner.clock.now()).await;
         }
         match outcome {
             Ok(Turn::Scanned(report)) => tracing::info!(

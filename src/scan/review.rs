@@ -70,7 +70,7 @@ pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), Sc
             _ = changed.changed() => {}
         }
         changed.mark_unchanged();
-        if !scanner.review_and_tell(Utc::now()).await {
+        if !scanner.review_and_tell(scanner.clock.now()).await {
             changed.mark_changed();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),

@@ -21,6 +21,7 @@ pub enum Purpose {
     Activity = 7,
     Rows = 8,
     BadScrape = 9,
+    Cast = 10,
 }
 
 /// A stream of random integers.

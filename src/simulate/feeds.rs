@@ -36,21 +36,15 @@ pub struct Batch {
     pub activity: Vec<Activity>,
 }
 
-/// Walks through the window: all blocks of the first day, then of the second.
+/// A walk through the market: all blocks of the first day, then of the second.
 pub struct Batches<'a> {
     simulation: &'a Simulation,
-    /// Index and state of each card that is walked.
-    walks: Vec<(usize, Walk)>,
-    day: i64,
-    position: usize,
+    course: Course,
 }
 
 impl<'a> Batches<'a> {
     pub(super) fn new(simulation: &'a Simulation, cards: impl Iterator<Item = usize>) -> Self {
-        let walks = cards
-            .map(|index| (index, Walk::new(&simulation.parameters, &simulation.items[index], &simulation.plans[index], index)))
-            .collect();
-        Self { simulation, walks, day: 0, position: 0 }
+        Self { simulation, course: Course::new(simulation, cards) }
     }
 }
 
@@ -58,15 +52,36 @@ impl Iterator for Batches<'_> {
     type Item = Batch;
 
     fn next(&mut self) -> Option<Batch> {
+        self.course.next(self.simulation)
+    }
+}
+
+/// How far a walk has come.
+pub struct Course {
+    /// Index and state of each card that is walked.
+    walks: Vec<(usize, Walk)>,
+    day: i64,
+    position: usize,
+}
+
+impl Course {
+    pub fn new(simulation: &Simulation, cards: impl Iterator<Item = usize>) -> Self {
+        let walks = cards
+            .map(|index| (index, Walk::new(&simulation.parameters, &simulation.items[index], &simulation.plans[index], index)))
+            .collect();
+        Self { walks, day: 0, position: 0 }
+    }
+
+    /// The next block, of the market that the walk began in.
+    pub fn next(&mut self, simulation: &Simulation) -> Option<Batch> {
         if self.position >= self.walks.len() {
             self.position = 0;
             self.day += 1;
         }
-        let simulation = self.simulation;
-        if self.walks.is_empty() || self.day >= i64::from(simulation.parameters.days) {
+        let date = simulation.parameters.date(self.day);
+        if self.walks.is_empty() || date > simulation.parameters.last_day() {
             return None;
         }
-        let date = simulation.parameters.date(self.day);
         let usd = usize::try_from(self.day).ok().and_then(|day| simulation.daily_usd.get(day)).copied().unwrap_or(MILLION);
         let mut batch = Batch { date, observations: Vec::new(), activity: Vec::new() };
         let end = (self.position + BLOCK).min(self.walks.len());
@@ -234,7 +249,7 @@ impl Rows<'_> {
 }
 
 /// When a feed publishes its day: TCGCSV in the evening, Cardmarket's guide in the night before.
-fn clock(market: Market, date: NaiveDate) -> DateTime<Utc> {
+pub fn clock(market: Market, date: NaiveDate) -> DateTime<Utc> {
     match market {
         Market::Cardmarket => day_start(date) + TimeDelta::minutes(55) + TimeDelta::seconds(18),
         Market::Tcgplayer | Market::Ebay => day_start(date) + TimeDelta::hours(20),

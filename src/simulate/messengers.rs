@@ -22,6 +22,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::{sync::Notify, task::JoinHandle};
 
+use crate::clock::Clock;
+
 mod deed;
 mod discord;
 mod limits;
@@ -34,9 +36,6 @@ pub use self::{
     view::{Chat, Seen},
 };
 use self::{limits::Limits, telegram::Inbox};
-
-/// The time as the platforms see it.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 pub const TELEGRAM_TOKEN: &str = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
 pub const DISCORD_TOKEN: &str = "stand-in-bot-token";
@@ -69,7 +68,7 @@ struct Platforms {
     /// Discord's messages by channel and nonce.
     nonces: BTreeMap<(i64, String), i64>,
     last_id: i64,
-    log: Vec<(DateTime<Utc>, String, i64, u16)>,
+    log: VecDeque<(DateTime<Utc>, String, i64, u16)>,
 }
 
 /// A request to a platform.
@@ -160,14 +159,19 @@ impl Messengers {
         self.shared.doing(doing)
     }
 
+    /// What the bot wrote after a message of that [`Seen::number`], the oldest first, with the platform and the chat of each.
+    pub fn written_after(&self, number: i64) -> Vec<(String, i64, Seen)> {
+        self.state().written_after(number)
+    }
+
     /// What the readers see, chat by chat.
     pub fn seen(&self) -> Vec<Chat> {
         self.state().seen()
     }
 
-    /// Every request to a platform: when, which method, which chat, and the status of the answer.
+    /// The last requests to a platform: when, which method, which chat, and the status of the answer.
     pub fn log(&self) -> Vec<(DateTime<Utc>, String, i64, u16)> {
-        self.state().log.clone()
+        self.state().log.iter().cloned().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, Platforms> {
@@ -187,13 +191,22 @@ impl Shared {
     }
 
     fn doing(&self, doing: &Doing) -> bool {
-        let done = self.state().doing(doing, (self.clock)());
+        let done = self.state().doing(doing, self.clock.now());
         self.written.notify_waiters();
         done
     }
 }
 
 impl Platforms {
+    /// Shows a message in a chat.
+    fn show(&mut self, platform: &str, chat: i64, seen: Seen) {
+        let messages = self.chats.entry((platform.to_owned(), chat)).or_default();
+        if messages.len() >= LONGEST_CHAT {
+            messages.remove(0);
+        }
+        messages.push(seen);
+    }
+
     fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
@@ -206,6 +219,10 @@ impl Platforms {
     }
 }
 
+/// Requests that are remembered.
+const LONGEST_LOG: usize = 20_000;
+/// Messages of a chat that are remembered.
+const LONGEST_CHAT: usize = 300;
 /// The largest request that a platform takes.
 const LARGEST: usize = 1024 * 1024;
 
@@ -242,7 +259,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 impl Shared {
     /// A refusal that was ordered does nothing; what spoils the answer comes after the message was posted.
     fn platform(&self, platform: &str, asked: &Asked) -> (Reply, Option<Deed>) {
-        let now = (self.clock)();
+        let now = self.clock.now();
         let state = &mut *self.state();
         let (what, chat) = match platform {
             "telegram" => telegram::about(asked),
@@ -257,7 +274,10 @@ impl Shared {
             (_, "telegram") => telegram::answer(state, asked, now),
             _ => discord::answer(state, asked, now),
         };
-        state.log.push((now, format!("{platform} {what}"), chat, reply.status));
+        if state.log.len() >= LONGEST_LOG {
+            state.log.pop_front();
+        }
+        state.log.push_back((now, format!("{platform} {what}"), chat, reply.status));
         (reply, deed)
     }
 

@@ -19,13 +19,13 @@ const LEAD_DAYS: u64 = 7;
 const USD: i64 = 1_110_000;
 const GBP: i64 = 850_000;
 
-/// The fixings from a week before the first day to the last day, oldest first.
+/// The fixings from a week before the first day to the last one with prices, oldest first.
 pub fn fixings(parameters: &Parameters) -> Vec<Rates> {
     let mut dice = Dice::new(parameters.seed, Purpose::Rates, 0);
     let (mut usd, mut gbp) = (USD, GBP);
     let mut fixings = Vec::new();
     let first = parameters.first_day() - Days::new(LEAD_DAYS);
-    for date in first.iter_days().take_while(|date| *date <= parameters.end) {
+    for date in first.iter_days().take_while(|date| *date <= parameters.last_day()) {
         if holiday(date) {
             continue;
         }
@@ -63,7 +63,7 @@ pub fn daily_usd(parameters: &Parameters, fixings: &[Rates]) -> Vec<i64> {
     let mut next = 0;
     let mut current = USD;
     let mut daily = Vec::new();
-    for date in parameters.first_day().iter_days().take_while(|date| *date <= parameters.end) {
+    for date in parameters.first_day().iter_days().take_while(|date| *date <= parameters.last_day()) {
         while let Some(fixing) = fixings.get(next).filter(|fixing| fixing.origin.date <= date) {
             current = i64::try_from((fixing.usd_per_eur * Decimal::from(1_000_000)).trunc().mantissa()).unwrap_or(USD);
             next += 1;

@@ -20,6 +20,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
 
+use crate::clock::Clock;
+
 mod exchangerate;
 mod files;
 mod justtcg;
@@ -31,9 +33,6 @@ mod stock;
 
 use self::quota::Quota;
 pub use self::{misdeed::Misdeed, stock::Stock};
-
-/// The time as the vendors see it.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The key that every stand-in accepts.
 pub const KEY: &str = "stand-in-key";
@@ -89,7 +88,6 @@ pub enum Plan {
 }
 
 struct Vendors {
-    stock: Stock,
     plan: Plan,
     clock: Clock,
     changing: Mutex<Changing>,
@@ -98,12 +96,13 @@ struct Vendors {
 /// What changes as requests come in.
 #[derive(Default)]
 struct Changing {
+    stock: Stock,
     quotas: HashMap<&'static str, Quota>,
     /// By the beginning of a path; each is done once.
     misdeeds: HashMap<String, VecDeque<Misdeed>>,
     /// Files that are served as they are, by path.
     files: HashMap<String, Vec<u8>>,
-    log: Vec<(DateTime<Utc>, String, u16)>,
+    log: VecDeque<(DateTime<Utc>, String, u16)>,
 }
 
 /// The running stand-ins; they end with it.
@@ -119,7 +118,7 @@ impl StandIns {
     /// # Errors
     /// The port is taken.
     pub async fn start(stock: Stock, plan: Plan, clock: Clock, port: u16) -> io::Result<Self> {
-        let vendors = Arc::new(Vendors { stock, plan, clock, changing: Mutex::default() });
+        let vendors = Arc::new(Vendors { plan, clock, changing: Mutex::new(Changing { stock, ..Changing::default() }) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&vendors));
         let (address, server) = super::listen(port, router).await?;
         Ok(Self { address, vendors, server })
@@ -152,9 +151,9 @@ impl StandIns {
         self.changing(|changing| changing.files.insert(path.to_owned(), content));
     }
 
-    /// Every request so far: when, which path with its query, and the status of the answer.
+    /// The last requests: when, which path with its query, and the status of the answer.
     pub fn log(&self) -> Vec<(DateTime<Utc>, String, u16)> {
-        self.changing(|changing| changing.log.clone())
+        self.changing(|changing| changing.log.iter().cloned().collect())
     }
 
     fn changing<T>(&self, change: impl FnOnce(&mut Changing) -> T) -> T {
@@ -168,6 +167,8 @@ impl Drop for StandIns {
     }
 }
 
+/// Requests that are remembered.
+const LONGEST_LOG: usize = 10_000;
 /// The largest request that any vendor takes.
 const LARGEST: usize = 1024 * 1024;
 
@@ -195,10 +196,12 @@ async fn answer(State(vendors): State<Arc<Vendors>>, request: Request) -> Respon
 
 impl Vendors {
     fn reply(&self, path: &str, mut asked: Asked, uri: &str) -> (Reply, Option<Misdeed>) {
-        let now = (self.clock)();
+        let now = self.clock.now();
         let changing = &mut *self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (vendor, below) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
         below.clone_into(&mut asked.path);
+        changing.stock.advance(now.date_naive());
+        let stock = &changing.stock;
         let waiting = changing.misdeeds.iter_mut().find(|(start, deeds)| path.starts_with(start.as_str()) && !deeds.is_empty());
         let (start, mut misdeed) = waiting.map_or((String::new(), None), |(start, deeds)| (start.clone(), deeds.pop_front()));
         let reply = match (&misdeed, vendor) {
@@ -216,15 +219,18 @@ impl Vendors {
             },
             (_, "cardmarket" | "tcgcsv" | "ecb") => match changing.files.get(path) {
                 Some(content) => files::conditional(content.clone(), &asked),
-                None => files::answer(vendor, &self.stock, &asked, now),
+                None => files::answer(vendor, stock, &asked, now),
             },
-            (_, "pokemontcg") => pokemontcg::answer(&self.stock, &asked, changing.quotas.entry("pokemontcg").or_default(), now),
-            (_, "justtcg") => justtcg::answer(&self.stock, self.plan, &asked, changing.quotas.entry("justtcg").or_default(), now),
-            (_, "poketrace") => poketrace::answer(&self.stock, self.plan, &asked, changing.quotas.entry("poketrace").or_default(), now),
-            (_, "exchangerate") => exchangerate::answer(&self.stock, &asked, changing.quotas.entry("exchangerate").or_default(), now),
+            (_, "pokemontcg") => pokemontcg::answer(stock, &asked, changing.quotas.entry("pokemontcg").or_default(), now),
+            (_, "justtcg") => justtcg::answer(stock, self.plan, &asked, changing.quotas.entry("justtcg").or_default(), now),
+            (_, "poketrace") => poketrace::answer(stock, self.plan, &asked, changing.quotas.entry("poketrace").or_default(), now),
+            (_, "exchangerate") => exchangerate::answer(stock, &asked, changing.quotas.entry("exchangerate").or_default(), now),
             _ => Reply::not_found(),
         };
-        changing.log.push((now, uri.to_owned(), reply.status));
+        if changing.log.len() >= LONGEST_LOG {
+            changing.log.pop_front();
+        }
+        changing.log.push_back((now, uri.to_owned(), reply.status));
         if reply.status == 304 {
             // nothing is sent, so nothing can be spoiled: the next answer is
             changing.misdeeds.entry(start).or_default().extend(misdeed.take());

@@ -82,11 +82,11 @@ impl Walk {
         }
         let mut renew = self.renewals.map(|per_mille| self.dice.chance(per_mille));
         match plan.role {
-            Role::Momentum if age < MOMENTUM_DAYS => {
+            Role::Momentum if (0..MOMENTUM_DAYS).contains(&age) => {
                 drift += 13_000;
                 self.base = self.value;
             }
-            Role::Knife if age < KNIFE_DAYS => {
+            Role::Knife if (0..KNIFE_DAYS).contains(&age) => {
                 drift = KNIFE_STEP - MILLION;
                 if age >= KNIFE_DAYS - KNIFE_LEAD {
                     self.delay = ratio(self.delay, MILLION, KNIFE_STEP);
@@ -107,6 +107,7 @@ impl Walk {
         let mut euro = times(self.value, MILLION + self.distance[0]);
         let mut dollar = times(times(times(self.value, MILLION + self.distance[1]), usd), self.delay);
         if let Role::Spread(spread) = plan.role {
+            let day = if age < 0 { again(&spread, day) } else { day };
             (euro, dollar) = open(&spread, day, (euro, dollar), usd);
             renew = if openness(&spread, day) == MILLION { [true, true] } else { renew };
         }
@@ -121,9 +122,20 @@ impl Walk {
     }
 }
 
+const CLOSING_DAYS: i64 = 6;
+
+/// After its planned days a spread comes again and again, sooner than at first: the day of its plan that a later one is like.
+fn again(spread: &Spread, day: i64) -> i64 {
+    // so that they do not all come on one day
+    let pause = 1 + i64::try_from(spread.seller % 12).unwrap_or(0);
+    let opening = spread.opening.min(5);
+    let opens = CLOSING_DAYS + pause;
+    let place = (day - spread.to - 1).rem_euclid(opens + opening + spread.to - spread.from + 1);
+    if place < opens { spread.to + 1 + place } else { spread.from - opening + place - opens }
+}
+
 /// How far open a spread is on a day, in millionths.
 fn openness(spread: &Spread, day: i64) -> i64 {
-    const CLOSING_DAYS: i64 = 6;
     if day < spread.from {
         (MILLION * (day - spread.from + spread.opening) / spread.opening.max(1)).max(0)
     } else {
@@ -168,6 +180,13 @@ mod tests {
     fn a_spread_opens_slowly_and_closes_again() {
         let course: Vec<i64> = [5, 10, 15, 20, 30, 33, 36, 50].map(|day| openness(&SPREAD, day)).to_vec();
         assert_eq!(course, [0, 0, 500_000, MILLION, MILLION, 500_000, 0, 0]);
+    }
+
+    #[test]
+    fn a_spread_comes_again_after_its_pause() {
+        // open from day 20 to day 30, closed on day 36; after a pause of a day it opens from half on, as on day 15
+        assert_eq!([31, 36, 37, 38, 42, 43, 53, 54].map(|day| again(&SPREAD, day)), [31, 36, 37, 15, 19, 20, 30, 31]);
+        assert_eq!([36, 37, 38, 43, 53].map(|day| openness(&SPREAD, again(&SPREAD, day))), [0, 0, 500_000, MILLION, MILLION]);
     }
 
     #[test]

@@ -3,11 +3,10 @@
 use std::{collections::HashSet, str::FromStr};
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use super::Simulation;
+use super::{Simulation, Tenant};
 use crate::{
-    domain::profile::{BadCountry, Country, TenantId},
+    domain::profile::{BadCountry, Country},
     ingest::{self, Batch},
     store::{
         Store, StoreError, Written,
@@ -47,21 +46,35 @@ impl WriteError {
 /// # Errors
 /// The database refuses or is gone; the blocks before are stored then.
 pub async fn write(store: &Store, simulation: &Simulation, now: DateTime<Utc>, progress: Progress<'_>) -> Result<Written, WriteError> {
+    write_until(store, simulation, simulation.as_of(), now, progress).await
+}
+
+/// As [`write`], but only what was known at a moment.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_until(
+    store: &Store,
+    simulation: &Simulation,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+    progress: Progress<'_>,
+) -> Result<Written, WriteError> {
     let catalogue = Batch {
         sets: simulation.sets().cloned().collect(),
         cards: simulation.cards().cloned().collect(),
         card_products: simulation.links().collect(),
-        rates: simulation.daily_rates().collect(),
+        rates: simulation.daily_rates().filter(|rate| rate.known_at <= until).collect(),
         ..Batch::default()
     };
     let mut written = put(store, &catalogue, now).await?;
     let first_day = simulation.parameters().first_day();
     let mut batch = Batch::default();
     let mut days = 0;
-    for rows in simulation.batches() {
+    for rows in simulation.batches().take_while(|rows| rows.date <= until.date_naive()) {
         days = u32::try_from((rows.date - first_day).num_days() + 1).unwrap_or(u32::MAX);
-        batch.observations.extend(rows.observations);
-        batch.activity.extend(rows.activity);
+        batch.observations.extend(rows.observations.into_iter().filter(|seen| seen.known_at <= until));
+        batch.activity.extend(rows.activity.into_iter().filter(|counted| counted.known_at <= until));
         if batch.observations.len() >= ROWS_AT_ONCE {
             written += put(store, &std::mem::take(&mut batch), now).await?;
             progress(days, simulation.parameters().days);
@@ -69,7 +82,7 @@ pub async fn write(store: &Store, simulation: &Simulation, now: DateTime<Utc>, p
     }
     written += put(store, &batch, now).await?;
     progress(days, simulation.parameters().days);
-    add_tenants(store, simulation).await?;
+    add_tenants(store, simulation.tenants()).await?;
     Ok(written)
 }
 
@@ -81,16 +94,17 @@ async fn put(store: &Store, batch: &Batch, now: DateTime<Utc>) -> Result<Written
 }
 
 /// Adds the tenants whose chats nobody has yet.
-async fn add_tenants(store: &Store, simulation: &Simulation) -> Result<(), WriteError> {
+///
+/// # Errors
+/// The database refuses or is gone; nobody is added then.
+pub async fn add_tenants(store: &Store, tenants: impl Iterator<Item = Tenant>) -> Result<(), WriteError> {
     let mut tx = store.service().await?;
     let known: HashSet<i64> = users::active(&mut tx).await?.into_iter().filter_map(|tenant| tenant.telegram_chat_id).collect();
-    for tenant in simulation.tenants().filter(|tenant| !known.contains(&tenant.telegram_chat_id)) {
-        let name = format!("tcg-radar simulated tenant {}", tenant.telegram_chat_id);
+    for tenant in tenants.filter(|tenant| !known.contains(&tenant.telegram_chat_id)) {
         let new = NewTenant {
-            // the same tenant in every database, as the market is
-            id: TenantId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())),
+            id: tenant.id(),
             telegram_chat_id: Some(tenant.telegram_chat_id),
-            discord_channel_id: None,
+            discord_channel_id: tenant.discord_channel_id,
             country: Country::from_str(tenant.country)?,
             tier: tenant.tier,
             preset: Some(tenant.preset.to_owned()),

@@ -7,6 +7,7 @@ use tcg_radar::{
     bot::Bot,
     domain::profile::TenantId,
     notify::telegram::Telegram,
+    scan::periodic::Scanner,
     simulate::messengers::{Deed, Doing, Order, Seen},
     store::{
         bot::{Started, invite, start},
@@ -37,8 +38,8 @@ impl Talk {
     async fn new(database: Database) -> Self {
         let post = Post::at(database, NOW.parse().unwrap()).await;
         let telegram = Telegram::new(&config(&post.messengers).delivery.telegram).unwrap().unwrap();
-        let scanner = scanner(&post.store, &live(shipped(), None));
-        let bot = Bot { telegram: Arc::new(telegram), scanner, delivery: post.delivery.clone(), clock: Arc::clone(&post.clock) };
+        let scanner = Scanner { clock: post.clock.clone(), ..scanner(&post.store, &live(shipped(), None)) };
+        let bot = Bot { telegram: Arc::new(telegram), scanner, delivery: post.delivery.clone() };
         Self { post, bot }
     }
 

@@ -12,6 +12,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, Executor};
 use tcg_radar::{
+    clock::Clock,
     config::Config,
     deliver::{self, Delivery, Round},
     domain::{
@@ -22,7 +23,7 @@ use tcg_radar::{
         profile::TenantId,
     },
     notify::{Notifier, discord::Discord, telegram::Telegram},
-    simulate::messengers::{Chat, Clock, Deed, Messengers, Order, Seen},
+    simulate::messengers::{Chat, Deed, Messengers, Order, Seen},
     store::{
         Store, dead_chats,
         outbox::{self, NewMessage},
@@ -55,14 +56,14 @@ impl Post {
         let store = database.store().await;
         let milliseconds = Arc::new(AtomicI64::new(moment.timestamp_millis()));
         let shown = Arc::clone(&milliseconds);
-        let clock: Clock = Arc::new(move || DateTime::from_timestamp_millis(shown.load(Ordering::SeqCst)).unwrap());
-        let messengers = Messengers::start(Arc::clone(&clock), 0).await.unwrap();
-        let delivery = Delivery::new(store.clone(), notifiers(&messengers), Some(OPERATOR), Arc::clone(&clock));
+        let clock = Clock::of(move || DateTime::from_timestamp_millis(shown.load(Ordering::SeqCst)).unwrap());
+        let messengers = Messengers::start(clock.clone(), 0).await.unwrap();
+        let delivery = Delivery::new(store.clone(), notifiers(&messengers), Some(OPERATOR), clock.clone());
         Self { database, store, messengers, delivery, clock, milliseconds }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
-        (self.clock)()
+        self.clock.now()
     }
 
     pub fn pass(&self, time: TimeDelta) {
@@ -71,7 +72,7 @@ impl Post {
 
     /// A second process, as it were: it knows nothing of what the first one has sent.
     pub fn another(&self) -> Delivery {
-        Delivery::new(self.store.clone(), notifiers(&self.messengers), None, Arc::clone(&self.clock))
+        Delivery::new(self.store.clone(), notifiers(&self.messengers), None, self.clock.clone())
     }
 
     pub async fn put(&self, channel: Channel, chat_id: i64, message: &Message) -> Uuid {

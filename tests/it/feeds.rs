@@ -14,8 +14,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Executor};
 use tcg_radar::{
+    clock::Clock,
     config::{Config, sources::Sources},
-    ingest::{self, Batch, Clock, Feeds, FileReport, fold_once},
+    ingest::{self, Batch, Feeds, FileReport, fold_once},
     rules::pack::Pack,
     scan::{Options, Settings, scan_once},
     simulate::{
@@ -51,7 +52,7 @@ impl Time {
 
     fn clock(&self) -> Clock {
         let time = self.clone();
-        Arc::new(move || time.now())
+        Clock::of(move || time.now())
     }
 }
 

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -15,6 +14,7 @@ use rand_chacha::{
 };
 use sqlx::PgConnection;
 use tcg_radar::{
+    clock::Clock,
     domain::message::{Channel, Message, Reply},
     simulate::messengers::{Deed, Messengers, Order},
     store::{
@@ -153,7 +153,7 @@ async fn hold_the_claims(database: &Database, messengers: &Messengers, rounds: u
 async fn a_service_that_is_killed_at_random_loses_nothing_and_tells_nobody_twice_unawares() {
     let stage = Stage::new().await;
     market(&stage.store, Utc::now(), FEW).await;
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let variables = variables(&messengers);
     let mut dice = ChaCha8Rng::seed_from_u64(7);
     let rounds = rounds();
@@ -238,7 +238,7 @@ async fn a_postgresql_that_is_killed_at_random_loses_nothing_and_the_service_goe
     let stage = Stage::on(Database { server }).await;
     market(&stage.store, Utc::now(), SOME).await;
     let profit = fs::read_to_string(stage.path("rules/facts/profit.rhai")).unwrap();
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let variables = variables(&messengers);
     let mut dice = ChaCha8Rng::seed_from_u64(70);
     let rounds = rounds();

@@ -16,6 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, FromRow, postgres::PgRow};
 use tcg_radar::{
+    clock::Clock,
     domain::{
         decision::{ChangeKind, Outcome},
         plan::Plans,
@@ -84,6 +85,7 @@ pub fn scanner(store: &Store, live: &Live) -> Scanner {
     Scanner {
         store: store.clone(),
         current: Arc::new(Current::new(copy)),
+        clock: Clock::machine(),
         interval: Duration::from_mins(30),
         defaults: Defaults::default(),
         settings: Settings { customs_regime: None, bundle_logic: true, eur_usd_rate: Decimal::new(108, 2) },
@@ -421,6 +423,7 @@ async fn a_hundred_edits_by_file_under_running_scans_are_each_live_at_once() {
     let scanner = Scanner {
         store: stage.store.clone(),
         current: Arc::clone(&running.current),
+        clock: Clock::machine(),
         interval: Duration::from_mins(30),
         defaults: Defaults::default(),
         settings: Settings { customs_regime: None, bundle_logic: true, eur_usd_rate: Decimal::new(108, 2) },

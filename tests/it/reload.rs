@@ -12,6 +12,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tcg_radar::{
+    clock::Clock,
     domain::profile::{TenantId, Tier},
     reload::{self, Files, Reloader, StartError, Turn},
     rules::{live::Current, pack::Pack},
@@ -89,7 +90,7 @@ impl Stage {
         let reloader = self.reloader(Utc::now()).await.unwrap();
         let (current, shutdown) = (reloader.current(), CancellationToken::new());
         let child = shutdown.clone();
-        let ended = tokio::spawn(async move { reload::run(reloader, child).await.unwrap() });
+        let ended = tokio::spawn(async move { reload::run(reloader, Clock::machine(), child).await.unwrap() });
         Running { current, store: self.store.clone(), shutdown, ended }
     }
 

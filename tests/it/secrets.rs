@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{TimeDelta, Utc};
 use secrecy::SecretString;
 use tcg_radar::{
+    clock::Clock,
     config::{Config, delivery::Platform},
     domain::message::{Channel, Message, Reply},
     notify::{Notifier, Trouble, discord::Discord, telegram::Telegram},
@@ -66,7 +67,7 @@ async fn a_service_with_everything_broken_tells_no_secret_at_its_most_talkative(
         outbox::enqueue(&mut tx, &new, now).await.unwrap();
     }
     tx.commit().await.unwrap();
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let variables: BTreeMap<&str, String> = messengers.variables().into_iter().collect();
     // the stand-in knows another token; Discord and the vendors are behind a proxy that is not there
     let mut all: Vec<(&str, &str)> = SECRETS.to_vec();
@@ -121,7 +122,7 @@ async fn no_command_tells_a_secret_however_it_fails() {
 /// What the platforms' clients say of every fault, and what they print of themselves.
 #[tokio::test]
 async fn no_fault_of_a_platform_tells_the_token() {
-    let messengers = Messengers::start(Arc::new(Utc::now), 0).await.unwrap();
+    let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
     let mut variables = messengers.variables();
     variables.push(("HTTP_TIMEOUT_SECONDS", "1".to_owned()));
     let config = |base: Option<&str>| {

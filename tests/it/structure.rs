@@ -12,12 +12,13 @@ const EXACT: [&str; 2] = ["domain", "rules"];
 
 const CORE: &[&str] = &["domain"];
 const EDGE: &[&str] = &["domain", "config"];
-const LOOP: &[&str] = &["domain", "rules", "config", "sources", "scrape", "events", "notify", "store"];
+const LOOP: &[&str] = &["clock", "domain", "rules", "config", "sources", "scrape", "events", "notify", "store"];
 const ANYONE: &[&str] = &["*"];
 
 /// Which modules of the crate a module may use beside its own. The longest path wins, so a file may have a row of its own.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("clock", &[]),
     ("rules", CORE),
     ("config", CORE),
     ("sources", EDGE),
@@ -32,11 +33,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("deliver", LOOP),
     ("bot", &["domain", "rules", "notify", "store", "scan", "deliver"]),
     ("reload", LOOP),
-    ("simulate", CORE),
+    ("simulate", &["clock", "domain"]),
     // the simulated rows go the way of real ones
     ("simulate/write", &["domain", "ingest", "store"]),
     ("web", &["domain", "config", "store"]),
     ("app", ANYONE),
+    ("demo", ANYONE),
     ("cli", ANYONE),
     ("main", ANYONE),
     ("lib", &[]),
@@ -80,6 +82,7 @@ fn check(path: &str, text: &str, test_files: &BTreeSet<String>) -> Vec<Violation
         source.length();
         source.panics();
         source.floats();
+        source.clocks();
         source.dependencies();
     }
     source.found
@@ -157,6 +160,15 @@ impl Source<'_> {
             for line in self.production_lines(|line| words(line).any(|word| word == "f32" || word == "f64")) {
                 self.report(line, "a float near money", "use Decimal or whole numbers");
             }
+        }
+    }
+
+    fn clocks(&mut self) {
+        if self.module() == "clock" {
+            return;
+        }
+        for line in self.production_lines(|line| line.contains("Utc::now") || line.contains("SystemTime::now")) {
+            self.report(line, "a clock of its own", "take the moment as an argument, or ask the Clock that `app` hands out");
         }
     }
 
@@ -459,7 +471,7 @@ fn a_name_that_says_nothing_is_found_in_paths_and_modules() {
 }
 
 #[test]
-fn panics_floats_allowed_lints_and_missing_first_lines_are_found() {
+fn panics_floats_clocks_allowed_lints_and_missing_first_lines_are_found() {
     assert_eq!(rules("src/scan.rs", "//! x\nfn f() { g().unwrap(); }\n"), [("a hidden panic", 2)]);
     assert_eq!(rules("src/scan.rs", "//! x\nfn f() { g().expect(\"x\"); }\n"), [("a hidden panic", 2)]);
     assert_eq!(rules("src/scan.rs", "//! x\nfn f() { g().unwrap_or(1); } // .unwrap()\n"), []);
@@ -467,6 +479,8 @@ fn panics_floats_allowed_lints_and_missing_first_lines_are_found() {
     assert_eq!(rules("src/rules/graph.rs", "//! x\nfn f(x: f64) {}\n"), [("a float near money", 2)]);
     assert_eq!(rules("src/rules/graph.rs", "//! x\nfn f(half_f64: u8) {}\n"), []);
     assert_eq!(rules("src/web.rs", "//! x\nfn f(x: f64) {}\n"), []);
+    assert_eq!(rules("src/web.rs", "//! x\nfn f() { Utc::now() }\n"), [("a clock of its own", 2)]);
+    assert_eq!(rules("src/clock.rs", "//! x\nfn f() { Utc::now() }\n"), []);
     assert_eq!(rules("src/web.rs", "//! x\n#[allow(dead_code)]\nfn f() {}\n"), [("an allowed lint", 2)]);
     assert_eq!(rules("src/web.rs", "// x\nfn f() {}\n"), [("no first line", 1)]);
 }

@@ -3,17 +3,20 @@
 use std::fmt::Write as _;
 
 use anyhow::Context;
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use serde_json::json;
 
 use super::{
     super::{Exit, Global, exit::WrongUsage},
     PackArg, constants, costs,
 };
-use crate::rules::{
-    diagnostic::{Code, Diagnostics, Severity, nearest},
-    graph::Kind,
-    pack::Pack,
+use crate::{
+    clock::Clock,
+    rules::{
+        diagnostic::{Code, Diagnostics, Severity, nearest},
+        graph::Kind,
+        pack::Pack,
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +50,7 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::BadRules);
         }
     };
-    let as_of = args.as_of.unwrap_or_else(|| Utc::now().date_naive());
+    let as_of = args.as_of.unwrap_or_else(|| Clock::machine().now().date_naive());
     let warnings = pack.warnings.clone().with(pack.expiring(as_of));
     let mut summary = serde_json::to_value(summary(&pack)).context("cannot write the summary")?;
     summary["diagnostics"] = json!(warnings);

@@ -1,12 +1,13 @@
 //! `user invite`: a code that connects a Telegram chat to a tenant, without the operator knowing the chat's number.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::ArgGroup;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     cli::{Global, tenant::TenantName},
+    clock::Clock,
     config::presets,
     domain::profile::{Country, TenantId, Tier},
     store::{
@@ -37,7 +38,7 @@ pub struct Args {
 
 pub async fn run(global: &Global, args: Args) -> anyhow::Result<()> {
     let store = global.store().await?;
-    let now = Utc::now();
+    let now = Clock::machine().now();
     let known = match &args.tenant {
         Some(name) => Some(name.find(&store).await?.0.id),
         None => None,

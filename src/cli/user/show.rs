@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use chrono::Utc;
 use serde_json::json;
 
 use super::{super::table, Global, TenantName};
 use crate::{
+    clock::Clock,
     config::presets,
     domain::plan::Plan,
     store::{rotation, signals},
@@ -21,7 +21,7 @@ pub(super) async fn run(global: &Global, name: &TenantName) -> anyhow::Result<()
     let store = global.store().await?;
     let (tenant, active) = name.find(&store).await?;
     let mut tx = store.service().await?;
-    let place = rotation::places(&mut tx, &plans.rotation, Utc::now()).await?.remove(&tenant.id);
+    let place = rotation::places(&mut tx, &plans.rotation, Clock::machine().now()).await?.remove(&tenant.id);
     tx.commit().await?;
     let mut tx = store.tenant(tenant.id).await?;
     let last = signals::own(&mut tx, LAST).await?;

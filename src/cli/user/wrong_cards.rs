@@ -1,15 +1,13 @@
 //! `user wrong-cards`: what tenants called wrong, and the operator's word on it.
 
-use chrono::Utc;
-
 use super::{super::table, Global};
-use crate::{domain::card::CardId, store::rotation};
+use crate::{clock::Clock, domain::card::CardId, store::rotation};
 
 pub(super) async fn run(global: &Global, hide: Option<CardId>, restore: Option<CardId>) -> anyhow::Result<()> {
     let store = global.store().await?;
     let mut tx = store.service().await?;
     if let Some(card) = hide {
-        rotation::hide_card(&mut tx, &card, Utc::now()).await?;
+        rotation::hide_card(&mut tx, &card, Clock::machine().now()).await?;
     }
     if let Some(card) = restore {
         rotation::restore_card(&mut tx, &card).await?;

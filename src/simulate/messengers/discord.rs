@@ -9,7 +9,10 @@ use super::{Asked, DISCORD_TOKEN, Platforms, Reply, Seen, limits::Limit};
 const WHOLE: Limit = (50, TimeDelta::seconds(1));
 const CHANNEL: Limit = (5, TimeDelta::seconds(5));
 /// Discord counts ids from its own first day: a snowflake is never small.
-const FIRST_ID: i64 = 1_300_000_000_000_000_000;
+pub const FIRST_ID: i64 = 1_300_000_000_000_000_000;
+
+/// Messages of which the nonces are known.
+const NONCES: i64 = 5_000;
 
 #[derive(Deserialize)]
 struct CreateMessage {
@@ -108,9 +111,11 @@ fn post(state: &mut Platforms, asked: &Asked, channel: i64, edited: Option<i64>,
     }
     let id = FIRST_ID + state.next_id();
     if let Some(nonce) = nonce {
+        // a nonce is known for some minutes
+        state.nonces.retain(|_, known| id - *known < NONCES);
         state.nonces.insert((channel, nonce), id);
     }
-    state.chats.entry(key).or_default().push(Seen { id, ..seen });
+    state.show("discord", channel, Seen { id, ..seen });
     Reply::json(200, &as_message(channel, id))
 }
 

@@ -158,7 +158,7 @@ fn post(state: &mut Platforms, message: SendMessage, is_edit: bool, now: DateTim
     let id = state.next_id();
     let seen = Seen { id, at: now, ours: true, text: read.text, links: read.links, buttons, colour: None, edits: 0, popups: Vec::new() };
     let message = as_message(chat, &seen, now);
-    state.chats.entry(key).or_default().push(seen);
+    state.show("telegram", chat, seen);
     result(&message)
 }
 
@@ -215,7 +215,7 @@ impl Platforms {
                 };
                 let mut message = as_message(*chat, &seen, now);
                 message["from"] = as_user(*user);
-                self.chats.entry(("telegram".to_owned(), *chat)).or_default().push(seen);
+                self.show("telegram", *chat, seen);
                 self.put(&json!({ "message": message }));
             }
             Doing::Press { chat, user, message, button } => {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::Platforms;
+use super::{Platforms, discord::FIRST_ID};
 
 /// A chat with its messages, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +35,25 @@ pub struct Seen {
     pub popups: Vec<String>,
 }
 
+impl Seen {
+    /// Its place among all messages of both platforms.
+    pub const fn number(&self) -> i64 {
+        self.id % FIRST_ID
+    }
+}
+
 impl Platforms {
+    /// Both platforms count on from the same number, but Discord from another beginning.
+    pub(super) fn written_after(&self, number: i64) -> Vec<(String, i64, Seen)> {
+        let of_chat = |((platform, chat), messages): (&(String, i64), &Vec<Seen>)| {
+            let new = messages.iter().rev().take_while(|seen| seen.number() > number).filter(|seen| seen.ours);
+            new.map(|seen| (platform.clone(), *chat, seen.clone())).collect::<Vec<_>>()
+        };
+        let mut new: Vec<_> = self.chats.iter().flat_map(of_chat).collect();
+        new.sort_by_key(|(_, _, seen)| seen.number());
+        new
+    }
+
     pub(super) fn seen(&self) -> Vec<Chat> {
         let chat = |((platform, chat), messages): (&(String, i64), &Vec<Seen>)| Chat {
             platform: platform.clone(),

@@ -1,8 +1,11 @@
-//! What the vendors have to tell: a simulated market's cards, and its prices day by day.
+//! What the vendors have to tell: a market's cards, and its prices day by day.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    iter::Peekable,
+};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::{
     domain::{
@@ -11,14 +14,20 @@ use crate::{
         money::DailyRate,
         observation::{Activity, Observation, Subject},
     },
-    simulate::Simulation,
+    simulate::{Simulation, feeds::Batch},
 };
+
+/// Days that a market which goes on is remembered for.
+const REMEMBERED: Days = Days::new(45);
 
 /// One product's rows of one day, a row a printing.
 pub type Rows = Vec<Observation>;
 
+/// The days of a market, the oldest first.
+type Coming = Peekable<Box<dyn Iterator<Item = Batch> + Send>>;
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Stock {
     pub sets: Vec<CardSet>,
     pub cards: Vec<Card>,
@@ -27,32 +36,73 @@ pub struct Stock {
     numbers: HashMap<Market, Vec<String>>,
     days: BTreeMap<(Market, NaiveDate), BTreeMap<String, Rows>>,
     sales: BTreeMap<NaiveDate, HashMap<String, Activity>>,
+    /// Days that are still to come; none where all are there.
+    coming: Option<Coming>,
 }
 
 impl Stock {
     /// The market's feeds; single sellers' offers are on no feed.
     pub fn of(simulation: &Simulation) -> Self {
+        let mut stock = Self::without_days(simulation);
+        for batch in simulation.batches() {
+            stock.take(batch);
+        }
+        stock
+    }
+
+    /// The same of a market that goes on for long: its days are made as the clock comes to them, and forgotten after a while.
+    pub fn day_by_day(simulation: Simulation) -> Self {
+        let stock = Self::without_days(&simulation);
+        let days: Box<dyn Iterator<Item = Batch> + Send> = Box::new(simulation.into_batches());
+        Self { coming: Some(days.peekable()), ..stock }
+    }
+
+    /// A market that was recorded, by its days.
+    pub fn recorded(
+        sets: Vec<CardSet>,
+        cards: Vec<Card>,
+        rates: Vec<DailyRate>,
+        numbers: HashMap<Market, Vec<String>>,
+        days: impl Iterator<Item = Batch> + Send + 'static,
+    ) -> Self {
+        let days: Box<dyn Iterator<Item = Batch> + Send> = Box::new(days);
+        Self { sets, cards, rates, numbers, coming: Some(days.peekable()), ..Self::default() }
+    }
+
+    fn without_days(simulation: &Simulation) -> Self {
         let count = simulation.cards().len();
         let numbers = |market| (0..count).map(|index| simulation.true_product(market, index)).collect();
-        let mut stock = Self {
+        Self {
             sets: simulation.sets().cloned().collect(),
             cards: simulation.cards().cloned().collect(),
             rates: simulation.daily_rates().collect(),
             numbers: [Market::Tcgplayer, Market::Cardmarket].map(|market| (market, numbers(market))).into(),
             ..Self::default()
-        };
-        for batch in simulation.batches() {
-            for seen in batch.observations.into_iter().filter(|seen| seen.listing.is_none()) {
-                let Subject::Product { market, id } = &seen.subject else { continue };
-                let key = (*market, id.clone());
-                stock.days.entry((key.0, batch.date)).or_default().entry(key.1).or_default().push(seen);
-            }
-            for count in batch.activity.into_iter().filter(|count| count.market == Market::Tcgplayer) {
-                let Subject::Product { id, .. } = &count.subject else { continue };
-                stock.sales.entry(batch.date).or_default().insert(id.clone(), count);
-            }
         }
-        stock
+    }
+
+    /// Takes in the days up to this one.
+    pub fn advance(&mut self, today: NaiveDate) {
+        let Some(mut coming) = self.coming.take() else { return };
+        while let Some(batch) = coming.next_if(|batch| batch.date <= today) {
+            self.take(batch);
+        }
+        self.coming = Some(coming);
+        let oldest = today - REMEMBERED;
+        self.days.retain(|(_, date), _| *date >= oldest);
+        self.sales.retain(|date, _| *date >= oldest);
+    }
+
+    fn take(&mut self, batch: Batch) {
+        for seen in batch.observations.into_iter().filter(|seen| seen.listing.is_none()) {
+            let Subject::Product { market, id } = &seen.subject else { continue };
+            let key = (*market, id.clone());
+            self.days.entry((key.0, batch.date)).or_default().entry(key.1).or_default().push(seen);
+        }
+        for count in batch.activity.into_iter().filter(|count| count.market == Market::Tcgplayer) {
+            let Subject::Product { id, .. } = &count.subject else { continue };
+            self.sales.entry(batch.date).or_default().insert(id.clone(), count);
+        }
     }
 
     /// A market's rows of one day, by product, once they are published.

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use chrono::Utc;
-
 use crate::{
     cli::{Global, exit::WrongUsage, tell},
+    clock::Clock,
     domain::history::History,
     ingest,
     simulate::{self, Parameters, Simulation},
@@ -44,7 +43,9 @@ impl Source {
             }
             Self::Files(files) => {
                 let files = ingest::walk(files)?;
-                tokio::task::block_in_place(|| Ok(ingest::read_history(&files, Utc::now(), &|file| tell(&format!("reading {file}")))?))
+                tokio::task::block_in_place(|| {
+                    Ok(ingest::read_history(&files, Clock::machine().now(), &|file| tell(&format!("reading {file}")))?)
+                })
             }
             Self::Simulated(simulation) => tokio::task::block_in_place(|| Ok(simulate::history(simulation, &|_, _| ())?)),
         }
@@ -56,7 +57,7 @@ fn simulated(text: &str) -> Result<Source, WrongUsage> {
     let usage = |what: &str| {
         WrongUsage(format!("--history simulate:{text}: {what}; write such as simulate:cards=600,days=60,seed=1,end=2026-05-02"))
     };
-    let yesterday = Utc::now().date_naive().pred_opt().unwrap_or_default();
+    let yesterday = Clock::machine().now().date_naive().pred_opt().unwrap_or_default();
     let mut parameters = Parameters::ending(yesterday);
     for word in text.split(',').filter(|word| !word.is_empty()) {
         let (name, value) = word.split_once('=').ok_or_else(|| usage(&format!("\"{word}\" is no setting")))?;

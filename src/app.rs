@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     deliver::{self, Delivery},
-    ingest::{self, Feeds},
+    ingest::{self, Feeds, pages::Pages},
     notify::{Notifier, discord::Discord, telegram::Telegram},
     reload::{self, Files, Reloader},
     route::{self, Router},
@@ -58,12 +58,19 @@ pub async fn run(
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?);
     let news = feeds.changes();
     let raw_days = config.sources.raw_days;
+    let pages = pages(config, &store, &feeds, clock.clone())?;
     tell_parts(config);
     let mut loops = Loops::default();
     loops.start("feeds", |shutdown| async move {
         ingest::run(feeds, raw_days, shutdown).await;
         anyhow::Ok(())
     });
+    if let Some(pages) = pages {
+        loops.start("pages", |shutdown| async move {
+            ingest::pages::run(pages, shutdown).await;
+            anyhow::Ok(())
+        });
+    }
     loops.start("reload", |shutdown| reload::run(reloader, clock, shutdown));
     loops.start("review", |shutdown| review::run(reviewer, shutdown));
     loops.start("scan", |shutdown| periodic::run(scanner, news, shutdown));
@@ -90,6 +97,15 @@ fn notifiers(delivery: &config::delivery::Delivery) -> anyhow::Result<Vec<Arc<dy
     let telegram = Telegram::new(&delivery.telegram)?.map(|telegram| Arc::new(telegram) as Arc<dyn Notifier>);
     let discord = Discord::new(&delivery.discord)?.map(|discord| Arc::new(discord) as Arc<dyn Notifier>);
     Ok(telegram.into_iter().chain(discord).collect())
+}
+
+/// The scraper, where it is asked for.
+fn pages(config: &Config, store: &Store, feeds: &Feeds, clock: Clock) -> anyhow::Result<Option<Pages>> {
+    if !config.scraping.enabled {
+        return Ok(None);
+    }
+    let (store, scraping, home, jump) = (store.clone(), config.scraping.clone(), config.home.clone(), config.sources.quarantine_jump);
+    Ok(Some(Pages::new(store, scraping, home, jump, feeds.teller(), clock)?))
 }
 
 fn router(config: &Config, scanner: periodic::Scanner) -> Router {

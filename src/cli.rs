@@ -20,6 +20,7 @@ mod lines;
 mod profile;
 mod rules;
 mod scan;
+mod scrape;
 mod serve;
 mod stand_ins;
 mod tenant;
@@ -50,6 +51,8 @@ enum Command {
     Customs(customs::Args),
     /// Judge every card for every tenant.
     Scan(scan::Args),
+    /// Look at one card's page on Cardmarket now, and store what it offers.
+    Scrape(scrape::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
@@ -131,6 +134,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Customs(args) => customs::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
+            Command::Scrape(args) => scrape::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
             Command::Doctor => doctor::run(&global).await,

@@ -18,6 +18,7 @@ pub mod outbound;
 pub mod parts;
 pub mod presets;
 pub mod routing;
+pub mod scraping;
 pub mod sources;
 
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
@@ -47,6 +48,7 @@ pub struct Config {
     pub defaults: Defaults,
     pub sources: sources::Sources,
     pub delivery: delivery::Delivery,
+    pub scraping: scraping::Scraping,
     /// What belongs to parts that this version does not have.
     pub later: later::Later,
 }
@@ -142,6 +144,7 @@ impl Config {
             defaults,
             delivery: delivery::Delivery::read(&vars, sources.longest_answer)?,
             sources,
+            scraping: scraping::Scraping::read(&vars)?,
             later: later::Later::read(&vars)?,
         })
     }
@@ -403,9 +406,10 @@ mod tests {
         ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.delivery.operator_channel), "general"),
         ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.later.discord_monitor_channel_ids), "1,x"),
         ("TWITTER_BEARER_TOKEN", "k", |c| told(c.later.twitter_bearer_token.as_ref()), "a b"),
-        ("ANTHROPIC_API_KEY", "k", |c| told(c.later.anthropic_api_key.as_ref()), "a b"),
-        ("OPENROUTER_API_KEY", "k", |c| told(c.later.openrouter_api_key.as_ref()), "a b"),
-        ("VISION_MODEL_ID", "m-1", |c| format!("{:?}", c.later.vision_model_id), "a b"),
+        ("ANTHROPIC_API_KEY", "k", |c| told(c.scraping.vision.key.as_ref()), "a b"),
+        ("OPENROUTER_API_KEY", "k", |c| told(c.scraping.vision.other_key.as_ref()), "a b"),
+        ("VISION_MODEL_ID", "m-1", |c| c.scraping.vision.model.clone(), "a b"),
+        ("ANTHROPIC_BASE_URL", "https://x.example", |c| format!("{:?}", c.scraping.vision.base), "http://x.example"),
         ("EBAY_APP_ID", "k", |c| told(c.later.ebay_app_id.as_ref()), "a b"),
         ("EBAY_CERT_ID", "k", |c| told(c.later.ebay_cert_id.as_ref()), "a b"),
         ("DATABASE_URL", "postgresql://h/d", |c| told(c.database.url.as_ref()), "mysql://h/d"),
@@ -414,13 +418,17 @@ mod tests {
         ("TCG_RADAR_HOME", "/x", |c| format!("{:?}", c.home), ""),
         ("TCG_RADAR_PROFILES", "/x", |c| format!("{:?}", c.profiles), ""),
         ("CUSTOMS_REGIME", "post_july_2026", |c| format!("{:?}", c.rules.customs_regime), "../x"),
-        ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.later.scraping.enabled.to_string(), "maybe"),
+        ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.scraping.enabled.to_string(), "maybe"),
         ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.later.social.to_string(), "maybe"),
         ("ENABLE_BUNDLE_LOGIC", "false", |c| c.rules.bundle_logic.to_string(), "maybe"),
-        ("PROXY_URL", "socks5://u:p@h:1080", |c| told(c.later.scraping.proxy_url.as_ref()), "h:1080"),
-        ("SCRAPE_MAX_PAGES_PER_HOUR", "20", |c| c.later.scraping.max_pages_per_hour.to_string(), "51"),
-        ("SCRAPE_DELAY_MIN_SECONDS", "3", |c| format!("{:?}", c.later.scraping.delay_seconds), "6"),
-        ("SCRAPE_DELAY_MAX_SECONDS", "10", |c| format!("{:?}", c.later.scraping.delay_seconds), "4"),
+        ("PROXY_URL", "socks5://u:p@h:1080", |c| told(c.scraping.proxy_url.as_ref()), "h:1080"),
+        ("SCRAPE_MAX_PAGES_PER_HOUR", "20", |c| c.scraping.manners.pages_per_hour.to_string(), "51"),
+        ("SCRAPE_DELAY_MIN_SECONDS", "3", |c| format!("{:?}", c.scraping.manners.delay), "6"),
+        ("SCRAPE_DELAY_MAX_SECONDS", "10", |c| format!("{:?}", c.scraping.manners.delay), "4"),
+        ("SCRAPE_STAND_IN_URL", "http://127.0.0.1:8101", |c| format!("{:?}", c.scraping.stand_in), "http://10.0.0.1"),
+        ("SCRAPE_CHROMIUM", "/x", |c| format!("{:?}", c.scraping.programs), ""),
+        ("PLAYWRIGHT_NODE_EXE", "/x", |c| format!("{:?}", c.scraping.programs), ""),
+        ("PLAYWRIGHT_CLI_JS", "/x", |c| format!("{:?}", c.scraping.programs), ""),
         ("DEFAULT_FORWARDER_RECEIVING_FEE", "3.25", |c| format!("{:?}", c.defaults.forwarder_receiving_fee), "-1"),
         ("DEFAULT_FORWARDER_CONSOLIDATION_FEE", "7.25", |c| format!("{:?}", c.defaults.forwarder_consolidation_fee), "x"),
         ("DEFAULT_INSURANCE_RATE", "0.03", |c| format!("{:?}", c.defaults.insurance_rate), "2.5"),

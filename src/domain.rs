@@ -11,6 +11,8 @@ pub mod market;
 pub mod message;
 pub mod money;
 pub mod observation;
+pub mod pace;
+pub mod page;
 pub mod plan;
 pub mod product;
 pub mod profile;

@@ -23,6 +23,7 @@ mod feeds;
 mod files;
 mod fold;
 mod history;
+pub mod pages;
 mod report;
 mod rows;
 mod schedule;

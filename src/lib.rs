@@ -18,6 +18,7 @@
 //! | [`route`] | the loop that gives each opportunity to one tenant at a time |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
 //! | [`scan`] | the loop that judges every route for every tenant |
+//! | [`scrape`] | pages in a browser: what they tell, by interception, selectors or vision |
 //! | [`simulate`] | a simulated market that knows its own faults and deals, and stand-ins of the vendors that serve it |
 //! | [`sources`] | other people's files and feeds, one file a format or vendor, and the HTTP client that they share |
 //! | [`store`] | the database: roles and tables |
@@ -37,6 +38,7 @@ pub mod reload;
 pub mod route;
 pub mod rules;
 pub mod scan;
+pub mod scrape;
 pub mod simulate;
 pub mod sources;
 pub mod store;

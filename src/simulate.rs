@@ -6,6 +6,7 @@
 //! little memory. Nothing here is data of a real card.
 
 pub mod cast;
+pub mod cardmarket;
 pub mod catalogue;
 mod dice;
 pub mod feeds;

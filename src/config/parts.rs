@@ -3,6 +3,7 @@
 use super::{
     Config,
     delivery::{Delivery, Platform},
+    scraping::Scraping,
     sources::{Feed, Sources},
 };
 
@@ -21,6 +22,7 @@ impl Config {
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = of_sources(&self.sources);
         parts.extend(of_delivery(&self.delivery));
+        parts.extend(of_scraping(&self.scraping));
         parts.extend(self.of_later());
         parts
     }
@@ -37,12 +39,6 @@ impl Config {
             Part { name, off: Some(off), note: None }
         };
         vec![
-            part("scraping", later.scraping.enabled || later.scraping.proxy_url.is_some(), "ENABLE_LAYER_3_SCRAPING=true"),
-            part(
-                "vision",
-                later.anthropic_api_key.is_some() || later.openrouter_api_key.is_some() || later.vision_model_id.is_some(),
-                "ANTHROPIC_API_KEY",
-            ),
             part(
                 "social",
                 later.social || later.twitter_bearer_token.is_some() || !later.discord_monitor_channel_ids.is_empty(),
@@ -70,6 +66,16 @@ fn of_delivery(delivery: &Delivery) -> Vec<Part> {
         ),
         part("discord", &delivery.discord, "DISCORD_BOT_TOKEN is not set; nobody is told on Discord. A bot's token switches it on", note),
     ]
+}
+
+fn of_scraping(scraping: &Scraping) -> Vec<Part> {
+    let off = (!scraping.enabled).then(|| "ENABLE_LAYER_3_SCRAPING is not true; no page is loaded".to_owned());
+    let no_key = "ANTHROPIC_API_KEY is not set; a page that neither its data nor its markup explains is given up";
+    let blind = off.clone().or_else(|| scraping.vision.usable_key().is_none().then(|| no_key.to_owned()));
+    let no_proxy = scraping.proxy_url.is_none() && scraping.stand_in.is_none();
+    let note = no_proxy.then_some("without PROXY_URL pages are asked from your own address, which is likely to be blocked");
+    let note = if off.is_none() { note } else { None };
+    vec![Part { name: "scraping", off, note }, Part { name: "vision", off: blind, note: None }]
 }
 
 fn of_sources(sources: &Sources) -> Vec<Part> {
@@ -129,6 +135,16 @@ mod tests {
     fn a_setting_of_a_part_that_does_not_exist_yet_is_said_to_do_nothing() {
         assert!(off(&[("TWITTER_BEARER_TOKEN", "a")], "social").unwrap().contains("does not have it yet"));
         assert!(off(&[], "social").unwrap().starts_with("ENABLE_LAYER_35_SOCIAL"));
+    }
+
+    #[test]
+    fn scraping_is_off_until_it_is_switched_on_and_vision_with_it() {
+        assert!(off(&[("ANTHROPIC_API_KEY", "k")], "vision").unwrap().starts_with("ENABLE_LAYER_3_SCRAPING"));
+        assert!(off(&[], "scraping").unwrap().starts_with("ENABLE_LAYER_3_SCRAPING"));
+        let on = [("ENABLE_LAYER_3_SCRAPING", "true")];
+        assert_eq!(off(&on, "scraping"), None);
+        assert!(parts(&on).into_iter().find(|part| part.name == "scraping").unwrap().note.unwrap().contains("PROXY_URL"));
+        assert!(off(&on, "vision").unwrap().starts_with("ANTHROPIC_API_KEY"));
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Feeds {
         &self.sources
     }
 
+    /// Where others tell who listens of prices that they changed.
+    pub fn teller(&self) -> broadcast::Sender<Arc<Changed>> {
+        self.changed.clone()
+    }
+
     /// Hears of every price that changes from now on. Who falls behind is told so and looks at everything once.
     pub fn changes(&self) -> broadcast::Receiver<Arc<Changed>> {
         self.changed.subscribe()

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::feeds::is_aggregate;
+use super::feeds::{is_aggregate, is_look};
 use crate::domain::{
     book::{Book, CardIndex, PriceSeries},
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
     observation::{PriceKind, Subject},
+    page::{SCRAPED, SEEN},
 };
 
 /// One way to trade one card.
@@ -57,6 +58,8 @@ impl Route {
 
 impl Routes {
     /// Pairs the best aggregate price, and every single offer, of each buying side with the best price of the selling side.
+    /// Where somebody has looked at the sellers since, nobody buys at the aggregate price nor takes an offer that another source
+    /// told of before: there are the offers that were seen, or none.
     pub fn of(book: &Book) -> Self {
         let mut by_card: HashMap<CardIndex, Vec<usize>> = HashMap::new();
         for (index, one) in book.series.iter().enumerate() {
@@ -80,7 +83,11 @@ impl Routes {
     fn pair(&mut self, book: &Book, card: CardIndex, direction: Direction, series: &[usize]) {
         let buyers = Side::of(book, direction.buy_market(), series);
         let sellers = Side::of(book, direction.sell_market(), series);
-        for (finish, buy) in buyers.best.iter().map(|(finish, index)| (*finish, *index)).chain(buyers.listings.iter().copied()) {
+        let holds = |(finish, index): &(Finish, usize)| {
+            let one = &book.series[*index];
+            matches!(&*one.source, SCRAPED | SEEN) || buyers.looks.get(finish).is_none_or(|looked| *looked < one.latest.observed_at)
+        };
+        for (finish, buy) in buyers.best.iter().chain(&buyers.listings).copied().filter(holds) {
             let Some((partner, buy_printing, sell_printing)) = partner(finish, &buyers, &sellers) else { continue };
             self.routes.push(Route {
                 card,
@@ -101,6 +108,8 @@ struct Side {
     /// The best aggregate price of each finish, in the order of finishes.
     best: Vec<(Finish, usize)>,
     listings: Vec<(Finish, usize)>,
+    /// When somebody has last looked at the sellers of a finish.
+    looks: HashMap<Finish, DateTime<Utc>>,
     /// Distinct products of the market that are said to be this card.
     products: usize,
 }
@@ -108,7 +117,7 @@ struct Side {
 impl Side {
     fn of(book: &Book, market: Market, series: &[usize]) -> Self {
         let mut best: HashMap<Finish, usize> = HashMap::new();
-        let (mut listings, mut products) = (Vec::new(), Vec::new());
+        let (mut listings, mut products, mut looks) = (Vec::new(), Vec::new(), HashMap::new());
         for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
             let one = &book.series[index];
             if let Subject::Product { id, .. } = &one.subject
@@ -116,7 +125,10 @@ impl Side {
             {
                 products.push(id);
             }
-            if one.kind == PriceKind::Listing {
+            if is_look(one) {
+                let last = looks.entry(one.finish).or_insert(one.latest.observed_at);
+                *last = one.latest.observed_at.max(*last);
+            } else if one.kind == PriceKind::Listing {
                 // an offer that is gone has no price
                 if one.latest.price.is_some() {
                     listings.push((one.finish, index));
@@ -130,7 +142,7 @@ impl Side {
         }
         let mut best: Vec<_> = best.into_iter().collect();
         best.sort_unstable();
-        Self { best, listings, products: products.len() }
+        Self { best, listings, looks, products: products.len() }
     }
 
     /// Finishes that a price without a stated printing can mean: anything but reverse.

@@ -240,6 +240,6 @@ impl Vendors {
 }
 
 /// A figure as a JSON number, digit for digit.
-fn number(figure: Option<rust_decimal::Decimal>) -> Json {
+pub(super) fn number(figure: Option<rust_decimal::Decimal>) -> Json {
     figure.and_then(|figure| serde_json::from_str(&figure.to_string()).ok()).unwrap_or(Json::Null)
 }

@@ -69,7 +69,7 @@ fn sources(stand_ins: &StandIns, more: &[(&str, &str)]) -> Sources {
     Config::from_lookup(|name| variables.get(name).cloned()).unwrap().sources
 }
 
-const ALL: &str = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate";
+pub const ALL: &str = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate";
 
 /// Every source but some.
 fn all_but(on: &str) -> String {

@@ -13,6 +13,7 @@ mod customs;
 mod db;
 mod demo;
 mod doctor;
+mod event;
 pub mod exit;
 mod explain;
 mod import;
@@ -53,6 +54,8 @@ enum Command {
     Scan(scan::Args),
     /// Look at one card's page on Cardmarket now, and store what it offers.
     Scrape(scrape::Args),
+    /// What moves cards beyond their prices: say so, list it, end it.
+    Event(event::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
@@ -132,6 +135,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Db(args) => db::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, *args).await,
             Command::Customs(args) => customs::run(&global, args).await,
+            Command::Event(args) => event::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::Scrape(args) => scrape::run(&global, args).await,

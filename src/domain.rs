@@ -4,6 +4,7 @@ pub mod book;
 pub mod card;
 pub mod condition;
 pub mod decision;
+pub mod event;
 pub mod feed;
 pub mod history;
 pub mod live_rate;

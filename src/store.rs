@@ -17,6 +17,7 @@ mod current_prices;
 pub mod dead_chats;
 pub mod embedded;
 mod error;
+pub mod event_flags;
 pub mod feeds;
 pub mod history;
 mod job;

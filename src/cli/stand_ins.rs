@@ -50,8 +50,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let next = after(1);
     let messengers = Messengers::start(clock.clone(), next).await.with_context(|| format!("cannot listen on port {next}"))?;
     let last = after(2);
-    let pages =
-        Cardmarket::start(Shelves::of(&simulation), clock, last).await.with_context(|| format!("cannot listen on port {last}"))?;
+    let pages = Cardmarket::start(Shelves::of(&simulation), clock, last).await.with_context(|| format!("cannot listen on port {last}"))?;
     let mut lines = String::new();
     for (name, value) in stand_ins.variables().into_iter().chain(messengers.variables()).chain(pages.variables()) {
         // Writing into a String cannot fail.

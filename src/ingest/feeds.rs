@@ -26,9 +26,9 @@ use crate::{
     },
     sources::{
         http::{Answer, Client, HttpError, Request},
-        live::{self, Fault, Run, Source},
+        live::{self, About, Fault, Run, Source},
     },
-    store::{Store, StoreError, feeds, prices},
+    store::{ServiceTx, Store, StoreError, feeds, prices},
 };
 
 /// Another process is at it.
@@ -36,6 +36,8 @@ const BUSY: TimeDelta = TimeDelta::seconds(5);
 /// A vendor's minute is over after this, where it does not say.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
 const NOW_AND_THEN: TimeDelta = TimeDelta::minutes(30);
+/// A card that something moves is asked for so often.
+const FLAGGED: TimeDelta = TimeDelta::minutes(30);
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 256;
 
@@ -140,16 +142,21 @@ impl Feeds {
         let mut tx = self.store.service().await?;
         let mut feed = feeds::load(&mut tx, about.name, now).await?;
         let due = feed.due_at(now, about.cadence);
+        let batch = usize::try_from(feed.batch.unwrap_or(about.batch)).unwrap_or(usize::MAX);
         if due > now {
-            return Ok(Prepared::Later(due));
+            let flagged = self.flagged(&mut tx, about, now, batch).await?;
+            if flagged.is_empty() || !feed.begin_express(now, &about.budget, about.cadence) {
+                return Ok(Prepared::Later(due));
+            }
+            *account = FileReport::new(about.name);
         }
         let began = feed.run_began.unwrap_or(now);
         if feed.run_began.is_none() {
             feed.begin(now, &about.budget, about.cadence);
             *account = FileReport::new(about.name);
         }
-        let batch = usize::try_from(feed.batch.unwrap_or(about.batch)).unwrap_or(usize::MAX);
         let wanted = match about.asks_for {
+            _ if feed.express => self.flagged(&mut tx, about, now, batch).await?,
             Some(market) => feeds::wanted(&mut tx, about.name, market, began, now, batch).await?,
             None => Vec::new(),
         };
@@ -174,6 +181,14 @@ impl Feeds {
         feeds::save(&mut tx, &feed).await?;
         tx.commit().await?;
         Ok(Prepared::Ask(Box::new((feed, run, request))))
+    }
+
+    /// Products of flagged cards whose turn it is again, however long the others wait.
+    async fn flagged(&self, tx: &mut ServiceTx, about: &About, now: DateTime<Utc>, most: usize) -> Result<Vec<String>, StoreError> {
+        match about.asks_for {
+            Some(market) => feeds::flagged(tx, about.name, market, now - FLAGGED, now, most).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Stores an answer's rows and the feed's new state, both or neither.

@@ -285,13 +285,7 @@ impl Pages {
         outcome: &Result<Sight, Ending>,
         now: DateTime<Utc>,
     ) -> Result<Told, StoreError> {
-        let empty = Sight {
-            method: Method::Selectors,
-            offers: Vec::new(),
-            reach: Reach::All,
-            averages: Vec::new(),
-            others: Vec::new(),
-        };
+        let empty = Sight { method: Method::Selectors, offers: Vec::new(), reach: Reach::All, averages: Vec::new(), others: Vec::new() };
         let sight = match outcome {
             Ok(sight) => sight,
             Err(Ending::Empty) => &empty,
@@ -341,8 +335,12 @@ impl Pages {
         let duration_ms = (self.clock.now() - began).num_milliseconds();
         let told = loaded.visit.told.join("; ");
         match &loaded.visit.outcome {
-            Ok(sight) => info!(event = "page_read", %card_id, method = outcome, offers = sight.offers.len(), gone = loaded.gone, duration_ms, "{told}"),
-            Err(Ending::Empty) => info!(event = "page_read", %card_id, method = outcome, offers = 0, gone = loaded.gone, duration_ms, "{told}"),
+            Ok(sight) => {
+                info!(event = "page_read", %card_id, method = outcome, offers = sight.offers.len(), gone = loaded.gone, duration_ms, "{told}")
+            }
+            Err(Ending::Empty) => {
+                info!(event = "page_read", %card_id, method = outcome, offers = 0, gone = loaded.gone, duration_ms, "{told}")
+            }
             Err(_) => warn!(event = "page_failed", %card_id, outcome, duration_ms, "{told}"),
         }
         if let Some(changed) = &loaded.changed {

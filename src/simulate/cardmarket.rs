@@ -31,12 +31,12 @@ mod model;
 mod page;
 mod shelves;
 
+use self::page::Form;
 pub use self::{
     hostile::Malice,
     model::KEY,
     shelves::{Product, Shelves, Ware},
 };
-use self::page::Form;
 
 /// How a product's page behaves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,7 +211,9 @@ fn harm(shop: &Shop, malice: Malice) -> Response {
             let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CONTENT_DISPOSITION, "attachment; filename=x.exe")];
             (headers, vec![0_u8; 1024]).into_response()
         }
-        Malice::Big | Malice::Loop | Malice::Reach | Malice::LeadOn | Malice::Windows => html(hostile::page(malice, target)).into_response(),
+        Malice::Big | Malice::Loop | Malice::Reach | Malice::LeadOn | Malice::Windows => {
+            html(hostile::page(malice, target)).into_response()
+        }
     }
 }
 

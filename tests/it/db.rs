@@ -104,6 +104,10 @@ const DATA: &[&str] = &[
      INSERT INTO vain_starts VALUES (7, now());
      INSERT INTO bot_updates (next_update) VALUES (8);",
     "INSERT INTO price_writes (recorded_at, series) SELECT now(), array_agg(series_id) FROM price_series;",
+    "INSERT INTO scrape_pace (loads) VALUES (ARRAY[now()]);
+     INSERT INTO scrape_wishes (card_id, event, wished_at, expires_at) VALUES ('sv1-25', 'test', now(), now());",
+    "INSERT INTO event_flags (card_id, kind, source, started_at, expires_at) VALUES ('sv1-25', 'BAN', 'operator', now(), now());
+     UPDATE feeds SET express = true;",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

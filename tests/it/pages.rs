@@ -66,12 +66,8 @@ pub fn now() -> DateTime<Utc> {
 
 pub fn ware(seller: &str, grade: Grade, price: &str, rating: Option<&str>, sales: Option<i64>) -> Ware {
     let decimal = |text: &str| text.parse::<Decimal>().unwrap();
-    let listing = Listing {
-        seller_id: seller.to_owned(),
-        seller_rating: rating.map(decimal),
-        seller_sales: sales,
-        shipping: Some(decimal("1.15")),
-    };
+    let listing =
+        Listing { seller_id: seller.to_owned(), seller_rating: rating.map(decimal), seller_sales: sales, shipping: Some(decimal("1.15")) };
     Ware { listing, grade, price: decimal(price) }
 }
 
@@ -84,10 +80,17 @@ fn shelves() -> Shelves {
             ware("Müller & <b>Söhne</b>", Grade::Excellent, "1234.56", Some("99.5"), Some(12_345)),
             ware("alice", Grade::NearMint, "1300", Some("98.1"), Some(210)),
         ];
-        let averages = vec![("2026-11-22".parse().unwrap(), Decimal::new(1_250, 0)), ("2026-11-23".parse().unwrap(), Decimal::new(124_050, 2))];
+        let averages =
+            vec![("2026-11-22".parse().unwrap(), Decimal::new(1_250, 0)), ("2026-11-23".parse().unwrap(), Decimal::new(124_050, 2))];
         shelves.put(from, Product { id: number.to_string(), card_id: "sv1-25".to_owned(), name: "Pikachu".to_owned(), wares, averages });
     }
-    let bare = Product { id: "bare".to_owned(), card_id: "sv1-25".to_owned(), name: "Pikachu".to_owned(), wares: Vec::new(), averages: Vec::new() };
+    let bare = Product {
+        id: "bare".to_owned(),
+        card_id: "sv1-25".to_owned(),
+        name: "Pikachu".to_owned(),
+        wares: Vec::new(),
+        averages: Vec::new(),
+    };
     shelves.put(from, bare);
     shelves
 }
@@ -199,7 +202,11 @@ fn what_the_site_refuses_is_told_apart_and_is_never_no_offers() {
         assert_eq!(slow.outcome.unwrap().method, Method::Selectors);
         let half = rig.visit_within("10", Manner::Half, &within(3)).await;
         let sight = half.outcome.unwrap_or_else(|ending| panic!("{ending}: {:?}", half.told));
-        assert_eq!((sight.method, sight.offers.len()), (Method::Interception, 1), "what was fetched counts, though the page never came to its end");
+        assert_eq!(
+            (sight.method, sight.offers.len()),
+            (Method::Interception, 1),
+            "what was fetched counts, though the page never came to its end"
+        );
     });
 }
 

@@ -67,18 +67,14 @@ async fn count(database: &Database, what: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {what}"))).fetch_one(&mut database.superuser().await).await.unwrap()
 }
 
-const PRICES: &str = "SELECT concat_ws(' ', source, seller_id, condition, coalesce(price::text, 'gone'), shipping, seller_rating, seller_sales)
+const PRICES: &str =
+    "SELECT concat_ws(' ', source, seller_id, condition, coalesce(price::text, 'gone'), shipping, seller_rating, seller_sales)
     FROM price_series JOIN LATERAL (SELECT * FROM price_history AS h WHERE h.series_id = price_series.series_id
         ORDER BY observed_at DESC, revision DESC LIMIT 1) AS latest USING (series_id)
     WHERE kind = 'listing' ORDER BY 1";
 
 async fn card_with_product(database: &Database) {
-    database
-        .superuser()
-        .await
-        .execute("INSERT INTO card_products VALUES ('cardmarket', '77', 'sv1-25', 'unique', 'test')")
-        .await
-        .unwrap();
+    database.superuser().await.execute("INSERT INTO card_products VALUES ('cardmarket', '77', 'sv1-25', 'unique', 'test')").await.unwrap();
 }
 
 async fn tell(pages: &Pages, outcome: Result<Sight, Ending>) -> Loaded {
@@ -112,7 +108,9 @@ async fn offers_are_kept_with_all_that_they_say_and_those_that_are_gone_lose_the
     assert_eq!(lines(&database, "SELECT seller_id FROM listings WHERE gone_at IS NULL ORDER BY 1").await, ["bob", "carol"]);
 
     // what went wrong says nothing of anybody
-    for ending in [Ending::Blocked, Ending::RateLimited, Ending::TimedOut, Ending::WrongProduct, Ending::Unreadable, Ending::Hostile, Ending::Failed] {
+    for ending in
+        [Ending::Blocked, Ending::RateLimited, Ending::TimedOut, Ending::WrongProduct, Ending::Unreadable, Ending::Hostile, Ending::Failed]
+    {
         let nothing = tell(&later(2), Err(ending)).await;
         assert!(nothing.changed.is_none() && nothing.gone == 0, "{ending}");
     }
@@ -123,10 +121,7 @@ async fn offers_are_kept_with_all_that_they_say_and_those_that_are_gone_lose_the
     tell(&later(3), sight(Method::Interception, vec![offer(None, "4.50")], Reach::Some)).await;
     tell(&later(4), sight(Method::Vision, vec![offer(None, "4.40")], Reach::Some)).await;
     let standing = lines(&database, "SELECT concat_ws(' ', source, seller_id, price) FROM listings WHERE gone_at IS NULL ORDER BY 1").await;
-    assert_eq!(
-        standing,
-        ["cardmarket_scrape bob 5.00", "cardmarket_scrape carol 9.00", "cardmarket_vision unnamed:sv1-25 4.40"]
-    );
+    assert_eq!(standing, ["cardmarket_scrape bob 5.00", "cardmarket_scrape carol 9.00", "cardmarket_vision unnamed:sv1-25 4.40"]);
 
     // nobody offers it any more: the page says so itself
     let empty = tell(&later(5), Err(Ending::Empty)).await;
@@ -145,10 +140,12 @@ async fn the_averages_of_a_pages_chart_are_history_of_their_own() {
     card_with_product(&database).await;
     let (pages, _news) = pages(&store, "2026-11-24T10:00:00Z".parse().unwrap());
     let mut seen = sight(Method::Selectors, vec![offer(Some("alice"), "3.20")], Reach::All).unwrap();
-    seen.averages = vec![("2026-11-22".parse().unwrap(), "3.10".parse().unwrap()), ("2026-11-23".parse().unwrap(), "3.15".parse().unwrap())];
+    seen.averages =
+        vec![("2026-11-22".parse().unwrap(), "3.10".parse().unwrap()), ("2026-11-23".parse().unwrap(), "3.15".parse().unwrap())];
     tell(&pages, Ok(seen.clone())).await;
     tell(&pages, Ok(seen)).await;
-    let rows = "SELECT concat_ws(' ', kind, price, observed_at AT TIME ZONE 'UTC', known_at AT TIME ZONE 'UTC', revision) FROM price_history
+    let rows =
+        "SELECT concat_ws(' ', kind, price, observed_at AT TIME ZONE 'UTC', known_at AT TIME ZONE 'UTC', revision) FROM price_history
         JOIN price_series USING (series_id) WHERE source = 'cardmarket_chart' ORDER BY observed_at";
     assert_eq!(
         lines(&database, rows).await,
@@ -220,7 +217,11 @@ async fn in_a_day_with_five_hundred_wishes_and_two_restarts_no_hour_has_more_pag
     let gaps = loads.windows(2).map(|two| two[1].0 - two[0].0);
     assert!(gaps.min().unwrap() >= TimeDelta::seconds(2), "and they keep their distance");
     assert!(loads.len() >= 450, "{} pages were loaded", loads.len());
-    assert_eq!(count(&database, "scrape_pages").await, i64::try_from(loads.len()).unwrap(), "each load was written down, also one that was killed");
+    assert_eq!(
+        count(&database, "scrape_pages").await,
+        i64::try_from(loads.len()).unwrap(),
+        "each load was written down, also one that was killed"
+    );
     assert_eq!(count(&database, "scrape_pages WHERE outcome IS NULL").await, 2);
     let first: Vec<&str> = loads.iter().take(3).map(|(_, card)| card.as_str()).collect();
     assert_eq!(first, ["x-500", "x-499", "x-498"], "what is expected to bring most goes first");
@@ -291,8 +292,10 @@ async fn a_deal_at_a_stale_price_waits_for_a_look_but_not_for_long_and_not_in_va
     // of all deals at a stale price those that bring most
     let brings = "SELECT card_id, max(net_profit) AS best FROM opportunities AS o JOIN decisions USING (opportunity_id)
         WHERE verdict = 'signal' AND buy_market = 'cardmarket' AND o.buy_observed_at < '2026-11-24T08:00:00Z' GROUP BY card_id";
-    let less = format!("SELECT count(*)::text FROM ({brings}) AS other WHERE card_id NOT IN (SELECT card_id FROM scrape_wishes)
-        AND best > (SELECT min(expected) FROM scrape_wishes)");
+    let less = format!(
+        "SELECT count(*)::text FROM ({brings}) AS other WHERE card_id NOT IN (SELECT card_id FROM scrape_wishes)
+        AND best > (SELECT min(expected) FROM scrape_wishes)"
+    );
     assert_eq!(lines(&database, &less).await, ["0"]);
 
     let mut tx = store.service().await.unwrap();
@@ -331,7 +334,8 @@ async fn a_look_at_the_sellers_decides_a_deal_in_place_of_yesterdays_prices() {
 
     // today the first asks three times as much, the second a little less, and the third is sold
     let mut shelves = Shelves::default();
-    let price = |deal: &[String], hundredths: i64| (deal[2].parse::<Decimal>().unwrap() * Decimal::new(hundredths, 2)).round_dp(2).to_string();
+    let price =
+        |deal: &[String], hundredths: i64| (deal[2].parse::<Decimal>().unwrap() * Decimal::new(hundredths, 2)).round_dp(2).to_string();
     let today = now.date_naive();
     let stock = [
         vec![ware("dear", Grade::NearMint, &price(&deals[0], 300), Some("99.5"), Some(900))],
@@ -360,11 +364,12 @@ async fn a_look_at_the_sellers_decides_a_deal_in_place_of_yesterdays_prices() {
     assert!(news.try_recv().is_ok(), "the scan is told");
 
     let Turn::Scanned(report) = rounds.scan(Look::Changed, Utc::now()).await.unwrap() else { panic!("prices have changed") };
-    let states: BTreeMap<String, String> = lines(&database, "SELECT concat_ws(' ', opportunity_id, state, state_reason) FROM opportunities WHERE state IS NOT NULL")
-        .await
-        .iter()
-        .map(|line| line.split_once(' ').map(|(id, state)| (id.to_owned(), state.to_owned())).unwrap())
-        .collect();
+    let states: BTreeMap<String, String> =
+        lines(&database, "SELECT concat_ws(' ', opportunity_id, state, state_reason) FROM opportunities WHERE state IS NOT NULL")
+            .await
+            .iter()
+            .map(|line| line.split_once(' ').map(|(id, state)| (id.to_owned(), state.to_owned())).unwrap())
+            .collect();
     for deal in &deals {
         assert_eq!(states[&deal[3]], "withdrawn ROUTE_GONE", "{}: nobody buys at yesterday's price", deal[0]);
     }
@@ -373,7 +378,12 @@ async fn a_look_at_the_sellers_decides_a_deal_in_place_of_yesterdays_prices() {
     assert!(of_second.iter().all(|found| found.opportunity.seller_id.as_deref() == Some("fair")), "and the bait is none");
     let buy = &of_second[0].decision.facts;
     assert_eq!(buy["buy_shipping"], "1.15", "the offer's own postage counts");
-    assert!(report.signals.iter().all(|found| found.opportunity.card_id.as_str() != deals[0][0] && found.opportunity.card_id.as_str() != deals[2][0]));
+    assert!(
+        report
+            .signals
+            .iter()
+            .all(|found| found.opportunity.card_id.as_str() != deals[0][0] && found.opportunity.card_id.as_str() != deals[2][0])
+    );
     assert_eq!(shop.loads(), 3);
 }
 

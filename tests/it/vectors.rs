@@ -3,6 +3,7 @@
 
 mod adapters;
 mod ask;
+mod events;
 mod messages;
 mod routing;
 

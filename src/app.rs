@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     deliver::{self, Delivery},
-    ingest::{self, Feeds, pages::Pages},
+    ingest::{self, Feeds, pages::Pages, social::Social},
     notify::{Notifier, discord::Discord, telegram::Telegram},
     reload::{self, Files, Reloader},
     route::{self, Router},
@@ -55,10 +55,11 @@ pub async fn run(
     let router = router(config, scanner.clone());
     let listener = scanner.clone();
     let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, clock.clone());
-    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?);
+    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?.listening(&config.social));
     let news = feeds.changes();
     let raw_days = config.sources.raw_days;
     let pages = pages(config, &store, &feeds, clock.clone())?;
+    let social = social(config, &store, &feeds, clock.clone());
     tell_parts(config);
     let mut loops = Loops::default();
     loops.start("feeds", |shutdown| async move {
@@ -68,6 +69,12 @@ pub async fn run(
     if let Some(pages) = pages {
         loops.start("pages", |shutdown| async move {
             ingest::pages::run(pages, shutdown).await;
+            anyhow::Ok(())
+        });
+    }
+    if let Some(social) = social {
+        loops.start("social", |shutdown| async move {
+            ingest::social::run(social, shutdown).await;
             anyhow::Ok(())
         });
     }
@@ -106,6 +113,12 @@ fn pages(config: &Config, store: &Store, feeds: &Feeds, clock: Clock) -> anyhow:
     }
     let (store, scraping, home, jump) = (store.clone(), config.scraping.clone(), config.home.clone(), config.sources.quarantine_jump);
     Ok(Some(Pages::new(store, scraping, home, jump, feeds.teller(), clock)?))
+}
+
+/// What reads posts, where it is asked for.
+fn social(config: &Config, store: &Store, feeds: &Feeds, clock: Clock) -> Option<Social> {
+    let least_spikes = usize::try_from(config.social.least_spikes).unwrap_or(usize::MAX);
+    config.social.enabled.then(|| Social { store: store.clone(), clock, least_spikes, changed: feeds.teller() })
 }
 
 fn router(config: &Config, scanner: periodic::Scanner) -> Router {

@@ -23,7 +23,9 @@ mod rules;
 mod scan;
 mod scrape;
 mod serve;
+mod social;
 mod stand_ins;
+mod synergy;
 mod tenant;
 mod user;
 
@@ -56,6 +58,10 @@ enum Command {
     Scrape(scrape::Args),
     /// What moves cards beyond their prices: say so, list it, end it.
     Event(event::Args),
+    /// Try on recorded posts what listens to people.
+    Social(social::Args),
+    /// What decks play together with a card.
+    Synergy(synergy::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
@@ -139,6 +145,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
             Command::Scrape(args) => scrape::run(&global, args).await,
+            Command::Social(args) => social::run(&global, args).await,
+            Command::Synergy(args) => synergy::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
             Command::Doctor => doctor::run(&global).await,

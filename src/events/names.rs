@@ -59,7 +59,11 @@ impl Names {
                 taken.push(one.range());
             }
         }
-        taken.into_iter().filter_map(|range| self.named.binary_search_by(|(name, _)| name.as_str().cmp(&text[range.clone()])).ok()).map(|place| self.named[place].0.as_str()).collect()
+        taken
+            .into_iter()
+            .filter_map(|range| self.named.binary_search_by(|(name, _)| name.as_str().cmp(&text[range.clone()])).ok())
+            .map(|place| self.named[place].0.as_str())
+            .collect()
     }
 }
 

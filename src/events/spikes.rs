@@ -11,8 +11,6 @@ pub const WINDOW: TimeDelta = TimeDelta::minutes(30);
 pub const PAST: TimeDelta = TimeDelta::days(7);
 /// More than so many times the usual is a spike.
 pub const MULTIPLIER: Decimal = Decimal::from_parts(5, 0, 0, false, 0);
-/// Discord's milliseconds begin here.
-const DISCORD_EPOCH: u64 = 1_420_070_400_000;
 
 /// Somebody wrote of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,12 +113,6 @@ impl Talk {
     }
 }
 
-/// When a Discord message was written, by its number.
-pub fn discord_moment(id: &str) -> Option<DateTime<Utc>> {
-    let id: u64 = id.parse().ok()?;
-    DateTime::from_timestamp_millis(i64::try_from((id >> 22) + DISCORD_EPOCH).ok()?)
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
@@ -154,7 +146,9 @@ mod tests {
     fn what_is_usual_is_the_mean_of_the_past_windows_without_the_present_one() {
         // over the ten hours before, three people in each of the twenty windows
         let mut told: Vec<(i64, &str)> = (1..=20).flat_map(|window| ["a", "b", "c"].map(|author| (-30 * window, author))).collect();
-        told.extend((0..15).map(|minute| (minute, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"][minute as usize])));
+        told.extend(
+            (0..15).map(|minute| (minute, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"][minute as usize])),
+        );
         let talk = talk(&told);
         assert_eq!(talk.spike("mew", at(14)), None, "fifteen are five times three, not more");
         let mentions = &talk.by_name["mew"];
@@ -167,12 +161,5 @@ mod tests {
         let told: Vec<(i64, &str)> = told.iter().map(|(minute, author)| (*minute, author.as_str())).collect();
         let spikes = talk(&told).spikes(TimeDelta::hours(4));
         assert_eq!(spikes.iter().map(|spike| spike.at).collect::<Vec<_>>(), [at(5)]);
-    }
-
-    #[test]
-    fn a_discord_number_tells_its_moment_and_anything_else_none() {
-        // 175928847299117063, the vendor's own example
-        assert_eq!(discord_moment("175928847299117063").unwrap().to_rfc3339(), "2016-04-30T11:18:25.796+00:00");
-        assert_eq!((discord_moment("abc"), discord_moment("-1"), discord_moment("")), (None, None, None));
     }
 }

@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::sources::Sources,
+    config::{social::Social, sources::Sources},
     domain::{
         card::CardId,
         feed::{Feed, Period},
     },
     sources::{
         http::{Answer, Client, HttpError, Request},
-        live::{self, About, Fault, Run, Source},
+        live::{self, About, Asks, Fault, Run, Source},
     },
     store::{ServiceTx, Store, StoreError, feeds, prices},
 };
@@ -80,6 +80,13 @@ impl Feeds {
     pub fn configured(store: Store, config: &Sources, clock: Clock) -> Result<Self, HttpError> {
         let client = Client::new(config.longest_answer)?;
         Ok(Self::new(store, client, live::all(config), config.quarantine_jump, clock))
+    }
+
+    /// And every platform that is listened to.
+    #[must_use]
+    pub fn listening(mut self, config: &Social) -> Self {
+        self.sources.extend(live::social(config));
+        self
     }
 
     pub fn sources(&self) -> &[Arc<dyn Source>] {
@@ -157,7 +164,8 @@ impl Feeds {
         }
         let wanted = match about.asks_for {
             _ if feed.express => self.flagged(&mut tx, about, now, batch).await?,
-            Some(market) => feeds::wanted(&mut tx, about.name, market, began, now, batch).await?,
+            Some(Asks::Products(market)) => feeds::wanted(&mut tx, about.name, market, began, now, batch).await?,
+            Some(Asks::Names) => feeds::names_wanted(&mut tx, about.name, began, now, batch).await?,
             None => Vec::new(),
         };
         let run = Run { now, began, state: feed.state.clone(), left: feed.run_left, batch, wanted };
@@ -186,8 +194,8 @@ impl Feeds {
     /// Products of flagged cards whose turn it is again, however long the others wait.
     async fn flagged(&self, tx: &mut ServiceTx, about: &About, now: DateTime<Utc>, most: usize) -> Result<Vec<String>, StoreError> {
         match about.asks_for {
-            Some(market) => feeds::flagged(tx, about.name, market, now - FLAGGED, now, most).await,
-            None => Ok(Vec::new()),
+            Some(Asks::Products(market)) => feeds::flagged(tx, about.name, market, now - FLAGGED, now, most).await,
+            Some(Asks::Names) | None => Ok(Vec::new()),
         }
     }
 

@@ -178,6 +178,40 @@ pub async fn flagged(
     Ok(flagged)
 }
 
+/// Names of cards that are on offer or flagged, those that bring most first. What was asked for since `since` is left out.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn names_wanted(
+    tx: &mut ServiceTx,
+    source: &str,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    let names = sqlx::query_scalar!(
+        r#"WITH interest AS (
+            SELECT opportunity.card_id, decision.net_profit FROM opportunities AS opportunity
+            JOIN decisions AS decision USING (opportunity_id)
+            WHERE opportunity.state = 'live' AND decision.verdict = 'signal' AND decision.created_at > $2::timestamptz - interval '1 day'
+            UNION ALL
+            SELECT card_id, NULL FROM event_flags WHERE started_at <= $2 AND expires_at > $2
+        )
+        SELECT card.name
+        FROM interest JOIN card_metadata AS card USING (card_id)
+        LEFT JOIN feed_asked AS asked ON asked.source = $1 AND asked.product_id = card.name
+        WHERE asked.asked_at IS NULL OR asked.asked_at < $3
+        GROUP BY card.name ORDER BY max(interest.net_profit) DESC NULLS LAST, card.name LIMIT $4"#,
+        source,
+        now,
+        since,
+        i64::try_from(most).map_err(bad)?,
+    )
+    .fetch_all(tx.db())
+    .await?;
+    Ok(names)
+}
+
 /// Notes that products were asked for.
 ///
 /// # Errors

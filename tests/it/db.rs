@@ -108,6 +108,9 @@ const DATA: &[&str] = &[
      INSERT INTO scrape_wishes (card_id, event, wished_at, expires_at) VALUES ('sv1-25', 'test', now(), now());",
     "INSERT INTO event_flags (card_id, kind, source, started_at, expires_at) VALUES ('sv1-25', 'BAN', 'operator', now(), now());
      UPDATE feeds SET express = true;",
+    "INSERT INTO social_posts VALUES ('reddit', 'a', NULL, now(), now(), 'Mew', NULL);
+     INSERT INTO social_counts VALUES ('x', 'Mew', now(), 3, 1.5);",
+    "INSERT INTO tournaments VALUES ('limitless:1', 'Cup', '2026-11-21', 47, now());",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

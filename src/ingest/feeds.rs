@@ -128,12 +128,8 @@ impl Feeds {
             Err(fault) => Err(fault.into()),
         };
         match outcome {
-            Ok(changed) => {
+            Ok(()) => {
                 account.took += began.elapsed();
-                if !changed.series.is_empty() {
-                    // nobody listening is no fault
-                    let _ = self.changed.send(Arc::new(changed));
-                }
                 if feed.run_began.is_none() {
                     told(source.about().name, account);
                 }
@@ -207,7 +203,7 @@ impl Feeds {
         run: Run,
         answer: Answer,
         account: &mut FileReport,
-    ) -> Result<Result<Changed, Fault>, StoreError> {
+    ) -> Result<Result<(), Fault>, StoreError> {
         let (name, now) = (source.about().name, run.now);
         let live = Live { jump: self.jump, is_archive: source.about().is_archive };
         let mut part = FileReport::new(name);
@@ -240,7 +236,13 @@ impl Feeds {
         feeds::asked(&mut tx, name, &step.asked, now).await?;
         let cards = prices::cards_of(&mut tx, &stored.series).await?;
         tx.commit().await?;
-        Ok(Ok(Changed { source: name, recorded_at: now, series: stored.series, cards }))
+        // a tournament flags cards
+        if !stored.series.is_empty() || stored.counts.tournaments.is_change() {
+            let changed = Changed { source: name, recorded_at: now, series: stored.series, cards };
+            // nobody listening is no fault
+            let _ = self.changed.send(Arc::new(changed));
+        }
+        Ok(Ok(()))
     }
 
     /// Writes down that nothing came of it, and until when to wait.

@@ -35,22 +35,22 @@ use crate::{
 
 /// The time, which tests move.
 #[derive(Clone)]
-struct Time(Arc<Mutex<DateTime<Utc>>>);
+pub struct Time(Arc<Mutex<DateTime<Utc>>>);
 
 impl Time {
-    fn at(text: &str) -> Self {
+    pub fn at(text: &str) -> Self {
         Self(Arc::new(Mutex::new(text.parse().unwrap())))
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
     }
 
-    fn set(&self, to: DateTime<Utc>) {
+    pub fn set(&self, to: DateTime<Utc>) {
         *self.0.lock().unwrap() = to;
     }
 
-    fn clock(&self) -> Clock {
+    pub fn clock(&self) -> Clock {
         let time = self.clone();
         Clock::of(move || time.now())
     }
@@ -69,7 +69,7 @@ fn sources(stand_ins: &StandIns, more: &[(&str, &str)]) -> Sources {
     Config::from_lookup(|name| variables.get(name).cloned()).unwrap().sources
 }
 
-pub const ALL: &str = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate";
+pub const ALL: &str = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate,limitless";
 
 /// Every source but some.
 fn all_but(on: &str) -> String {
@@ -135,7 +135,7 @@ async fn prices(database: &Database) -> Vec<String> {
 }
 
 /// Lets the feeds work until a moment, each step at its time and none slept for.
-async fn drive(feeds: &Feeds, time: &Time, until: DateTime<Utc>) {
+pub async fn drive(feeds: &Feeds, time: &Time, until: DateTime<Utc>) {
     let sources = feeds.sources();
     let mut accounts = vec![FileReport::default(); sources.len()];
     let mut next = vec![time.now(); sources.len()];
@@ -153,7 +153,8 @@ async fn run_for(rig: &Rig, feeds: &Feeds, hours: i64) {
     drive(feeds, &rig.time, rig.time.now() + TimeDelta::hours(hours)).await;
 }
 
-const KEYLESS: [(&str, &str); 3] = [("JUSTTCG_API_KEY", ""), ("POKETRACE_API_KEY", ""), ("EXCHANGERATE_API_KEY", "")];
+const KEYLESS: [(&str, &str); 4] =
+    [("JUSTTCG_API_KEY", ""), ("POKETRACE_API_KEY", ""), ("EXCHANGERATE_API_KEY", ""), ("LIMITLESS_API_KEY", "")];
 
 async fn scan(store: &Store, now: DateTime<Utc>) -> tcg_radar::scan::report::Report {
     let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap();

@@ -11,6 +11,7 @@ mod db_embedded;
 mod db_security;
 mod deliver;
 mod editor;
+mod events;
 mod explain;
 mod feeds;
 mod fuzz_corpus;

@@ -58,7 +58,7 @@ pub async fn run(
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?.listening(&config.social));
     let news = feeds.changes();
     let raw_days = config.sources.raw_days;
-    let pages = pages(config, &store, &feeds, clock.clone())?;
+    let pages = pages(config, &store, &feeds, &clock)?;
     let social = social(config, &store, &feeds, clock.clone());
     tell_parts(config);
     let mut loops = Loops::default();
@@ -107,12 +107,12 @@ fn notifiers(delivery: &config::delivery::Delivery) -> anyhow::Result<Vec<Arc<dy
 }
 
 /// The scraper, where it is asked for.
-fn pages(config: &Config, store: &Store, feeds: &Feeds, clock: Clock) -> anyhow::Result<Option<Pages>> {
+fn pages(config: &Config, store: &Store, feeds: &Feeds, clock: &Clock) -> anyhow::Result<Option<Pages>> {
     if !config.scraping.enabled {
         return Ok(None);
     }
     let (store, scraping, home, jump) = (store.clone(), config.scraping.clone(), config.home.clone(), config.sources.quarantine_jump);
-    Ok(Some(Pages::new(store, scraping, home, jump, feeds.teller(), clock)?))
+    Ok(Some(Pages::new(store, scraping, home, jump, feeds.teller(), clock.clone())?))
 }
 
 /// What reads posts, where it is asked for.

@@ -84,8 +84,6 @@ pub struct Closing {
     pub sight: Sight,
     /// Where the rules of the demonstration lie, and its `.env`.
     pub folder: PathBuf,
-    /// Its database, to be looked into.
-    pub store: Store,
 }
 
 /// Runs until `stop`, and shows what happens about twice a second.
@@ -121,15 +119,14 @@ pub async fn run(
         fit: |pack, now| ground::fits(pack, now).map_err(|missing| missing.to_string()),
     };
 
-    let mut eyes = Eyes::new(store.clone(), Arc::clone(&messengers), clock.clone(), cast.people());
+    let mut eyes = Eyes::new(store, Arc::clone(&messengers), clock.clone(), cast.people());
     let mut others = JoinSet::new();
     let over = CancellationToken::new();
     others.spawn(cast::live(cast, messengers, clock.clone(), over.child_token()));
     others.spawn(switch(folder.clone(), clock.clone(), market.start + SWITCH_AFTER, over.child_token()));
     let began = Instant::now();
     // the service closes its store at its end
-    let service = app::run(&config, Store::connect(&server).await?, files, clock, stop);
-    tokio::pin!(service);
+    let mut service = Box::pin(app::run(&config, Store::connect(&server).await?, files, clock, stop));
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let outcome = loop {
@@ -142,7 +139,7 @@ pub async fn run(
     while others.join_next().await.is_some() {}
     outcome?;
     let sight = eyes.look(began.elapsed()).await?;
-    Ok(Closing { start: market.start, sight, folder: folder.path().to_owned(), store })
+    Ok(Closing { start: market.start, sight, folder: folder.path().to_owned() })
 }
 
 /// One demonstration at a time in a data folder.

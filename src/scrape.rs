@@ -8,3 +8,4 @@ pub mod offers;
 pub mod site;
 pub mod vision;
 pub mod visit;
+mod watch;

@@ -13,7 +13,7 @@ mod decklist;
 mod dual_csv;
 mod ecb;
 pub mod exchangerate_api;
-mod figure;
+pub mod figure;
 pub mod http;
 mod input;
 mod json;

@@ -9,9 +9,11 @@ use super::{Exit, Global, table};
 use crate::{
     clock::Clock,
     config::parts::Part,
+    scrape::driver::Found,
     store::{
         channels,
         feeds::{self, Standing, Unmapped},
+        pages,
         quarantine::{self, Waiting},
     },
 };
@@ -27,6 +29,10 @@ struct Findings {
     set_apart: i64,
     latest_set_apart: Vec<Waiting>,
     channels: Vec<channels::Standing>,
+    /// Where the browser is, or what is missing of it; nothing while scraping is off.
+    browser: Option<String>,
+    /// Pages of the last day, by how they ended.
+    pages: Vec<(String, i64)>,
 }
 
 pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
@@ -41,11 +47,20 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
         set_apart,
         latest_set_apart,
         channels: channels::standings(&mut tx).await?,
+        browser: global.config.scraping.enabled.then(|| browser(global)),
+        pages: pages::outcomes(&mut tx, now).await?,
     };
     tx.commit().await?;
     global.show(&findings, |findings| pretty(findings, now))?;
     let failing = findings.feeds.iter().any(|feed| feed.last_fault.is_some());
     Ok(if failing { Exit::Failed } else { Exit::Good })
+}
+
+fn browser(global: &Global) -> String {
+    match Found::look(&global.config.scraping.programs, &global.config.home) {
+        Ok(found) => format!("{}, driven by {}", found.chromium.display(), found.driver.display()),
+        Err(missing) => missing.to_string(),
+    }
 }
 
 fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
@@ -57,6 +72,13 @@ fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
             (None, Some(note)) => writeln!(text, "{:<13} on   {note}", part.name),
             (None, None) => writeln!(text, "{:<13} on", part.name),
         };
+    }
+    if let Some(browser) = &findings.browser {
+        let _ = writeln!(text, "browser: {browser}");
+    }
+    if !findings.pages.is_empty() {
+        let pages: Vec<String> = findings.pages.iter().map(|(outcome, pages)| format!("{pages} {outcome}")).collect();
+        let _ = writeln!(text, "pages of the last day: {}", pages.join(", "));
     }
     if !findings.channels.is_empty() {
         let rows = findings.channels.iter().map(|channel| {
@@ -165,11 +187,15 @@ mod tests {
                 refused: 0,
                 dead_chats: 1,
             }],
+            browser: Some("/usr/bin/chromium".into()),
+            pages: vec![("interception".into(), 12), ("blocked".into(), 1)],
         };
         insta::assert_snapshot!(pretty(&findings, now), @r"
         ecb           on
         pokemontcg    on   as a guest
         justtcg       off  JUSTTCG_API_KEY is not set
+        browser: /usr/bin/chromium
+        pages of the last day: 12 interception, 1 blocked
 
          channel   waiting  oldest      sent  in doubt  late  parked  refused  dead chats
          telegram  3        15 min ago  120   1         0     2       0        1

@@ -1,6 +1,6 @@
 //! `scrape`: one card's page, now. The quota and the pauses hold for it, too.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 #[derive(Debug, Serialize)]
-struct Result {
+struct Look {
     card: CardId,
     /// The method that won, or how it ended without.
     outcome: &'static str,
@@ -83,14 +83,14 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let mut tx = store.service().await?;
     let listings = listings::of_card(&mut tx, &card).await?;
     tx.commit().await?;
-    let result = Result {
+    let look = Look {
         card,
         outcome: loaded.outcome(),
         told: loaded.visit.told.clone(),
         gone: loaded.gone,
         listings: listings.into_iter().map(line).collect(),
     };
-    global.show(&result, pretty)?;
+    global.show(&look, pretty)?;
     Ok(if loaded.visit.outcome.is_ok() { Exit::Good } else { Exit::Failed })
 }
 
@@ -107,16 +107,17 @@ fn line(listing: Listing) -> Line {
     }
 }
 
-fn pretty(result: &Result) -> String {
-    let mut text = format!("{}: {}\n", result.card, result.outcome);
-    for told in &result.told {
-        text.push_str(&format!("  {told}\n"));
+fn pretty(look: &Look) -> String {
+    // Writing into a String cannot fail.
+    let mut text = format!("{}: {}\n", look.card, look.outcome);
+    for told in &look.told {
+        let _ = writeln!(text, "  {told}");
     }
-    if result.gone > 0 {
-        text.push_str(&format!("  offers of before that are no more: {}\n", result.gone));
+    if look.gone > 0 {
+        let _ = writeln!(text, "  offers of before that are no more: {}", look.gone);
     }
     let dash = || "–".to_owned();
-    let rows = result.listings.iter().map(|line| {
+    let rows = look.listings.iter().map(|line| {
         vec![
             line.price.clone(),
             line.shipping.clone().unwrap_or_else(dash),
@@ -127,7 +128,7 @@ fn pretty(result: &Result) -> String {
             line.seen_at.clone(),
         ]
     });
-    if !result.listings.is_empty() {
+    if !look.listings.is_empty() {
         text.push('\n');
         text.push_str(&table(&["EUR", "postage", "condition", "seller", "rating", "sales", "seen (UTC)"], rows));
         text.push('\n');

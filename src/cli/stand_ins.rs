@@ -47,9 +47,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let stand_ins =
         StandIns::start(stock, plan, clock.clone(), args.port).await.with_context(|| format!("cannot listen on port {}", args.port))?;
     let after = |places: u16| if args.port == 0 { 0 } else { args.port + places };
-    let next = after(1);
+    let (next, last) = (after(1), after(2));
     let messengers = Messengers::start(clock.clone(), next).await.with_context(|| format!("cannot listen on port {next}"))?;
-    let last = after(2);
     let pages = Cardmarket::start(Shelves::of(&simulation), clock, last).await.with_context(|| format!("cannot listen on port {last}"))?;
     let mut lines = String::new();
     for (name, value) in stand_ins.variables().into_iter().chain(messengers.variables()).chain(pages.variables()) {

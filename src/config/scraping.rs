@@ -89,9 +89,8 @@ impl Scraping {
 
 impl Vision {
     fn read<F: Fn(&str) -> Option<String>>(vars: &Variables<F>) -> Result<Self, ConfigError> {
-        let model = vars.parsed("VISION_MODEL_ID", "the name of a model, one word", |name: &String| {
-            name.bytes().all(|byte| byte.is_ascii_graphic())
-        })?;
+        let model = vars
+            .parsed("VISION_MODEL_ID", "the name of a model, one word", |name: &String| name.bytes().all(|byte| byte.is_ascii_graphic()))?;
         let text = vars.text("ANTHROPIC_BASE_URL").unwrap_or_else(|| USUAL_BASE.to_owned());
         let base = BaseUrl::parse(&text);
         Ok(Self {

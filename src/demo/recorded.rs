@@ -89,7 +89,9 @@ impl Recorded {
             let body = Input::file(&path).with_context(fault)?.into_body(now);
             let read = (format.read)(body, &mut |row| {
                 if let Outcome::Values(entries) = row.outcome {
-                    entries.into_iter().for_each(|entry| reading.take(entry));
+                    for entry in entries {
+                        reading.take(entry);
+                    }
                 }
                 Ok(())
             });

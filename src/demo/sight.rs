@@ -30,6 +30,8 @@ pub struct Sight {
     pub seconds: u64,
     pub regime: Option<String>,
     pub pack: String,
+    /// An edit is not live: the last good rules hold.
+    pub refused: bool,
     pub feeds: Vec<Feed>,
     pub ledger: Ledger,
     /// What signals have done since the last look.
@@ -115,6 +117,7 @@ impl Eyes {
             at,
             seconds: running.as_secs(),
             regime: rules.as_ref().and_then(|rules| rules.customs_regime.clone()),
+            refused: rules.as_ref().is_some_and(|rules| rules.fault.is_some()),
             pack: rules.map(|rules| rules.pack_hash).unwrap_or_default(),
             feeds: standings
                 .into_iter()

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -18,13 +18,7 @@ use super::Changed;
 use crate::{
     clock::Clock,
     config::scraping::Scraping,
-    domain::{
-        card::Finish,
-        condition::Condition,
-        market::Market,
-        observation::{Listing as Seller, Observation, PriceKind, Subject},
-        page::{CHARTED, Ending, Method, Reach, SCRAPED, SEEN, Sight, USUAL},
-    },
+    domain::page::{Ending, SCRAPED, Sight},
     scrape::{
         driver::{BrowserError, Driver, Found},
         site::Site,
@@ -32,12 +26,13 @@ use crate::{
         visit::{Errand, Limits, Visit},
     },
     store::{
-        ServiceTx, Store, StoreError, listings,
+        Store, StoreError,
         pages::{self, Wanted},
-        prices::{self, PriceWriter},
-        wishes,
+        prices, wishes,
     },
 };
+
+mod offers;
 
 /// Between two looks for wishes.
 const IDLE: TimeDelta = TimeDelta::seconds(5);
@@ -169,13 +164,14 @@ impl Pages {
         let wanted = if wait.is_some() { None } else { pages::next(&mut tx, now).await? };
         let claim = match wanted {
             None => Claim::Later(wait.map_or(now + IDLE, |until| until.min(now + WORTH_WAITING / 2))),
-            Some(wanted) => match pace.take(now, &self.scraping.manners, chance) {
-                Err(until) => Claim::Later(until),
-                Ok(()) => {
+            Some(wanted) => {
+                if let Err(until) = pace.take(now, &self.scraping.manners, chance) {
+                    Claim::Later(until)
+                } else {
                     pages::save_pace(&mut tx, &pace).await?;
                     Claim::Page { page: pages::begin(&mut tx, &wanted, now).await?, wanted }
                 }
-            },
+            }
         };
         tx.commit().await?;
         Ok(claim)
@@ -202,9 +198,9 @@ impl Pages {
         let mut pace = pages::pace(&mut tx).await?;
         pace.take(now, &self.scraping.manners, chance()).map_err(PageError::Wait)?;
         pages::save_pace(&mut tx, &pace).await?;
-        let page = pages::begin(&mut tx, wanted, now).await?;
+        let number = pages::begin(&mut tx, wanted, now).await?;
         tx.commit().await?;
-        self.load(wanted, page, picture).await
+        self.load(wanted, number, picture).await
     }
 
     /// Closes the browser.
@@ -223,7 +219,7 @@ impl Pages {
     }
 
     /// Loads a page that has been counted, and stores what it tells.
-    async fn load(&mut self, wanted: &Wanted, page: i64, picture: bool) -> Result<Loaded, PageError> {
+    async fn load(&mut self, wanted: &Wanted, number: i64, picture: bool) -> Result<Loaded, PageError> {
         let began = self.clock.now();
         let started = self.start().await;
         let errand = Errand { card: &wanted.card, product: &wanted.product, now: began, picture };
@@ -234,7 +230,7 @@ impl Pages {
         if !visit.is_sound {
             self.close().await;
         }
-        let loaded = self.take_in(wanted, page, visit).await?;
+        let loaded = self.take_in(wanted, number, visit).await?;
         self.tell(wanted, &loaded, began);
         started?;
         Ok(loaded)
@@ -244,14 +240,14 @@ impl Pages {
     ///
     /// # Errors
     /// The database refuses or is gone.
-    pub async fn take_in(&self, wanted: &Wanted, page: i64, visit: Visit) -> Result<Loaded, StoreError> {
+    pub async fn take_in(&self, wanted: &Wanted, number: i64, visit: Visit) -> Result<Loaded, StoreError> {
         let now = self.clock.now();
         let mut loaded = Loaded { visit, gone: 0, changed: None };
         let mut tx = self.store.service().await?;
         let mut pace = pages::pace(&mut tx).await?;
         pace.hear(loaded.visit.outcome.as_ref().err().copied(), now);
         pages::save_pace(&mut tx, &pace).await?;
-        let told = self.tell_prices(&mut tx, wanted, &loaded.visit.outcome, now).await?;
+        let told = offers::store(&mut tx, wanted, &loaded.visit.outcome, self.jump, now).await?;
         loaded.gone = told.gone;
         if !told.series.is_empty() {
             let cards = prices::cards_of(&mut tx, &told.series).await?;
@@ -272,76 +268,24 @@ impl Pages {
         {
             wishes::ask(&mut tx, &format!("seller:{seller}"), others, wishes::Which::Promising, now).await?;
         }
-        pages::end(&mut tx, page, loaded.outcome(), offers, now).await?;
+        pages::end(&mut tx, number, loaded.outcome(), offers, now).await?;
         tx.commit().await?;
         Ok(loaded)
-    }
-
-    /// Stores offers, what became of those of before, and the chart.
-    async fn tell_prices(
-        &self,
-        tx: &mut ServiceTx,
-        wanted: &Wanted,
-        outcome: &Result<Sight, Ending>,
-        now: DateTime<Utc>,
-    ) -> Result<Told, StoreError> {
-        let empty = Sight { method: Method::Selectors, offers: Vec::new(), reach: Reach::All, averages: Vec::new(), others: Vec::new() };
-        let sight = match outcome {
-            Ok(sight) => sight,
-            Err(Ending::Empty) => &empty,
-            Err(_) => return Ok(Told::default()),
-        };
-        let source = if sight.method == Method::Vision { SEEN } else { SCRAPED };
-        let place = listings::Place { card: &wanted.card, product: &wanted.product, source };
-        let gone = listings::renew(tx, place, &sight.offers, sight.reach, now).await?;
-        let mut rows = Vec::new();
-        for offer in &sight.offers {
-            let seller = Seller {
-                seller_id: listings::seller_of(offer, &wanted.card),
-                seller_rating: offer.rating,
-                seller_sales: offer.sales,
-                shipping: offer.shipping,
-            };
-            rows.push(row(wanted, source, offer.condition, offer.finish, Some(offer.price), Some(seller), now));
-        }
-        for offer in &gone {
-            let seller = Seller { seller_id: offer.seller.clone(), seller_rating: None, seller_sales: None, shipping: None };
-            rows.push(row(wanted, &offer.source, offer.condition, offer.finish, None, Some(seller), now));
-        }
-        for (day, price) in &sight.averages {
-            let over = (*day + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
-            let mut average = row(wanted, CHARTED, None, USUAL, Some(*price), None, over);
-            (average.kind, average.known_at) = (PriceKind::Market, now);
-            rows.push(average);
-        }
-        if source == SCRAPED {
-            // that somebody has looked, and what the cheapest asks; what one can buy at are the offers
-            let mut look = row(wanted, SCRAPED, None, USUAL, None, None, now);
-            (look.kind, look.low) = (PriceKind::Page, sight.offers.iter().map(|offer| offer.price).min());
-            rows.push(look);
-        }
-        let mut writer = PriceWriter::begin(tx).await?;
-        writer.set_apart_jumps(self.jump);
-        for seen in &rows {
-            if writer.add(seen)? {
-                writer.flush(tx).await?;
-            }
-        }
-        Ok(Told { series: writer.settle(tx, now).await?.series, gone: gone.len() })
     }
 
     fn tell(&self, wanted: &Wanted, loaded: &Loaded, began: DateTime<Utc>) {
         let (card_id, outcome) = (&wanted.card, loaded.outcome());
         let duration_ms = (self.clock.now() - began).num_milliseconds();
         let told = loaded.visit.told.join("; ");
-        match &loaded.visit.outcome {
-            Ok(sight) => {
-                info!(event = "page_read", %card_id, method = outcome, offers = sight.offers.len(), gone = loaded.gone, duration_ms, "{told}")
-            }
-            Err(Ending::Empty) => {
-                info!(event = "page_read", %card_id, method = outcome, offers = 0, gone = loaded.gone, duration_ms, "{told}")
-            }
-            Err(_) => warn!(event = "page_failed", %card_id, outcome, duration_ms, "{told}"),
+        let offers = match &loaded.visit.outcome {
+            Ok(sight) => Some(sight.offers.len()),
+            Err(Ending::Empty) => Some(0),
+            Err(_) => None,
+        };
+        if let Some(offers) = offers {
+            info!(event = "page_read", %card_id, outcome, offers, gone = loaded.gone, duration_ms, "{told}");
+        } else {
+            warn!(event = "page_failed", %card_id, outcome, duration_ms, "{told}");
         }
         if let Some(changed) = &loaded.changed {
             // nobody listening is no fault
@@ -350,48 +294,20 @@ impl Pages {
     }
 }
 
-#[derive(Default)]
-struct Told {
-    series: Vec<i32>,
-    gone: usize,
-}
-
-fn row(
-    wanted: &Wanted,
-    source: &str,
-    condition: Option<Condition>,
-    finish: Finish,
-    price: Option<Decimal>,
-    listing: Option<Seller>,
-    at: DateTime<Utc>,
-) -> Observation {
-    Observation {
-        subject: Subject::Product { market: Market::Cardmarket, id: wanted.product.clone() },
-        source: source.to_owned(),
-        market: Market::Cardmarket,
-        currency: Market::Cardmarket.currency(),
-        finish,
-        condition,
-        kind: PriceKind::Listing,
-        price,
-        low: None,
-        mid: None,
-        high: None,
-        listing,
-        observed_at: at,
-        known_at: at,
-    }
-}
-
 /// A random number of thousandths; any fresh hasher is random enough to be no pattern.
 fn chance() -> u32 {
     u32::try_from(RandomState::new().hash_one(0_u8) % 1_001).unwrap_or_default()
 }
 
-/// Loads what is wished for until `shutdown`, then closes the browser.
+/// Loads what is wished for until `shutdown`, then closes the browser. A page that is being loaded then is let go: it was
+/// counted.
 pub async fn run(mut pages: Pages, shutdown: CancellationToken) {
     loop {
-        let again = pages.step().await.unwrap_or_else(|fault| {
+        let outcome = tokio::select! {
+            () = shutdown.cancelled() => break,
+            outcome = pages.step() => outcome,
+        };
+        let again = outcome.unwrap_or_else(|fault| {
             error!(event = "scrape_failed", retryable = fault.is_retryable(), "{fault}");
             pages.clock.now() + BUSY
         });

@@ -52,12 +52,24 @@ pub enum Value {
 thread_local! {
     /// Words of closed sets; a scan tells them millions of times.
     static WORDS: RefCell<FxHashMap<&'static str, ImmutableString>> = RefCell::default();
+    /// Names of which there are few, too.
+    static NAMES: RefCell<FxHashMap<Box<str>, ImmutableString>> = RefCell::default();
 }
 
 impl Value {
     /// A word of a closed set. Unlike another text it is allocated once.
     pub fn word(word: &'static str) -> Self {
         Self::Text(WORDS.with_borrow_mut(|words| words.entry(word).or_insert_with(|| word.into()).clone()))
+    }
+
+    /// A name of which there are few, as of sources. It is allocated once, too, and kept.
+    pub fn name(name: &str) -> Self {
+        NAMES.with_borrow_mut(|names| {
+            if let Some(known) = names.get(name) {
+                return Self::Text(known.clone());
+            }
+            Self::Text(names.entry(name.into()).or_insert_with(|| name.into()).clone())
+        })
     }
 
     /// Reads a text form: `12.50`, `3`, `true`, `2026-07-01`.

@@ -1,10 +1,11 @@
 //! What a price's own history says about it, and what a whole feed's behaviour says about each of its prices.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rayon::prelude::*;
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
 use super::windows::{ACTIVITY_DAYS, TREND_DAYS, Windows};
 use crate::domain::{
@@ -75,10 +76,20 @@ type FeedKey = (Arc<str>, Market);
 pub struct Health {
     /// By position in [`crate::domain::book::Book::series`].
     pub signs: Vec<Signs>,
-    jumped: HashMap<(FeedKey, NaiveDate), Share>,
-    frozen: HashMap<FeedKey, Share>,
-    feeds: HashMap<FeedKey, Feed>,
-    min_feed: usize,
+    /// The same of its feed.
+    pub shares: Vec<FeedShares>,
+    jumped: FxHashMap<(FeedKey, NaiveDate), Share>,
+    frozen: FxHashMap<FeedKey, Share>,
+    feeds: FxHashMap<FeedKey, Feed>,
+}
+
+/// What a price's feed does as a whole; nothing of a feed that is too small to say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FeedShares {
+    /// Of the series of the same source and day, those that jumped.
+    pub jumped: Option<Decimal>,
+    /// Of the source's series, those that stand still.
+    pub frozen: Option<Decimal>,
 }
 
 impl Health {
@@ -87,7 +98,8 @@ impl Health {
         let comparable = Comparable::of(book);
         let signs: Vec<Signs> =
             book.series.par_iter().enumerate().map(|(index, one)| signs(book, &comparable, index, one, windows)).collect();
-        let mut health = Self { signs, jumped: HashMap::new(), frozen: HashMap::new(), feeds: HashMap::new(), min_feed: windows.min_feed };
+        let shares = Vec::with_capacity(signs.len());
+        let mut health = Self { signs, shares, jumped: FxHashMap::default(), frozen: FxHashMap::default(), feeds: FxHashMap::default() };
         let lately = book.as_of - Duration::days(windows.frozen_days);
         for (one, signs) in book.series.iter().zip(&health.signs).filter(|(one, _)| is_aggregate(one)) {
             let key: FeedKey = (one.source.clone(), one.market);
@@ -115,18 +127,21 @@ impl Health {
             feed.priced += usize::from(one.latest.price.is_some());
             feed.newest = feed.newest.max(one.latest.observed_at);
         }
+        health.share(book, windows.min_feed);
         health
     }
 
-    /// Share of the series of the same source and day that jumped.
-    pub fn jump_share(&self, one: &PriceSeries) -> Option<Decimal> {
-        let key = ((one.source.clone(), one.market), one.latest.observed_at.date_naive());
-        self.jumped.get(&key)?.ratio(self.min_feed)
-    }
-
-    /// Share of the source's series that stand still.
-    pub fn frozen_share(&self, one: &PriceSeries) -> Option<Decimal> {
-        self.frozen.get(&(one.source.clone(), one.market))?.ratio(self.min_feed)
+    /// Tells every series what its feed does.
+    fn share(&mut self, book: &Book, min_feed: usize) {
+        let ratio = |share: &Share| share.ratio(min_feed);
+        let jumped: FxHashMap<_, _> = self.jumped.iter().map(|(key, share)| (key, ratio(share))).collect();
+        let frozen: FxHashMap<_, _> = self.frozen.iter().map(|(key, share)| (key, ratio(share))).collect();
+        let of = |one: &PriceSeries| {
+            let key: FeedKey = (one.source.clone(), one.market);
+            let frozen = frozen.get(&key).copied().flatten();
+            FeedShares { jumped: jumped.get(&(key, one.latest.observed_at.date_naive())).copied().flatten(), frozen }
+        };
+        self.shares.extend(book.series.iter().map(of));
     }
 
     /// Every feed, the most recent first.
@@ -161,12 +176,12 @@ fn is_jump(ratio: Decimal, factor: Decimal) -> bool {
 
 /// Aggregate series of the same card, market and finish: what one price can be held against.
 struct Comparable {
-    by_thing: HashMap<(CardIndex, Market, Finish), Vec<usize>>,
+    by_thing: FxHashMap<(CardIndex, Market, Finish), Vec<usize>>,
 }
 
 impl Comparable {
     fn of(book: &Book) -> Self {
-        let mut by_thing: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut by_thing: FxHashMap<_, Vec<usize>> = FxHashMap::default();
         for (index, one) in book.series.iter().enumerate().filter(|(_, one)| is_aggregate(one) && one.condition.is_none()) {
             for card in &book.series[index].cards {
                 by_thing.entry((*card, one.market, one.finish)).or_default().push(index);

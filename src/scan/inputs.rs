@@ -2,9 +2,8 @@
 //!
 //! [`rules::inputs`]: crate::rules::inputs
 
-use std::collections::HashMap;
-
 use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
 use super::{feeds::Health, routes::Route};
 use crate::{
@@ -38,11 +37,11 @@ fn money(amount: Option<Decimal>) -> Value {
 }
 
 /// Finds what a card's sales and offers were counted to be on a market; the freshest source speaks.
-pub struct ActivityIndex<'a>(HashMap<(CardIndex, Market), Vec<&'a CardActivity>>);
+pub struct ActivityIndex<'a>(FxHashMap<(CardIndex, Market), Vec<&'a CardActivity>>);
 
 impl<'a> ActivityIndex<'a> {
     pub fn of(book: &'a Book) -> Self {
-        let mut index: HashMap<_, Vec<&CardActivity>> = HashMap::new();
+        let mut index: FxHashMap<_, Vec<&CardActivity>> = FxHashMap::default();
         for counted in &book.activity {
             index.entry((counted.card, counted.market)).or_default().push(counted);
         }
@@ -62,7 +61,8 @@ impl<'a> ActivityIndex<'a> {
 pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, route: &Route) -> Facts {
     let (buy, sell) = (&book.series[route.buy], &book.series[route.sell]);
     let (buy_signs, sell_signs) = (&health.signs[route.buy], &health.signs[route.sell]);
-    let card_id = book.card(route.card).map(|card| card.card_id.as_str());
+    let (buy_feed, sell_feed) = (&health.shares[route.buy], &health.shares[route.sell]);
+    let card_id = or_unknown(book.card(route.card), |card| text(card.card_id.as_str()));
     let counted = activity.find(route.card, sell.market, route.sell_printing);
     let hours = |one: &PriceSeries| {
         let seconds = (book.as_of - one.latest.observed_at).num_seconds().max(0);
@@ -80,8 +80,8 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("origin", Value::word(buy.market.zone().as_str())),
         ("sales_30d", or_unknown(counted.and_then(|counted| counted.sales_30d), Value::Integer)),
         ("active_listings", or_unknown(counted.and_then(|counted| counted.active_listings), Value::Integer)),
-        ("buy_card_id", or_unknown(card_id, text)),
-        ("sell_card_id", or_unknown(card_id, text)),
+        ("buy_card_id", card_id.clone()),
+        ("sell_card_id", card_id),
         ("buy_id_claims", count(route.buy_claims)),
         ("sell_id_claims", count(route.sell_claims)),
         ("id_verified", Value::Bool(!buy.doubted && !sell.doubted)),
@@ -91,8 +91,8 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("sell_edition", Value::word(sell.finish.edition.as_str())),
         ("buy_language", Value::word(buy.finish.language.as_str())),
         ("sell_language", Value::word(sell.finish.language.as_str())),
-        ("buy_source", text(&buy.source)),
-        ("sell_source", text(&sell.source)),
+        ("buy_source", Value::name(&buy.source)),
+        ("sell_source", Value::name(&sell.source)),
         ("buy_price_kind", Value::word(buy.kind.as_str())),
         ("condition_scale", Value::word(scale.as_str())),
         ("condition", or_unknown(grade, |grade| Value::word(grade.as_str()))),
@@ -118,10 +118,10 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("sell_days_unchanged", days(sell_signs.days_unchanged)),
         ("buy_cross_source_ratio", ratio(buy_signs.cross_source_ratio)),
         ("sell_cross_source_ratio", ratio(sell_signs.cross_source_ratio)),
-        ("buy_feed_jump_share", ratio(health.jump_share(buy))),
-        ("sell_feed_jump_share", ratio(health.jump_share(sell))),
-        ("buy_feed_frozen_share", ratio(health.frozen_share(buy))),
-        ("sell_feed_frozen_share", ratio(health.frozen_share(sell))),
+        ("buy_feed_jump_share", ratio(buy_feed.jumped)),
+        ("sell_feed_jump_share", ratio(sell_feed.jumped)),
+        ("buy_feed_frozen_share", ratio(buy_feed.frozen)),
+        ("sell_feed_frozen_share", ratio(sell_feed.frozen)),
     ]
 }
 

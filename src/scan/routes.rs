@@ -1,7 +1,5 @@
 //! Routes: every way to buy a card on one market and sell it on the other, by pairing the prices of one variant.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 
 use super::feeds::{is_aggregate, is_look};
@@ -61,19 +59,19 @@ impl Routes {
     /// Where somebody has looked at the sellers since, nobody buys at the aggregate price nor takes an offer that another source
     /// told of before: there are the offers that were seen, or none.
     pub fn of(book: &Book) -> Self {
-        let mut by_card: HashMap<CardIndex, Vec<usize>> = HashMap::new();
+        let mut by_card: Vec<Vec<usize>> = vec![Vec::new(); book.cards.len()];
         for (index, one) in book.series.iter().enumerate() {
             for card in &one.cards {
-                by_card.entry(*card).or_default().push(index);
+                if let Some(of_card) = by_card.get_mut(card.0) {
+                    of_card.push(index);
+                }
             }
         }
         let mut found = Self::default();
-        let mut cards: Vec<_> = by_card.into_iter().collect();
-        cards.sort_unstable();
-        for (card, series) in cards {
+        for (card, series) in (0..).map(CardIndex).zip(&by_card).filter(|(_, series)| !series.is_empty()) {
             let before = found.routes.len();
             for direction in Direction::ALL {
-                found.pair(book, card, *direction, &series);
+                found.pair(book, card, *direction, series);
             }
             found.one_sided += usize::from(found.routes.len() == before);
         }
@@ -85,7 +83,8 @@ impl Routes {
         let sellers = Side::of(book, direction.sell_market(), series);
         let holds = |(finish, index): &(Finish, usize)| {
             let one = &book.series[*index];
-            matches!(&*one.source, SCRAPED | SEEN) || buyers.looks.get(finish).is_none_or(|looked| *looked < one.latest.observed_at)
+            let is_older = |(looked_at, at): &(Finish, DateTime<Utc>)| looked_at == finish && one.latest.observed_at <= *at;
+            !buyers.looks.iter().any(is_older) || matches!(&*one.source, SCRAPED | SEEN)
         };
         for (finish, buy) in buyers.best.iter().chain(&buyers.listings).copied().filter(holds) {
             let Some((partner, buy_printing, sell_printing)) = partner(finish, &buyers, &sellers) else { continue };
@@ -108,16 +107,17 @@ struct Side {
     /// The best aggregate price of each finish, in the order of finishes.
     best: Vec<(Finish, usize)>,
     listings: Vec<(Finish, usize)>,
-    /// When somebody has last looked at the sellers of a finish.
-    looks: HashMap<Finish, DateTime<Utc>>,
+    /// When somebody has looked at the sellers of a finish.
+    looks: Vec<(Finish, DateTime<Utc>)>,
     /// Distinct products of the market that are said to be this card.
     products: usize,
 }
 
 impl Side {
     fn of(book: &Book, market: Market, series: &[usize]) -> Self {
-        let mut best: HashMap<Finish, usize> = HashMap::new();
-        let (mut listings, mut products, mut looks) = (Vec::new(), Vec::new(), HashMap::new());
+        // a card has few finishes
+        let mut best: Vec<(Finish, usize)> = Vec::new();
+        let (mut listings, mut products, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
             let one = &book.series[index];
             if let Subject::Product { id, .. } = &one.subject
@@ -126,21 +126,20 @@ impl Side {
                 products.push(id);
             }
             if is_look(one) {
-                let last = looks.entry(one.finish).or_insert(one.latest.observed_at);
-                *last = one.latest.observed_at.max(*last);
+                looks.push((one.finish, one.latest.observed_at));
             } else if one.kind == PriceKind::Listing {
                 // an offer that is gone has no price
                 if one.latest.price.is_some() {
                     listings.push((one.finish, index));
                 }
             } else if is_aggregate(one) && one.condition.is_none() {
-                let chosen = best.entry(one.finish).or_insert(index);
-                if rank(one) > rank(&book.series[*chosen]) {
-                    *chosen = index;
+                match best.iter_mut().find(|(finish, _)| *finish == one.finish) {
+                    Some((_, chosen)) if rank(one) > rank(&book.series[*chosen]) => *chosen = index,
+                    Some(_) => {}
+                    None => best.push((one.finish, index)),
                 }
             }
         }
-        let mut best: Vec<_> = best.into_iter().collect();
         best.sort_unstable();
         Self { best, listings, looks, products: products.len() }
     }

@@ -31,7 +31,7 @@ use super::site::Site;
 use crate::config::scraping::Programs;
 
 /// For all of it to be up.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 const STOP: Duration = Duration::from_secs(5);
 /// Where `npm install --prefix` puts the driver.
 const DRIVER: &str = "playwright/node_modules/playwright-core/cli.js";
@@ -102,6 +102,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
 /// A running browser. It ends with this value.
 pub struct Driver {
     pub browser: Browser,
+    pub(super) proxy: Option<ProxySettings>,
     playwright: Playwright,
     child: Child,
     /// Profile, downloads, whatever the two write.
@@ -159,9 +160,11 @@ impl Driver {
         tokio::spawn(async move { running.run().await });
         let root = connection.initialize_playwright().await.map_err(failed)?;
         let playwright: Playwright = connection.get_typed(root.guid()).await.map_err(failed)?;
-        let options = options(found, &folder, site, proxy)?;
+        let proxy = proxy.map(|url| Url::parse(url.expose_secret()).map_err(|_| BrowserError::Proxy)).transpose()?;
+        let options = options(found, &folder, site, proxy.as_ref());
+        let proxy = proxy.as_ref().map(through).transpose()?;
         let browser = playwright.chromium().launch_with_options(options).await.map_err(failed)?;
-        Ok(Self { browser, playwright, child, folder })
+        Ok(Self { browser, proxy, playwright, child, folder })
     }
 
     /// Closes the browser and waits until it is gone.
@@ -210,9 +213,8 @@ fn surroundings(folder: &Path) -> HashMap<String, String> {
     kept.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn options(found: &Found, folder: &Path, site: &Site, proxy: Option<&SecretString>) -> Result<LaunchOptions, BrowserError> {
-    let proxy = proxy.map(|url| Url::parse(url.expose_secret()).map_err(|_| BrowserError::Proxy)).transpose()?;
-    let rules = site.resolver_rules(proxy.as_ref().and_then(Url::host_str));
+fn options(found: &Found, folder: &Path, site: &Site, proxy: Option<&Url>) -> LaunchOptions {
+    let rules = site.resolver_rules(proxy.and_then(Url::host_str));
     let mut arguments: Vec<String> = [
         "--disable-gpu",
         "--disable-quic",
@@ -233,18 +235,14 @@ fn options(found: &Found, folder: &Path, site: &Site, proxy: Option<&SecretStrin
     if is_root {
         tracing::warn!(event = "browser_unboxed", "Chromium has no sandbox under root: run the service as an ordinary user");
     }
-    let mut options = LaunchOptions::new()
+    LaunchOptions::new()
         .executable_path(found.chromium.display().to_string())
         .args(arguments)
         .chromium_sandbox(!is_root)
         .env(surroundings(folder))
         .downloads_path(folder.display().to_string())
         .handle_sigint(false)
-        .handle_sigterm(false);
-    if let Some(url) = proxy {
-        options = options.proxy(through(&url)?);
-    }
-    Ok(options)
+        .handle_sigterm(false)
 }
 
 /// Playwright wants the password beside the address.

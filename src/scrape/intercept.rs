@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn a_price_keeps_every_digit_and_one_that_cannot_be_fails_the_method() {
-        let sight = told(&serde_json::from_str(r#"{"price": 12.10, "sellerSales": "12", "otherCards": ["sv1-25", "sv1-26"]}"#).unwrap()).unwrap();
+        let sight =
+            told(&serde_json::from_str(r#"{"price": 12.10, "sellerSales": "12", "otherCards": ["sv1-25", "sv1-26"]}"#).unwrap()).unwrap();
         assert_eq!(sight.offers[0].price.to_string(), "12.10");
         assert_eq!((sight.offers[0].sales, sight.offers[0].seller.as_deref()), (Some(12), None));
         assert_eq!(sight.others, [CardId::new("sv1-26").unwrap()]);
@@ -212,7 +213,8 @@ mod tests {
         gone["in_stock"] = json!(false);
         let mut other = line("other", json!(1));
         other["card_id"] = json!("sv1-26");
-        let good = json!({ "status": "success", "listings": [line("a", json!("3.20")), gone, other, line("a", json!(3.1)), line("b", json!(4))] });
+        let good =
+            json!({ "status": "success", "listings": [line("a", json!("3.20")), gone, other, line("a", json!(3.1)), line("b", json!(4))] });
         let sight = told(&good).unwrap();
         let read: Vec<_> = sight.offers.iter().map(|offer| (offer.seller.clone().unwrap(), offer.price.to_string())).collect();
         assert_eq!(read, [("a".to_owned(), "3.1".to_owned()), ("b".to_owned(), "4".to_owned())]);

@@ -167,7 +167,9 @@ mod tests {
             "datasets":[{"label":"Avg. Sell Price","data":[3.10,0,3.3,9,1]}]});"#;
         let now = "2026-11-24T12:00:00Z".parse().unwrap();
         assert_eq!(averages(script, now), [("2026-11-22".parse().unwrap(), Decimal::new(310, 2))]);
-        for broken in ["", r#"{"labels":["22.11.2026"],"datasets":[]}"#, r#"{"labels":["22.11.2026"],"datasets":[{"data":[]}]}"#, r#"{"labels":"#] {
+        for broken in
+            ["", r#"{"labels":["22.11.2026"],"datasets":[]}"#, r#"{"labels":["22.11.2026"],"datasets":[{"data":[]}]}"#, r#"{"labels":"#]
+        {
             assert_eq!(averages(broken, now), [], "{broken}");
         }
     }

@@ -17,7 +17,9 @@ const LONGEST_NAME: usize = 64;
 /// Nothing, too much, or letters that are not seen.
 pub fn seller(name: &str) -> Result<String, Refusal> {
     let name = name.trim();
-    let seen = |letter: char| !letter.is_control() && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let seen = |letter: char| {
+        !letter.is_control() && !matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
     if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(seen) {
         return Err(format!("\"{}\" is no seller's name", shortened(name)));
     }

@@ -46,13 +46,12 @@ impl Site {
             return true;
         }
         let Some(host) = url.host_str() else { return false };
-        match &self.stand_in {
-            Some(_) => url.scheme() == "http" && host == STAND_IN && url.port().is_none(),
-            None => {
-                let below = host.strip_suffix(DOMAIN).is_some_and(|name| name.is_empty() || name.ends_with('.'));
-                url.scheme() == "https" && below && url.port().is_none()
-            }
+        let is_usual_port = url.port().is_none();
+        if self.stand_in.is_some() {
+            return url.scheme() == "http" && host == STAND_IN && is_usual_port;
         }
+        let is_ours = host.strip_suffix(DOMAIN).is_some_and(|name| name.is_empty() || name.ends_with('.'));
+        url.scheme() == "https" && is_ours && is_usual_port
     }
 
     /// The browser's own rules for names, with room for the proxy's. No other name has an address.
@@ -73,7 +72,12 @@ mod tests {
     #[test]
     fn only_the_sites_own_encrypted_addresses_are_allowed() {
         let site = Site::new(None);
-        for good in ["https://www.cardmarket.com/en/Pokemon", "https://cardmarket.com/", "https://static.cardmarket.com/x.js", "data:image/png;base64,AA"] {
+        for good in [
+            "https://www.cardmarket.com/en/Pokemon",
+            "https://cardmarket.com/",
+            "https://static.cardmarket.com/x.js",
+            "data:image/png;base64,AA",
+        ] {
             assert!(site.allows(good), "{good}");
         }
         for bad in [

@@ -1,19 +1,12 @@
 //! One load of one page: what may leave, what is read, by which method, and how it ended. Everything has its limit.
 
-use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use playwright_rs::{
     Error,
     protocol::{
-        AcceptDownloads, BrowserContext, BrowserContextOptions, GotoOptions, Page, Request, ResponseObject, Route,
-        ScreenshotOptions, Viewport, WaitUntil,
+        AcceptDownloads, BrowserContext, BrowserContextOptions, GotoOptions, Page, ProxySettings, ScreenshotOptions, Viewport, WaitUntil,
     },
 };
 use serde_json::Map;
@@ -24,6 +17,7 @@ use super::{
     markup::{self, Row},
     site::Site,
     vision::Eye,
+    watch::{Watch, guard, listen},
 };
 use crate::domain::{
     card::CardId,
@@ -44,23 +38,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub const USUAL: Self = Self {
-        load: Duration::from_secs(30),
-        quiet: Duration::from_secs(15),
-        total: Duration::from_secs(90),
-        body: 2 * 1024 * 1024,
-    };
+    pub const USUAL: Self =
+        Self { load: Duration::from_secs(30), quiet: Duration::from_secs(15), total: Duration::from_secs(90), body: 2 * 1024 * 1024 };
 }
 
-/// Fetches of a page that are read.
-const MOST_BODIES: usize = 32;
 /// Offers that a page shows at once; more come on demand.
 const MOST_ROWS: usize = 50;
 /// Letters of one text.
 const LONGEST_TEXT: usize = 200;
 const LONGEST_SCRIPT: usize = 64 * 1024;
-/// Times that the site may lead us on before its page comes.
-const MOST_HOPS: u32 = 4;
 /// For closing a page, whatever it is at.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -102,45 +88,18 @@ pub struct Visit {
     pub is_sound: bool,
 }
 
-/// What goes on beside the reading.
-#[derive(Default)]
-struct Watch {
-    /// Pages that the window was led to.
-    loads: AtomicU32,
-    hops: AtomicU32,
-    hostile: Mutex<Option<String>>,
-    /// Where the window was led last, and what the site answered.
-    last: Mutex<(String, Option<u16>)>,
-    answers: Mutex<Vec<ResponseObject>>,
-}
-
-impl Watch {
-    fn suspect(&self, why: String) {
-        self.hostile.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
-    }
-
-    fn hostile(&self) -> Option<String> {
-        self.hostile.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn status(&self) -> Option<u16> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).1
-    }
-
-    fn answers(&self) -> Vec<ResponseObject> {
-        std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 impl Driver {
     /// Loads a page once and reads it by the first method that finds a price.
     pub async fn visit(&self, site: &Site, errand: Errand<'_>, eye: Option<&Eye>, limits: &Limits) -> Visit {
         let mut told = Vec::new();
         let mut picture = None;
-        let context = match tokio::time::timeout(limits.load, self.browser.new_context_with_options(surroundings())).await {
+        let context = match tokio::time::timeout(limits.load, self.browser.new_context_with_options(surroundings(self.proxy.clone()))).await
+        {
             Ok(Ok(context)) => context,
             broken => {
-                told.push(broken.map_or_else(|_| "the browser does not answer".to_owned(), |fault| fault.err().map(told_of).unwrap_or_default()));
+                told.push(
+                    broken.map_or_else(|_| "the browser does not answer".to_owned(), |fault| fault.err().map(told_of).unwrap_or_default()),
+                );
                 return Visit { outcome: Err(Ending::Failed), told, picture, is_sound: false };
             }
         };
@@ -156,14 +115,15 @@ impl Driver {
     }
 }
 
-/// A fresh, empty profile in a window of the usual size.
-fn surroundings() -> BrowserContextOptions {
-    BrowserContextOptions::builder()
+/// A fresh, empty profile in a window of the usual size, behind the proxy.
+fn surroundings(proxy: Option<ProxySettings>) -> BrowserContextOptions {
+    let options = BrowserContextOptions::builder()
         .accept_downloads(AcceptDownloads::Deny)
         .service_workers("block".to_owned())
         .viewport(Viewport { width: 1280, height: 900 })
-        .locale("en-GB".to_owned())
-        .build()
+        .locale("en-GB".to_owned());
+    // for the page alone: what the browser has to ask for itself finds no name and goes nowhere
+    proxy.map_or(options.clone(), |proxy| options.proxy(proxy)).build()
 }
 
 #[expect(clippy::too_many_arguments, reason = "what is told and the picture have to outlive a time limit")]
@@ -201,7 +161,8 @@ async fn read(
             let text = told_of(error);
             // what was fetched before is as good as ever; anything else is the end of it
             if !late {
-                let led_on = ["ERR_TOO_MANY_REDIRECTS", "Download is starting", "ERR_BLOCKED_BY_CLIENT"].iter().any(|sign| text.contains(sign));
+                let led_on =
+                    ["ERR_TOO_MANY_REDIRECTS", "Download is starting", "ERR_BLOCKED_BY_CLIENT"].iter().any(|sign| text.contains(sign));
                 told.push(text);
                 // a refusal without a page is none to the browser
                 let refused = watch.status().and_then(refusal);
@@ -256,69 +217,6 @@ async fn read(
     })
 }
 
-/// Judges every request before it leaves.
-async fn guard(context: &BrowserContext, site: &Site, watch: &Arc<Watch>) -> playwright_rs::Result<()> {
-    let (site, watch) = (site.clone(), Arc::clone(watch));
-    context
-        .route("**/*", move |route: Route| {
-            let (site, watch) = (site.clone(), Arc::clone(&watch));
-            async move {
-                let request = route.request();
-                let is_allowed = site.allows(request.url());
-                if is_of_window(&request) && watch.loads.fetch_add(1, Ordering::SeqCst) > 0 {
-                    watch.suspect("the page led on to another".to_owned());
-                    return route.abort(Some("blockedbyclient")).await;
-                }
-                // others' counters and advertisements are on many a page
-                if is_allowed { route.continue_(None).await } else { route.abort(Some("blockedbyclient")).await }
-            }
-        })
-        .await
-}
-
-/// A page of the window itself, or of one that it opened; not one within it.
-fn is_of_window(request: &Request) -> bool {
-    request.is_navigation_request() && request.frame().is_none_or(|frame| frame.parent_frame().is_none())
-}
-
-/// Notes the page's own fetches, and where redirections lead: those are not asked about beforehand.
-async fn listen(page: &Page, site: &Site, watch: &Arc<Watch>) -> playwright_rs::Result<()> {
-    let (site, hops) = (site.clone(), Arc::clone(watch));
-    page.on_request(move |request: Request| {
-        if is_of_window(&request) {
-            if request.redirected_from().is_some() {
-                if !site.allows(request.url()) {
-                    hops.suspect("the page redirected to a foreign address".to_owned());
-                }
-                if hops.hops.fetch_add(1, Ordering::SeqCst) >= MOST_HOPS {
-                    hops.suspect("the page redirected again and again".to_owned());
-                }
-            }
-            request.url().clone_into(&mut hops.last.lock().unwrap_or_else(PoisonError::into_inner).0);
-        }
-        async { Ok(()) }
-    })
-    .await?;
-    let answers = Arc::clone(watch);
-    page.on_response(move |response: ResponseObject| {
-        {
-            let mut last = answers.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.0 == response.url() {
-                last.1 = Some(response.status());
-            }
-        }
-        let path = response.url().split(['?', '#']).next().unwrap_or_default();
-        if response.status() == 200 && (path.contains("/api/") || path.contains("/ajax/")) {
-            let mut kept = answers.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() < MOST_BODIES {
-                kept.push(response);
-            }
-        }
-        async { Ok(()) }
-    })
-    .await
-}
-
 /// A status that is an answer of its own.
 const fn refusal(status: u16) -> Option<Ending> {
     match status {
@@ -335,7 +233,8 @@ async fn bodies(watch: &Watch, limits: &Limits) -> Map<String, serde_json::Value
     let mut merged = Map::new();
     for answer in watch.answers() {
         let kind = answer.raw_headers().await.unwrap_or_default();
-        let is_json = kind.iter().any(|header| header.name.eq_ignore_ascii_case("content-type") && header.value.starts_with("application/json"));
+        let is_json =
+            kind.iter().any(|header| header.name.eq_ignore_ascii_case("content-type") && header.value.starts_with("application/json"));
         if !is_json || answer.sizes().await.is_ok_and(|sizes| sizes.response_body_size > limits.body) {
             continue;
         }
@@ -399,7 +298,8 @@ async fn there(page: &Page, selector: &str) -> bool {
 
 async fn with_chart(mut sight: Sight, page: &Page, errand: Errand<'_>, late: bool) -> Sight {
     if !late && let Ok(scripts) = page.locator(CHART).first().all_text_contents().await {
-        sight.averages = scripts.first().filter(|text| text.len() <= LONGEST_SCRIPT).map(|text| markup::averages(text, errand.now)).unwrap_or_default();
+        sight.averages =
+            scripts.first().filter(|text| text.len() <= LONGEST_SCRIPT).map(|text| markup::averages(text, errand.now)).unwrap_or_default();
     }
     sight
 }

@@ -34,9 +34,9 @@ pub struct Ledger {
     /// Lines of batches and digests.
     pub batched: i64,
     pub digested: i64,
-    /// What a change of rules or regime did to offers, beside what prices did.
-    pub repriced_by_review: i64,
-    pub withdrawn_by_review: i64,
+    /// Offers that a change of rules or regime did something to.
+    pub repriced_by_rules: i64,
+    pub withdrawn_by_rules: i64,
     pub scans: i64,
 }
 
@@ -65,6 +65,8 @@ pub async fn ledger(tx: &mut ServiceTx) -> Result<Ledger, StoreError> {
             SELECT opportunity_id, created_at, max(CASE WHEN state IN ('sending', 'held', 'acted') THEN 'infinity' ELSE ended_at END)
                 OVER (PARTITION BY opportunity_id ORDER BY created_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS taken_until
             FROM signals WHERE kind = 'exclusive'
+        ), by_rules AS (
+            SELECT DISTINCT opportunity_id, change FROM opportunity_changes WHERE from_pack <> to_pack OR from_regime IS DISTINCT FROM to_regime
         )
         SELECT count(*) FILTER (WHERE kind = 'exclusive') AS "signals!", count(*) FILTER (WHERE state = 'acted') AS "acted!",
             count(*) FILTER (WHERE state = 'passed') AS "passed!", count(*) FILTER (WHERE state = 'wrong_card') AS "wrong_card!",
@@ -76,8 +78,8 @@ pub async fn ledger(tx: &mut ServiceTx) -> Result<Ledger, StoreError> {
             (SELECT count(*) FROM outbox WHERE state = 'sent' AND kind = 'send') AS "sent!",
             (SELECT count(*) FROM outbox WHERE state = 'late') AS "late!",
             (SELECT count(*) FROM outbox WHERE state = 'sent' AND kind = 'edit') AS "edits!",
-            (SELECT count(*) FROM opportunity_changes JOIN scans USING (scan_id) WHERE scans.kind = 'review' AND change = 'repriced') AS "repriced_by_review!",
-            (SELECT count(*) FROM opportunity_changes JOIN scans USING (scan_id) WHERE scans.kind = 'review' AND change = 'withdrawn') AS "withdrawn_by_review!",
+            (SELECT count(*) FROM by_rules WHERE change = 'repriced') AS "repriced_by_rules!",
+            (SELECT count(*) FROM by_rules WHERE change = 'withdrawn') AS "withdrawn_by_rules!",
             (SELECT count(*) FROM scans WHERE kind = 'scan') AS "scans!"
         FROM signals"#
     );

@@ -139,4 +139,3 @@ pub async fn outcomes(tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<Vec<(Str
     .await?;
     Ok(rows.into_iter().map(|row| (row.outcome, row.pages)).collect())
 }
-

@@ -10,6 +10,7 @@ mod db;
 mod db_embedded;
 mod db_security;
 mod deliver;
+mod demo;
 mod editor;
 mod events;
 mod explain;

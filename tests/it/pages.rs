@@ -27,7 +27,12 @@ use tcg_radar::{
     },
     simulate::cardmarket::{Cardmarket, Malice, Manner, Product, Shelves, Ware},
 };
-use tokio::{io::AsyncReadExt, net::TcpListener, runtime::Runtime, sync::OnceCell};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+    sync::OnceCell,
+};
 
 /// Tests run on runtimes of their own; what they share needs one that outlives them.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
@@ -249,7 +254,7 @@ fn a_page_that_means_harm_does_none() {
             let errand = Errand { card: &card, product, now: now(), picture: false };
             rig.shop.behave(product, Manner::Hostile(malice));
             let visit = rig.driver.visit(&rig.site, errand, None, &within(3)).await;
-            let ending = visit.outcome.expect_err("no price is on this page");
+            let Err(ending) = visit.outcome else { panic!("{malice:?}: no price is on this page") };
             println!("{malice:?}: {ending} after {:?}: {:?}", began.elapsed(), visit.told);
             assert!(visit.is_sound, "{malice:?}");
             let expected: &[Ending] = match malice {
@@ -263,5 +268,68 @@ fn a_page_that_means_harm_does_none() {
         assert!(rig.shop.log().iter().filter(|line| line.starts_with("/again/")).count() < 25, "redirections end");
         let after = rig.visit("29", Manner::Markup).await;
         assert_eq!(after.outcome.unwrap().offers.len(), 2, "and the browser is as good as before");
+    });
+}
+
+/// A proxy that leads everything to one address and writes down what it was asked: of HTTP the first line, and whether the
+/// password was right; of SOCKS the name.
+async fn proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(relay(stream, to, Arc::clone(&seen)));
+        }
+    });
+    (address, asked)
+}
+
+async fn relay(mut stream: TcpStream, to: SocketAddr, seen: Arc<Mutex<Vec<String>>>) {
+    let mut first = vec![0; 8192];
+    let read = stream.read(&mut first).await.unwrap_or_default();
+    first.truncate(read);
+    let mut onward = TcpStream::connect(to).await.unwrap();
+    if first.first() == Some(&5) {
+        // SOCKS5 without a password: a greeting, then the name and the port
+        stream.write_all(&[5, 0]).await.unwrap();
+        let mut request = [0; 512];
+        let read = stream.read(&mut request).await.unwrap();
+        seen.lock().unwrap().push(String::from_utf8_lossy(&request[5..read - 2]).into_owned());
+        stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+    } else {
+        let text = String::from_utf8_lossy(&first).into_owned();
+        // u:p@ss
+        if !text.contains("Basic dTpwQHNz") {
+            let _ = stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+            return;
+        }
+        seen.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
+        onward.write_all(&first).await.unwrap();
+    }
+    let _ = copy_bidirectional(&mut stream, &mut onward).await;
+}
+
+#[test]
+fn pages_are_asked_through_the_proxy_with_its_password() {
+    RUNTIME.block_on(async {
+        let (Some(rig), Some(found)) = (rig().await, programs()) else { return };
+        rig.shop.behave("31", Manner::Markup);
+        let card = CardId::new("sv1-25").unwrap();
+        let errand = Errand { card: &card, product: "31", now: now(), picture: false };
+        for (scheme, asked_for) in
+            [("http://u:p%40ss@", "GET http://cardmarket.test/en/Pokemon/Products?idProduct=31"), ("socks5://", "cardmarket.test")]
+        {
+            let (address, asked) = proxy(rig.shop.address()).await;
+            let url = format!("{scheme}{address}").into();
+            let driver = Driver::start(&found, &rig.site, Some(&url)).await.unwrap();
+            let visit = driver.visit(&rig.site, errand, None, &within(10)).await;
+            driver.stop().await;
+            assert_eq!(visit.outcome.unwrap().offers.len(), 2, "{scheme}: {:?}", visit.told);
+            let asked = asked.lock().unwrap().clone();
+            assert!(asked.iter().any(|line| line.starts_with(asked_for)), "{scheme}: {asked:?}");
+            assert!(asked.iter().all(|line| line.contains("cardmarket.test")), "and nothing else: {asked:?}");
+        }
     });
 }

@@ -55,8 +55,8 @@ fn offer(seller: Option<&str>, price: &str) -> Offer {
     }
 }
 
-fn sight(method: Method, offers: Vec<Offer>, reach: Reach) -> Result<Sight, Ending> {
-    Ok(Sight { method, offers, reach, averages: Vec::new(), others: Vec::new() })
+fn sight(method: Method, offers: Vec<Offer>, reach: Reach) -> Sight {
+    Sight { method, offers, reach, averages: Vec::new(), others: Vec::new() }
 }
 
 async fn lines(database: &Database, query: &str) -> Vec<String> {
@@ -91,7 +91,7 @@ async fn offers_are_kept_with_all_that_they_say_and_those_that_are_gone_lose_the
     let later = |minutes: i64| pages(&store, at + TimeDelta::minutes(minutes)).0;
 
     let offers = vec![offer(Some("alice"), "3.20"), offer(Some("bob"), "4.00"), offer(Some("carol"), "9.00")];
-    let first = tell(&later(0), sight(Method::Selectors, offers, Reach::All)).await;
+    let first = tell(&later(0), Ok(sight(Method::Selectors, offers, Reach::All))).await;
     assert_eq!(first.changed.unwrap().cards.into_iter().map(|card| card.to_string()).collect::<Vec<_>>(), ["sv1-25"]);
     assert_eq!(
         lines(&database, PRICES).await,
@@ -103,7 +103,7 @@ async fn offers_are_kept_with_all_that_they_say_and_those_that_are_gone_lose_the
     );
 
     // a page that shows what costs less than five says nothing of carol
-    let second = tell(&later(1), sight(Method::Selectors, vec![offer(Some("bob"), "5.00")], Reach::Below(Decimal::from(5)))).await;
+    let second = tell(&later(1), Ok(sight(Method::Selectors, vec![offer(Some("bob"), "5.00")], Reach::Below(Decimal::from(5))))).await;
     assert_eq!(second.gone, 1);
     assert_eq!(lines(&database, "SELECT seller_id FROM listings WHERE gone_at IS NULL ORDER BY 1").await, ["bob", "carol"]);
 
@@ -118,8 +118,8 @@ async fn offers_are_kept_with_all_that_they_say_and_those_that_are_gone_lose_the
     assert_eq!(before[1], "cardmarket_scrape bob NM 5.00 1.15 99.5 1200");
 
     // one best offer without a name, twice, and a picture
-    tell(&later(3), sight(Method::Interception, vec![offer(None, "4.50")], Reach::Some)).await;
-    tell(&later(4), sight(Method::Vision, vec![offer(None, "4.40")], Reach::Some)).await;
+    tell(&later(3), Ok(sight(Method::Interception, vec![offer(None, "4.50")], Reach::Some))).await;
+    tell(&later(4), Ok(sight(Method::Vision, vec![offer(None, "4.40")], Reach::Some))).await;
     let standing = lines(&database, "SELECT concat_ws(' ', source, seller_id, price) FROM listings WHERE gone_at IS NULL ORDER BY 1").await;
     assert_eq!(standing, ["cardmarket_scrape bob 5.00", "cardmarket_scrape carol 9.00", "cardmarket_vision unnamed:sv1-25 4.40"]);
 
@@ -128,7 +128,7 @@ async fn offers_are_kept_with_all_that_they_say_and_those_that_are_gone_lose_the
     assert_eq!(empty.gone, 3);
     assert!(lines(&database, PRICES).await.iter().all(|line| line.contains("gone")));
     // and back again
-    tell(&later(6), sight(Method::Selectors, vec![offer(Some("alice"), "3.30")], Reach::All)).await;
+    tell(&later(6), Ok(sight(Method::Selectors, vec![offer(Some("alice"), "3.30")], Reach::All))).await;
     assert!(lines(&database, PRICES).await[0].contains("alice NM 3.30"));
     assert_eq!(count(&database, "listings WHERE seller_id = 'alice'").await, 1);
 }
@@ -139,7 +139,7 @@ async fn the_averages_of_a_pages_chart_are_history_of_their_own() {
     let store = database.store().await;
     card_with_product(&database).await;
     let (pages, _news) = pages(&store, "2026-11-24T10:00:00Z".parse().unwrap());
-    let mut seen = sight(Method::Selectors, vec![offer(Some("alice"), "3.20")], Reach::All).unwrap();
+    let mut seen = sight(Method::Selectors, vec![offer(Some("alice"), "3.20")], Reach::All);
     seen.averages =
         vec![("2026-11-22".parse().unwrap(), "3.10".parse().unwrap()), ("2026-11-23".parse().unwrap(), "3.15".parse().unwrap())];
     tell(&pages, Ok(seen.clone())).await;
@@ -202,7 +202,7 @@ async fn in_a_day_with_five_hundred_wishes_and_two_restarts_no_hour_has_more_pag
                     0 => Err(Ending::RateLimited),
                     1..4 => Err(Ending::Unreadable),
                     4..8 => Err(Ending::Empty),
-                    _ => sight(Method::Selectors, vec![offer(Some("alice"), "3.20")], Reach::All),
+                    _ => Ok(sight(Method::Selectors, vec![offer(Some("alice"), "3.20")], Reach::All)),
                 };
                 worker.take_in(&wanted, page, told(outcome)).await.unwrap();
                 now += TimeDelta::milliseconds(i64::try_from(dice.next(1_500)).unwrap());

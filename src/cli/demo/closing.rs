@@ -62,17 +62,20 @@ pub fn pretty(told: &Told) -> String {
     let _ = write!(
         text,
         "
-What to try next. Start it again without --minutes, and while it runs:
-  edit a number     {folder}/rules/params/headache.yaml: it is live within two seconds, and offers change
-  break a rule      {folder}/rules/facts/profit.rhai: the last good rules hold, and {log} says where the fault is
-  switch customs    {folder}/.env: CUSTOMS_REGIME='pre_july_2026'
-  change a plan     {folder}/profiles/plans.yaml: who is asked first, how many may have a deal, when digests come
-Its database stays until the next start. In {folder}:
+What to try next. Start it again without --minutes, and in another terminal, while it runs:
+
   cd {folder}
-  {program} user list
-  {program} scan --once --dry-run --as-of {as_of}
-  {program} rules explain --why-not --as-of {as_of} --card CARD
-The service's own log: {log}
+  alias tcg-radar={program}
+
+  a number      edit rules/params/headache.yaml. The rules' own cases hold that number, so the edit is refused and {log}
+                says by which; after `tcg-radar rules test --update` it is live within two seconds, and offers change
+  customs       edit .env: CUSTOMS_REGIME='pre_july_2026', and what is on offer is re-priced at once
+  plans         edit profiles/plans.yaml: who is asked first, how many may have a deal, when digests come
+  tenants       tcg-radar user list; tcg-radar user add --telegram-chat-id 4711 --country US --profile us_tcgplayer_eu_forwarder
+  why not?      tcg-radar scan --once --dry-run --as-of {as_of}
+                tcg-radar rules explain --why-not --as-of {as_of} --card CARD
+
+The last two work now, too: the database stays until the next start. The service's own log is {log}.
 ",
         log = told.log,
     );

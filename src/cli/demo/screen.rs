@@ -61,7 +61,13 @@ impl Screen {
                 lines.sort();
                 if sight.seconds >= *sums_at {
                     *sums_at = sight.seconds + SUMS_EVERY;
-                    lines.push(format!("{}  customs {}  {}", clock(sight.at), regime(sight), signals(&sight.ledger)));
+                    lines.push(format!(
+                        "{}  customs {}, rules {}  {}",
+                        clock(sight.at),
+                        regime(sight),
+                        rules(sight),
+                        signals(&sight.ledger)
+                    ));
                 }
                 if !lines.is_empty() {
                     write(lines.join("\n"))?;
@@ -88,7 +94,7 @@ impl Terminal {
         self.progress.set_position(sight.seconds);
         self.progress.set_message(format!("{} UTC", sight.at.format("%a %e %b %Y %H:%M")));
         let mut lines = vec![self.heading.clone()];
-        lines.push(format!("customs {}, rules {}", regime(sight), sight.pack.get(..12).unwrap_or_default()));
+        lines.push(format!("customs {}, rules {}", regime(sight), rules(sight)));
         lines.push(String::new());
         lines.push(format!("{:<26} {:>12} {:>12}", "feed", "last run", "asked today"));
         lines.extend(sight.feeds.iter().map(|one| feed(one, sight.at)));
@@ -137,6 +143,11 @@ fn regime(sight: &Sight) -> &str {
     sight.regime.as_deref().unwrap_or("none")
 }
 
+fn rules(sight: &Sight) -> String {
+    let refused = if sight.refused { ": an edit is refused, and the log says why" } else { "" };
+    format!("{}{refused}", sight.pack.get(..12).unwrap_or_default())
+}
+
 fn feed(feed: &Feed, now: DateTime<Utc>) -> String {
     let age = feed.last_run.map_or_else(|| "under way".to_owned(), |at| ago((now - at).num_minutes().max(0)));
     let fault = feed.fault.as_deref().unwrap_or_default();
@@ -173,19 +184,20 @@ fn heard(heard: &Heard) -> String {
 pub fn signals(ledger: &Ledger) -> String {
     let Ledger { signals, acted, passed, wrong_card, pending, expired, withdrawn, undeliverable, .. } = ledger;
     let few = [(wrong_card, "wrong card"), (undeliverable, "undeliverable")];
-    let few: String = few.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(" + {count} {what}")).collect();
-    format!("signals {signals} = {acted} taken + {passed} passed + {pending} pending + {expired} expired + {withdrawn} withdrawn{few}")
+    let few = few.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(" + {count} {what}"));
+    let parts = format!("{acted} taken + {passed} passed + {pending} pending + {expired} expired + {withdrawn} withdrawn");
+    format!("signals {signals} = {parts}{}", few.collect::<Vec<_>>().concat())
 }
 
 /// What is not in the sum.
 pub fn beside(ledger: &Ledger) -> [String; 2] {
-    let Ledger { handed_on, double_holders, sent, late, edits, batched, digested, repriced_by_review, withdrawn_by_review, scans, .. } =
+    let Ledger { handed_on, double_holders, sent, late, edits, batched, digested, repriced_by_rules, withdrawn_by_rules, scans, .. } =
         ledger;
     [
         format!("{handed_on} of them handed on by others, {double_holders} double holders; {scans} scans"),
         format!(
-            "{sent} messages sent, {edits} edited, {late} late; {batched} lines in batches, {digested} in digests; the customs switch re-priced \
-             {repriced_by_review} offers and withdrew {withdrawn_by_review}"
+            "{sent} messages sent, {edits} edited, {late} late; {batched} lines in batches, {digested} in digests; new rules or customs \
+             re-priced {repriced_by_rules} offers and withdrew {withdrawn_by_rules}"
         ),
     ]
 }

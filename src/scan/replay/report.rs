@@ -117,7 +117,8 @@ fn course(replay: &Replay, course: &CourseOfCard, currency: Currency) -> String 
     let (Some(low), Some(high)) = (points().map(|(_, price)| *price).min(), points().map(|(_, price)| *price).max()) else {
         return String::new();
     };
-    let margin = (high - low) / Decimal::TEN;
+    // a price that never moved runs through the middle
+    let margin = if high > low { high - low } else { high.max(Decimal::ONE) } / Decimal::TEN;
     let up = Axis::up((low - margin).max(Decimal::ZERO), high + margin);
     let (Some(first), Some(last)) = (replay.steps.first(), replay.steps.last()) else { return String::new() };
     let seconds = |at: DateTime<Utc>| Decimal::from(at.timestamp());

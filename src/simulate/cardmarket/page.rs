@@ -121,11 +121,7 @@ fn chart(product: &Product) -> String {
     let labels: Vec<String> = product.averages.iter().map(|(day, _)| day.format("%d.%m.%Y").to_string()).collect();
     let data: Vec<Json> = product.averages.iter().map(|(_, price)| number(Some(*price))).collect();
     // in this order, as the site writes it
-    let chart = format!(
-        "{{\"labels\":{},\"datasets\":[{{\"label\":\"Avg. Sell Price\",\"data\":{}}}]}}",
-        json!(labels),
-        json!(data)
-    );
+    let chart = format!("{{\"labels\":{},\"datasets\":[{{\"label\":\"Avg. Sell Price\",\"data\":{}}}]}}", json!(labels), json!(data));
     format!("<script class=\"chart-init-script\">window.chartData = {chart};</script>")
 }
 

@@ -17,8 +17,8 @@ use crate::{
     simulate::{Simulation, feeds::Batch},
 };
 
-/// Days that a market which goes on is remembered for.
-const REMEMBERED: Days = Days::new(45);
+/// Days that a market which goes on is remembered for: the vendors show its latest ones.
+const REMEMBERED: Days = Days::new(21);
 
 /// One product's rows of one day, a row a printing.
 pub type Rows = Vec<Observation>;
@@ -84,11 +84,13 @@ impl Stock {
     /// Takes in the days up to this one.
     pub fn advance(&mut self, today: NaiveDate) {
         let Some(mut coming) = self.coming.take() else { return };
+        let oldest = today - REMEMBERED;
         while let Some(batch) = coming.next_if(|batch| batch.date <= today) {
-            self.take(batch);
+            if batch.date >= oldest {
+                self.take(batch);
+            }
         }
         self.coming = Some(coming);
-        let oldest = today - REMEMBERED;
         self.days.retain(|(_, date), _| *date >= oldest);
         self.sales.retain(|date, _| *date >= oldest);
     }
@@ -131,5 +133,33 @@ impl Stock {
     /// The card of a TCGplayer number.
     pub fn card_of(&self, product: &str) -> Option<usize> {
         self.numbers.get(&Market::Tcgplayer)?.iter().position(|number| number == product)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+    use super::*;
+    use crate::simulate::Parameters;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_market_that_goes_on_shows_the_same_days_and_forgets_old_ones() {
+        let end: NaiveDate = "2026-11-20".parse().unwrap();
+        let market =
+            || Simulation::new(Parameters { cards: 60, days: 60, beyond: 60, listing_days: 0, ..Parameters::ending(end) }).unwrap();
+        let (whole, mut following) = (Stock::of(&market()), Stock::day_by_day(market()));
+        for moment in ["2026-11-20T21:00:00Z", "2026-12-24T12:00:00Z", "2027-01-19T21:00:00Z"].map(at) {
+            following.advance(moment.date_naive());
+            for market in [Market::Tcgplayer, Market::Cardmarket] {
+                assert!(whole.latest(market, moment).is_some_and(|(_, products)| products.len() > 40));
+                assert_eq!(whole.latest(market, moment), following.latest(market, moment), "{market} at {moment}");
+            }
+        }
+        let days = following.days.keys().map(|(_, date)| *date);
+        assert_eq!((days.clone().min(), days.max()), (Some("2026-12-29".parse().unwrap()), Some("2027-01-19".parse().unwrap())));
     }
 }

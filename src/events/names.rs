@@ -49,7 +49,9 @@ impl Names {
         let text = folded(text);
         let is_whole = |found: &aho_corasick::Match| {
             let (before, after) = (text[..found.start()].chars().next_back(), text[found.end()..].chars().next());
-            !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+            // Cynthia's Garchomp is no Cynthia
+            let owns = text[found.end()..].starts_with("'s");
+            !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric) && !owns
         };
         let mut found: Vec<_> = self.automaton.find_overlapping_iter(&text).filter(is_whole).collect();
         found.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.start().cmp(&other.start())));
@@ -111,6 +113,8 @@ mod tests {
         assert_eq!(found(&names, "Mewtwo & Mew-GX alt art"), ["mewtwo & mew-gx"]);
         assert_eq!(found(&names, "mew express mewing"), ["mew"], "no \"mew ex\" in a mew express");
         assert_eq!(found(&names, "homework, mewtwos"), [""; 0]);
+        assert_eq!(found(&["Cynthia"], "Cynthia’s Garchomp, and Cynthia"), ["cynthia"]);
+        assert_eq!(found(&["Cynthia"], "Cynthia’s Garchomp"), [""; 0]);
     }
 
     #[test]

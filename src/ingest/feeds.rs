@@ -36,8 +36,8 @@ const BUSY: TimeDelta = TimeDelta::seconds(5);
 /// A vendor's minute is over after this, where it does not say.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
 const NOW_AND_THEN: TimeDelta = TimeDelta::minutes(30);
-/// A card that something moves is asked for so often.
-const FLAGGED: TimeDelta = TimeDelta::minutes(30);
+/// A card that something moves is asked for again after this, at the next look of the loop: every half hour.
+const FLAGGED: TimeDelta = TimeDelta::minutes(25);
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 256;
 

@@ -194,8 +194,18 @@ async fn what_many_people_write_becomes_an_event_driven_signal_that_somebody_get
     let town = Town::on(Database { server: post.database.server.clone() }, now()).await;
     town.crowd("PokemonTCG", 6, &format!("Everybody wants {} now", name.to_uppercase()));
     // one author, one count; somebody else's card; and a word that only begins like it
-    town.stand_ins.write(Written { place: "PokemonTCG".into(), author: "person1".into(), text: name.clone(), at: now() - TimeDelta::minutes(2) });
-    town.stand_ins.write(Written { place: "PokemonTCG".into(), author: "x".into(), text: format!("{name}ish"), at: now() - TimeDelta::minutes(2) });
+    town.stand_ins.write(Written {
+        place: "PokemonTCG".into(),
+        author: "person1".into(),
+        text: name.clone(),
+        at: now() - TimeDelta::minutes(2),
+    });
+    town.stand_ins.write(Written {
+        place: "PokemonTCG".into(),
+        author: "x".into(),
+        text: format!("{name}ish"),
+        at: now() - TimeDelta::minutes(2),
+    });
     let application = [ON, ("REDDIT_CLIENT_ID", CLIENT), ("REDDIT_CLIENT_SECRET", KEY)];
     town.fetch(&application).await;
     let (social, mut news) = town.social();
@@ -211,8 +221,12 @@ async fn what_many_people_write_becomes_an_event_driven_signal_that_somebody_get
     let changed = scan(&mut rounds, Wanted::Changed, at).await;
     assert_eq!(types(&changed)[&card], event_driven());
     post.pass(at - post.now());
-    let router =
-        Router { scanner, channels: vec![Channel::Telegram, Channel::Discord], window: TimeDelta::minutes(180), send_within: TimeDelta::minutes(30) };
+    let router = Router {
+        scanner,
+        channels: vec![Channel::Telegram, Channel::Discord],
+        window: TimeDelta::minutes(180),
+        send_within: TimeDelta::minutes(30),
+    };
     router.route_once(at).await.unwrap();
     post.drain().await;
     let told: Vec<(String,)> = rows(
@@ -293,7 +307,6 @@ async fn while_nobody_wants_to_listen_no_platform_is_asked() {
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let service = Service::start_with(&stage, &variables);
     service.says_all(&["scan_finished"]);
-    service.signal("TERM");
     service.ends();
     assert!(town.stand_ins.log().is_empty(), "{:?}", town.stand_ins.log());
 }
@@ -318,13 +331,15 @@ async fn a_tournament_is_counted_once_and_flags_what_its_best_play_and_what_goes
         deck(20, &[("Dipplin", "18"), ("Festival Grounds", "149")]),
         deck(21, &[("Pinsir", "1")]),
     ]);
-    let listed = json!({ "id": "63e9", "game": "PTCG", "format": "STANDARD", "name": "Cup #15", "date": "2026-05-02T18:00:00.000Z", "players": 47 });
+    let listed =
+        json!({ "id": "63e9", "game": "PTCG", "format": "STANDARD", "name": "Cup #15", "date": "2026-05-02T18:00:00.000Z", "players": 47 });
     town.stand_ins.hold(Held { listed, standings });
     let off = ALL.replace(",limitless", "");
     let on = [("SOURCES_OFF", off.as_str())];
     town.fetch(&on).await;
     let pairs = "SELECT card_a, card_b, count FROM synergy_cooccurrence ORDER BY 1, 2";
-    let expected = [("Dipplin", "Festival Grounds", 1), ("Dipplin", "Munkidori", 1)].map(|(a, b, count)| (a.to_owned(), b.to_owned(), count));
+    let expected =
+        [("Dipplin", "Festival Grounds", 1), ("Dipplin", "Munkidori", 1)].map(|(a, b, count)| (a.to_owned(), b.to_owned(), count));
     assert_eq!(rows::<(String, String, i32)>(&town.database, pairs).await, expected);
     let flags = "SELECT concat_ws(' ', card_id, kind, source, strength) FROM event_flags ORDER BY 1";
     let flags: Vec<(String,)> = rows(&town.database, flags).await;
@@ -342,7 +357,8 @@ async fn a_tournament_is_counted_once_and_flags_what_its_best_play_and_what_goes
 }
 
 fn real_data(file: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("TCG_RADAR_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let data =
+        std::env::var_os("TCG_RADAR_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let path = data.join(file);
     if path.exists() {
         return Some(path);
@@ -381,7 +397,10 @@ async fn an_operator_says_what_was_heard_and_ends_it() {
     let url = database.server.url(false);
     let run = |arguments: &[&str]| program(home.path(), &[("DATABASE_URL", &url)], arguments);
     for (arguments, wanted) in [
-        (&["event", "add", "reprint", "--set", "sv1"][..], "unknown kind of event: use one of tournament, synergy, social-spike, rotation, ban, reprint-rumour"),
+        (
+            &["event", "add", "reprint", "--set", "sv1"][..],
+            "unknown kind of event: use one of tournament, synergy, social-spike, rotation, ban, reprint-rumour",
+        ),
         (&["event", "add", "ban", "--card", "sv9-9"], "no card \"sv9-9\" is known: correct the id, or import its set"),
         (&["event", "add", "ban", "--set", "sv9"], "no card of a set \"sv9\" is known: correct the code, or import the set"),
         (&["event", "add", "ban"], "--card"),

@@ -600,6 +600,38 @@ async fn judge(rig: &Rig, day: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flagged_card_is_asked_for_every_half_hour_between_the_feeds_turns() {
+    let simulation = simulation(60, 60);
+    let rig = Rig::new(&simulation, Plan::Paid, "2026-11-22T09:00:00Z").await;
+    rig.catalogue(&simulation).await;
+    let feeds = rig.feeds(&[("SOURCES_OFF", &all_but("poketrace"))]);
+    run_for(&rig, &feeds, 1).await;
+    // as the loop does, which sleeps no longer
+    let two_hours = async || {
+        let before = rig.stand_ins.log().len();
+        for _ in 0..12 {
+            rig.time.set(rig.time.now() + TimeDelta::minutes(9));
+            drive(&feeds, &rig.time, rig.time.now() + TimeDelta::minutes(1)).await;
+        }
+        rig.stand_ins.log()[before..].iter().map(|(_, path, _)| path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(two_hours().await, Vec::<String>::new(), "its turn is over");
+    let product = rig.lines("SELECT external_id FROM card_products WHERE market = 'tcgplayer' ORDER BY 1 LIMIT 1").await.remove(0);
+    let flag = "INSERT INTO event_flags (card_id, kind, source, started_at, expires_at)
+        SELECT card_id, 'SOCIAL_SPIKE', 'test', $2, $2 + interval '100 minutes' FROM card_products WHERE market = 'tcgplayer' AND external_id = $1";
+    sqlx::query(flag).bind(&product).bind(rig.time.now()).execute(&mut rig.database.superuser().await).await.unwrap();
+    let asked = two_hours().await;
+    let of = |market: &str| format!("/poketrace/v1/cards?tcgplayer_ids={product}&market={market}&limit=20");
+    // after 9, 39, 69 and 99 minutes, each time of both markets; then the flag is over
+    assert_eq!(asked, (0..4).flat_map(|_| [of("US"), of("EU")]).collect::<Vec<_>>());
+    assert_eq!(
+        rig.lines("SELECT last_run - '2026-11-22T09:00:00Z' < interval '1 hour' AS a FROM feeds").await,
+        ["true"],
+        "none was its turn"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_processes_on_one_database_ask_once_and_store_once() {
     let simulation = simulation(60, 60);
     let alone = Rig::new(&simulation, Plan::Paid, "2026-11-22T09:00:00Z").await;

@@ -84,7 +84,9 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let mut titles = Vec::new();
     for (post, found) in posts.iter().zip(&found) {
         talk.hear(found.iter().copied(), &Mention { at: post.posted_at, author: post.id.clone() });
-        found.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+        for name in found {
+            *counts.entry(name).or_default() += 1;
+        }
         if wanted.as_deref().is_some_and(|wanted| found.contains(wanted)) {
             titles.push(post.text.clone());
         }

@@ -146,9 +146,8 @@ mod tests {
     fn what_is_usual_is_the_mean_of_the_past_windows_without_the_present_one() {
         // over the ten hours before, three people in each of the twenty windows
         let mut told: Vec<(i64, &str)> = (1..=20).flat_map(|window| ["a", "b", "c"].map(|author| (-30 * window, author))).collect();
-        told.extend(
-            (0..15).map(|minute| (minute, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"][minute as usize])),
-        );
+        let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o"];
+        told.extend((0..).zip(many));
         let talk = talk(&told);
         assert_eq!(talk.spike("mew", at(14)), None, "fifteen are five times three, not more");
         let mentions = &talk.by_name["mew"];

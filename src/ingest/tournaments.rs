@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::{
     domain::{
         card::CardId,
-        deck::{DeckCard, Tournament},
+        deck::{Deck, DeckCard, Tournament},
         event::EventKind,
     },
     events::{
@@ -59,11 +59,8 @@ pub async fn write(tx: &mut ServiceTx, told: &[Tournament], now: DateTime<Utc>) 
 
 /// Flags what the first eight play and what is played with that, and wishes for the pages of all of it.
 async fn flag(tx: &mut ServiceTx, tournament: &Tournament, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let placed = |deck: &crate::domain::deck::Deck| Placed {
-        placing: deck.placing,
-        deck: deck.cards.iter().map(|card| card.name.clone()).collect(),
-    };
-    let results: Vec<Placed> = tournament.decks.iter().map(placed).collect();
+    let result = |deck: &Deck| Placed { placing: deck.placing, deck: deck.cards.iter().map(|card| card.name.clone()).collect() };
+    let results: Vec<Placed> = tournament.decks.iter().map(result).collect();
     let (played, targets) = (played(&results), targets(&results));
     let top: BTreeSet<&str> = played.iter().map(|(name, _)| name.as_str()).take(FLAGGED).collect();
     let partners = targets.iter().filter(|(name, _)| !top.contains(name.as_str()));

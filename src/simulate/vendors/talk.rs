@@ -1,6 +1,8 @@
 //! Where people write: Reddit as an application and as a guest, Discord's channels, X's counts; and Limitless's tournaments.
 //! As most machines of data centres see it, Reddit refuses guests its JSON.
 
+use std::fmt::Write as _;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
@@ -77,18 +79,17 @@ impl Talk {
 
     fn feed(&self, subreddit: &str, now: DateTime<Utc>) -> Reply {
         let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let entries: String = self
-            .of(subreddit, now)
-            .into_iter()
-            .map(|(number, post)| {
-                let (at, author, title) = (post.at.to_rfc3339(), escaped(&post.author), escaped(&post.text));
-                format!(
-                    "<entry><author><name>/u/{author}</name><uri>https://www.reddit.com/user/{author}</uri></author><category term=\"{subreddit}\" \
-                    label=\"r/{subreddit}\"/><content type=\"html\">&lt;p&gt;…&lt;/p&gt;</content><id>t3_p{number}</id><link href=\"https://www.reddit.com/\"/>\
-                    <updated>{at}</updated><published>{at}</published><title>{title}</title></entry>"
-                )
-            })
-            .collect();
+        let mut entries = String::new();
+        for (number, post) in self.of(subreddit, now) {
+            let (at, author, title) = (post.at.to_rfc3339(), escaped(&post.author), escaped(&post.text));
+            // Writing into a String cannot fail.
+            let _ = write!(
+                entries,
+                "<entry><author><name>/u/{author}</name><uri>https://www.reddit.com/user/{author}</uri></author><category term=\"{subreddit}\" \
+                label=\"r/{subreddit}\"/><content type=\"html\">&lt;p&gt;…&lt;/p&gt;</content><id>t3_p{number}</id><link href=\"https://www.reddit.com/\"/>\
+                <updated>{at}</updated><published>{at}</published><title>{title}</title></entry>"
+            );
+        }
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><feed xmlns=\"http://www.w3.org/2005/Atom\"><category term=\"{subreddit}\"/>\
             <title>newest submissions : {subreddit}</title>{entries}</feed>"

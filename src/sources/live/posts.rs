@@ -1,5 +1,6 @@
 //! What the platforms' feeds of posts share.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
@@ -49,5 +50,6 @@ impl Told<'_> {
 /// Tells authors apart without naming them.
 fn hashed(platform: Platform, name: &str) -> String {
     let hash = Sha256::digest(format!("{platform} {name}"));
-    hash[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+    // twelve bytes keep millions of authors apart
+    STANDARD.encode(&hash[..12])
 }

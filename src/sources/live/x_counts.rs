@@ -56,7 +56,8 @@ struct Counts {
 struct Count {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
-    tweet_count: u32,
+    #[serde(rename = "tweet_count")]
+    posts: u32,
 }
 
 impl XCounts {
@@ -77,12 +78,11 @@ impl Source for XCounts {
         let state: State = run.state();
         let base = Address::of(&self.base).path("tweets/counts/recent");
         let asked = |name: &str| format!("\"{}\" (pokemon OR tcg OR ptcg) -is:retweet", name.replace(['"', '\\'], " "));
-        let address = match &state.half_hour {
-            Some(half_hour) => base.query("query", asked(&half_hour.name)).query("granularity", "hour"),
-            None => {
-                let start = (run.now - WINDOW - BEHIND).to_rfc3339_opts(SecondsFormat::Secs, true);
-                base.query("query", asked(run.wanted.first()?)).query("granularity", "minute").query("start_time", start)
-            }
+        let address = if let Some(half_hour) = &state.half_hour {
+            base.query("query", asked(&half_hour.name)).query("granularity", "hour")
+        } else {
+            let start = (run.now - WINDOW - BEHIND).to_rfc3339_opts(SecondsFormat::Secs, true);
+            base.query("query", asked(run.wanted.first()?)).query("granularity", "minute").query("start_time", start)
         };
         Some(Request { key: Some(("authorization", format!("Bearer {}", self.token.expose_secret()).into())), ..Request::get(address) })
     }
@@ -90,7 +90,7 @@ impl Source for XCounts {
     fn read(&self, run: &Run, answer: Answer, emit: &mut Emit<'_>) -> Result<Step, Fault> {
         good(&answer, KEY)?;
         let counts: Counts = document(&answer)?;
-        let sum = |counts: &mut dyn Iterator<Item = &Count>| counts.fold(0_u32, |sum, count| sum.saturating_add(count.tweet_count));
+        let sum = |counts: &mut dyn Iterator<Item = &Count>| counts.fold(0_u32, |sum, count| sum.saturating_add(count.posts));
         let state: State = run.state();
         let Some(half_hour) = state.half_hour else {
             let name = run.wanted.first().cloned().unwrap_or_default();

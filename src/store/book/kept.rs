@@ -152,7 +152,7 @@ fn differing<T: PartialEq>(before: &[T], now: &[T], card: impl Fn(&T) -> CardInd
     cards.filter(|card| before.get(card) != now.get(card)).collect()
 }
 
-fn by_card<'t, T>(told: &'t [T], card: impl Fn(&T) -> CardIndex) -> BTreeMap<CardIndex, Vec<&'t T>> {
+fn by_card<T>(told: &[T], card: impl Fn(&T) -> CardIndex) -> BTreeMap<CardIndex, Vec<&T>> {
     let mut of: BTreeMap<CardIndex, Vec<&T>> = BTreeMap::new();
     for one in told {
         of.entry(card(one)).or_default().push(one);

@@ -1,5 +1,8 @@
 //! The running service: builds everything once, lets the loops run side by side, and drains them at the end.
 
+mod backups;
+mod database;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
@@ -16,10 +19,12 @@ use crate::{
     deliver::{self, Delivery},
     ingest::{self, Feeds, pages::Pages, social::Social},
     notify::{Notifier, discord::Discord, telegram::Telegram},
+    pulse::Pulse,
     reload::{self, Files, Reloader},
     route::{self, Router},
     scan::{Settings, periodic, review},
     store::Store,
+    web::{self, Watch, Watched},
 };
 
 /// How long the loops may take to finish what they are at. What is cut off then is rolled back by the database.
@@ -27,6 +32,13 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// How long open transactions may take after that.
 const CLOSE: Duration = Duration::from_secs(3);
+
+/// A turn of a loop that takes longer hangs. The longest that a loop has to do: a vendor's slow answer, a scan of everything.
+const LONG_TURN: Duration = Duration::from_mins(15);
+/// Of loops that only read files, ask the database, or wait for a platform.
+const SHORT_TURN: Duration = Duration::from_mins(3);
+/// A backup of years of prices.
+const BACKUP_TURN: Duration = Duration::from_hours(3);
 
 /// Runs every loop until `stop`, or one of them cannot go on.
 ///
@@ -40,6 +52,8 @@ pub async fn run(
     stop: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     store.refuse_unsafe_role().await?;
+    let listener = web::listen(config.web.listen).await?;
+    let started = clock.now();
     let reloader = Reloader::start(files, store.clone(), clock.now()).await?;
     let current = reloader.current();
     let settings = Settings { customs_regime: None, bundle_logic: config.rules.bundle_logic, eur_usd_rate: config.forex.eur_usd_rate };
@@ -53,44 +67,66 @@ pub async fn run(
     };
     let reviewer = scanner.clone();
     let router = router(config, scanner.clone());
-    let listener = scanner.clone();
+    let answerer = scanner.clone();
     let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, clock.clone());
     let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?.listening(&config.social));
     let news = feeds.changes();
+    let sources = feeds.sources().iter().map(|source| (source.about().name, source.about().budget)).collect();
     let raw_days = config.sources.raw_days;
     let pages = pages(config, &store, &feeds, &clock)?;
     let social = social(config, &store, &feeds, clock.clone());
     tell_parts(config);
     let mut loops = Loops::default();
-    loops.start("feeds", |shutdown| async move {
-        ingest::run(feeds, raw_days, shutdown).await;
+    if config.database.url.is_none() {
+        let place = database::Place { home: config.home.clone(), programs: config.database.programs.clone() };
+        loops.start("database", SHORT_TURN, |pulse, shutdown| database::run(place, pulse, shutdown));
+    }
+    if let Some(every) = config.backups.every {
+        let (store, settings, clock) = (store.clone(), config.backups.clone(), clock.clone());
+        loops.start("backups", BACKUP_TURN, move |pulse, shutdown| backups::run(store, settings, every, clock, pulse, shutdown));
+    } else {
+        tracing::warn!(event = "part_off", part = "backups", "off: BACKUP_EVERY_HOURS is 0, so somebody else has to make them");
+    }
+    loops.start("feeds", LONG_TURN, |pulse, shutdown| async move {
+        ingest::run(feeds, raw_days, pulse, shutdown).await;
         anyhow::Ok(())
     });
     if let Some(pages) = pages {
-        loops.start("pages", |shutdown| async move {
-            ingest::pages::run(pages, shutdown).await;
+        loops.start("pages", SHORT_TURN, |pulse, shutdown| async move {
+            ingest::pages::run(pages, pulse, shutdown).await;
             anyhow::Ok(())
         });
     }
     if let Some(social) = social {
-        loops.start("social", |shutdown| async move {
-            ingest::social::run(social, shutdown).await;
+        loops.start("social", LONG_TURN, |pulse, shutdown| async move {
+            ingest::social::run(social, pulse, shutdown).await;
             anyhow::Ok(())
         });
     }
-    loops.start("reload", |shutdown| reload::run(reloader, clock, shutdown));
-    loops.start("review", |shutdown| review::run(reviewer, shutdown));
-    loops.start("scan", |shutdown| periodic::run(scanner, news, shutdown));
+    let reloading = clock.clone();
+    loops.start("reload", SHORT_TURN, |pulse, shutdown| reload::run(reloader, reloading, pulse, shutdown));
+    loops.start("review", LONG_TURN, |pulse, shutdown| review::run(reviewer, pulse, shutdown));
+    loops.start("scan", LONG_TURN, |pulse, shutdown| periodic::run(scanner, news, pulse, shutdown));
     if router.channels.is_empty() {
         tracing::warn!(event = "part_off", part = "routing", "off: nobody can be told without TELEGRAM_BOT_TOKEN or DISCORD_BOT_TOKEN");
     } else {
-        loops.start("route", |shutdown| route::run(router, shutdown));
+        loops.start("route", LONG_TURN, |pulse, shutdown| route::run(router, pulse, shutdown));
         if let Some(telegram) = Telegram::new(&config.delivery.telegram)? {
-            let bot = Bot { telegram: Arc::new(telegram), scanner: listener, delivery: delivery.clone() };
-            loops.start("bot", |shutdown| bot::run(bot, shutdown));
+            let bot = Bot { telegram: Arc::new(telegram), scanner: answerer, delivery: delivery.clone() };
+            loops.start("bot", SHORT_TURN, |pulse, shutdown| bot::run(bot, pulse, shutdown));
         }
-        loops.start("deliver", |shutdown| deliver::run(delivery, shutdown));
+        loops.start("deliver", SHORT_TURN, |pulse, shutdown| deliver::run(delivery, pulse, shutdown));
     }
+    tracing::info!(event = "listening", address = %listener.local_addr()?, "GET /health, /ready, /metrics");
+    let watch = Watch {
+        store: store.clone(),
+        loops: loops.watched.clone(),
+        sources,
+        backups: config.backups.every.map(|_| config.backups.folder.clone()),
+        started,
+        clock,
+    };
+    loops.run("web", |shutdown| web::run(listener, watch, shutdown));
     tracing::info!(event = "serving", pack = %current.get().pack.hash, scan_minutes = config.scanning.interval.as_secs() / 60);
     let outcome = loops.supervise(stop).await;
     if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
@@ -152,11 +188,24 @@ pub async fn stop_asked() -> anyhow::Result<()> {
 #[derive(Default)]
 struct Loops {
     running: JoinSet<(&'static str, anyhow::Result<()>)>,
+    watched: Vec<Watched>,
     shutdown: CancellationToken,
 }
 
 impl Loops {
-    fn start<F, E>(&mut self, name: &'static str, run: impl FnOnce(CancellationToken) -> F)
+    /// Lets a loop run. A turn of it that takes longer than `longest_turn` counts as one that hangs.
+    fn start<F, E>(&mut self, name: &'static str, longest_turn: Duration, run: impl FnOnce(Pulse, CancellationToken) -> F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<anyhow::Error>,
+    {
+        let pulse = Pulse::default();
+        self.watched.push(Watched { name, pulse: pulse.clone(), longest_turn });
+        self.run(name, |shutdown| run(pulse, shutdown));
+    }
+
+    /// Lets something run that nobody watches.
+    fn run<F, E>(&mut self, name: &'static str, run: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<anyhow::Error>,
@@ -207,12 +256,12 @@ mod tests {
         let finished = Arc::new(AtomicBool::new(false));
         let mut loops = Loops::default();
         let seen = Arc::clone(&finished);
-        loops.start("steady", |shutdown| async move {
+        loops.start("steady", SHORT_TURN, |_, shutdown| async move {
             shutdown.cancelled().await;
             seen.store(true, Ordering::SeqCst);
             anyhow::Ok(())
         });
-        loops.start("broken", |_| async { anyhow::Result::<()>::Err(anyhow::anyhow!("out of luck")) });
+        loops.start("broken", SHORT_TURN, |_, _| async { anyhow::Result::<()>::Err(anyhow::anyhow!("out of luck")) });
         let error = loops.supervise(std::future::pending()).await.unwrap_err();
         assert_eq!(format!("{error:#}"), "the broken loop ended: out of luck");
         assert!(finished.load(Ordering::SeqCst));
@@ -221,7 +270,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_does_not_stop_is_cut_off_after_the_limit() {
         let mut loops = Loops::default();
-        loops.start("stuck", |_| std::future::pending::<anyhow::Result<()>>());
+        loops.start("stuck", SHORT_TURN, |_, _| std::future::pending::<anyhow::Result<()>>());
         let began = tokio::time::Instant::now();
         loops.supervise(async { Ok(()) }).await.unwrap();
         assert_eq!(began.elapsed(), DRAIN);

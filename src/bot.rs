@@ -14,6 +14,7 @@ use crate::{
         profile::TenantId,
     },
     notify::{Trouble, telegram::Telegram},
+    pulse::Pulse,
     scan::{ScanError, periodic::Scanner},
     store::{
         JobLock, ServiceTx, StoreError,
@@ -190,11 +191,14 @@ fn allowed(person: Person, chat: i64, user: i64) -> Option<TenantId> {
 ///
 /// # Errors
 /// Never: faults are told and waited out.
-pub async fn run(bot: Bot, shutdown: CancellationToken) -> Result<(), BotError> {
+pub async fn run(bot: Bot, pulse: Pulse, shutdown: CancellationToken) -> Result<(), BotError> {
     while !shutdown.is_cancelled() {
-        match bot.scanner.store.job("bot").await {
+        let asked = pulse.turn();
+        let job = bot.scanner.store.job("bot").await;
+        asked.ends(job.is_ok());
+        match job {
             Ok(Some(mut turn)) => {
-                if let Some(error) = take_turn(&bot, &mut turn, &shutdown).await {
+                if let Some(error) = take_turn(&bot, &mut turn, &pulse, &shutdown).await {
                     tracing::error!(event = "bot_halted", "{error}");
                     pause(REST, &shutdown).await;
                 }
@@ -210,15 +214,19 @@ pub async fn run(bot: Bot, shutdown: CancellationToken) -> Result<(), BotError> 
     Ok(())
 }
 
-async fn take_turn(bot: &Bot, turn: &mut JobLock, shutdown: &CancellationToken) -> Option<BotError> {
+async fn take_turn(bot: &Bot, turn: &mut JobLock, pulse: &Pulse, shutdown: &CancellationToken) -> Option<BotError> {
     loop {
+        let beat = pulse.turn();
         if let Err(error) = turn.hold().await {
             return Some(error.into());
         }
         // an update that is being answered when the end comes was not noted, and comes again
         tokio::select! {
             () = shutdown.cancelled() => return None,
-            heard = bot.listen_once(LISTEN) => if let Err(error) = heard { return Some(error) },
+            heard = bot.listen_once(LISTEN) => match heard {
+                Ok(_) => beat.ends(true),
+                Err(error) => return Some(error),
+            },
         }
     }
 }

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use self::exit::Exit;
 use crate::{config::Config, rules::diagnostic::Diagnostics, store::Store};
 
+mod audit;
 mod bench;
 mod customs;
 mod db;
@@ -48,6 +49,8 @@ enum Command {
     Serve(serve::Args),
     /// The database: its schema, its state, stopping the embedded one.
     Db(db::Args),
+    /// What was decided from what, and whether it comes out the same today.
+    Audit(audit::Args),
     /// The rule pack: check it, list its facts, compute with it.
     Rules(Box<rules::Args>),
     /// The customs regime: which is in force, and what another would do.
@@ -68,8 +71,8 @@ enum Command {
     User(user::Args),
     /// Presets, and what a tenant trades by.
     Profile(profile::Args),
-    /// What is on and off, how the feeds stand, and what cannot be used.
-    Doctor,
+    /// Is everything as it has to be, and what to do where it is not; how feeds and channels stand. Exit code 1: a fault.
+    Doctor(doctor::Args),
     /// Serve stand-ins of all vendors, of Telegram and of Discord on this machine, until Ctrl-C.
     StandIns(stand_ins::Args),
 }
@@ -139,6 +142,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Demo(args) => demo::run(&global, args).await,
             Command::Serve(args) => serve::run(&global, args).await,
             Command::Db(args) => db::run(&global, args).await,
+            Command::Audit(args) => audit::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, *args).await,
             Command::Customs(args) => customs::run(&global, args).await,
             Command::Event(args) => event::run(&global, args).await,
@@ -149,7 +153,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Synergy(args) => synergy::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
-            Command::Doctor => doctor::run(&global).await,
+            Command::Doctor(args) => doctor::run(&global, args).await,
             Command::StandIns(args) => stand_ins::run(args).await,
         }
     });

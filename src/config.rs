@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use crate::domain::profile::Defaults;
 
+pub mod backups;
 pub mod delivery;
 pub mod later;
 pub mod outbound;
@@ -21,6 +22,7 @@ pub mod routing;
 pub mod scraping;
 pub mod social;
 pub mod sources;
+pub mod web;
 
 /// The guide's rate for an installation that knows no other; marked as such wherever it is used.
 const INDICATIVE_EUR_USD: Decimal = Decimal::from_parts(108, 0, 0, false, 2);
@@ -51,6 +53,8 @@ pub struct Config {
     pub delivery: delivery::Delivery,
     pub scraping: scraping::Scraping,
     pub social: social::Social,
+    pub web: web::Web,
+    pub backups: backups::Backups,
     /// What belongs to parts that this version does not have.
     pub later: later::Later,
 }
@@ -127,8 +131,10 @@ impl Config {
             *rate >= Decimal::new(1, 1) && *rate <= Decimal::TEN
         })?;
         let sources = sources::Sources::read(&vars)?;
+        let home = PathBuf::from(vars.text("TCG_RADAR_HOME").unwrap_or_else(|| "data".into()));
         Ok(Self {
-            home: vars.text("TCG_RADAR_HOME").unwrap_or_else(|| "data".into()).into(),
+            backups: backups::Backups::read(&vars, &home)?,
+            home,
             profiles: vars.text("TCG_RADAR_PROFILES").unwrap_or_else(|| "profiles".into()).into(),
             database: Database {
                 url: vars.postgres_url("DATABASE_URL")?,
@@ -148,6 +154,7 @@ impl Config {
             sources,
             scraping: scraping::Scraping::read(&vars)?,
             social: social::Social::read(&vars)?,
+            web: web::Web::read(&vars)?,
             later: later::Later::read(&vars)?,
         })
     }
@@ -428,6 +435,10 @@ mod tests {
         ("TCG_PG_BIN", "/x", |c| format!("{:?}", c.database.programs), ""),
         ("TCG_RADAR_HOME", "/x", |c| format!("{:?}", c.home), ""),
         ("TCG_RADAR_PROFILES", "/x", |c| format!("{:?}", c.profiles), ""),
+        ("TCG_RADAR_LISTEN", "127.0.0.1:0", |c| c.web.listen.to_string(), "9464"),
+        ("TCG_RADAR_BACKUPS", "/x", |c| format!("{:?}", c.backups.folder), ""),
+        ("BACKUP_EVERY_HOURS", "12", |c| format!("{:?}", c.backups.every), "169"),
+        ("BACKUP_KEEP_DAYS", "30", |c| c.backups.keep_days.to_string(), "6"),
         ("CUSTOMS_REGIME", "post_july_2026", |c| format!("{:?}", c.rules.customs_regime), "../x"),
         ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.scraping.enabled.to_string(), "maybe"),
         ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.social.enabled.to_string(), "maybe"),

@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     domain::message::{Channel, Message, Notice},
     notify::{Arrived, Notifier, Trouble},
+    pulse::Pulse,
     store::{
         JobLock, ServiceTx, Store, StoreError, dead_chats,
         outbox::{self, End, Leased, Missed, NewMessage},
@@ -303,12 +304,15 @@ async fn signals_missed(tx: &mut ServiceTx, one: &Missed, now: DateTime<Utc>) ->
 ///
 /// # Errors
 /// Never: faults of the database are waited out.
-pub async fn run(delivery: Delivery, shutdown: CancellationToken) -> Result<(), StoreError> {
+pub async fn run(delivery: Delivery, pulse: Pulse, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut sends = JoinSet::new();
     while !shutdown.is_cancelled() {
-        match delivery.0.store.job("deliver").await {
+        let asked = pulse.turn();
+        let job = delivery.0.store.job("deliver").await;
+        asked.ends(job.is_ok());
+        match job {
             Ok(Some(mut turn)) => {
-                if let Err(error) = take_turn(&delivery, &mut turn, &mut sends, &shutdown).await {
+                if let Err(error) = take_turn(&delivery, &mut turn, &mut sends, &pulse, &shutdown).await {
                     tracing::error!(event = "delivery_halted", "{error}");
                     pause(DATABASE_REST, &shutdown).await;
                 }
@@ -329,14 +333,18 @@ async fn take_turn(
     delivery: &Delivery,
     turn: &mut JobLock,
     sends: &mut JoinSet<Result<(), StoreError>>,
+    pulse: &Pulse,
     shutdown: &CancellationToken,
 ) -> Result<(), StoreError> {
     while !shutdown.is_cancelled() {
+        let beat = pulse.turn();
         turn.hold().await?;
         delivery.settle_missed().await?;
         delivery.send_due(sends).await?;
         let now = delivery.0.clock.now();
-        let next = delivery.next().await?.map_or(now + IDLE, |next| next.min(now + IDLE));
+        let due = delivery.next().await?;
+        beat.ends(true);
+        let next = due.map_or(now + IDLE, |next| next.min(now + IDLE));
         let wait = (next - now).to_std().unwrap_or_default().max(Duration::from_millis(10));
         tokio::select! {
             () = shutdown.cancelled() => {}

@@ -204,6 +204,9 @@ fn configure(folder: &Folder, server: &Server, home: &Path, vendors: &StandIns, 
         ("DAILY_FEED_INTERVAL_HOURS", "6".to_owned()),
         // what is folded must be older than the database's own clock allows
         ("HISTORY_RAW_DAYS", "0".to_owned()),
+        // the usual port may be a real service's, and a play needs no backup
+        ("TCG_RADAR_LISTEN", "127.0.0.1:0".to_owned()),
+        ("BACKUP_EVERY_HOURS", "0".to_owned()),
     ];
     variables.extend(vendors.variables());
     variables.extend(messengers.variables());

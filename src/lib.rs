@@ -15,6 +15,7 @@
 //! | [`events`] | what happens around cards: decks, tournaments, bursts of talk; pure |
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
 //! | [`notify`] | the platforms that messages go to, one file each |
+//! | [`pulse`] | signs of life: what each loop is at, and since when |
 //! | [`reload`] | the loop that makes an edit live, or keeps what was good |
 //! | [`route`] | the loop that gives each opportunity to one tenant at a time |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
@@ -23,6 +24,7 @@
 //! | [`simulate`] | a simulated market that knows its own faults and deals, and stand-ins of the vendors that serve it |
 //! | [`sources`] | other people's files and feeds, one file a format or vendor, and the HTTP client that they share |
 //! | [`store`] | the database: roles and tables |
+//! | [`web`] | health and metrics over HTTP, for whoever watches over the service |
 //! | `main.rs` | parses, runs, maps the outcome to an exit code |
 
 pub mod app;
@@ -36,6 +38,7 @@ pub mod domain;
 pub mod events;
 pub mod ingest;
 pub mod notify;
+pub mod pulse;
 pub mod reload;
 pub mod route;
 pub mod rules;
@@ -44,3 +47,4 @@ pub mod scrape;
 pub mod simulate;
 pub mod sources;
 pub mod store;
+pub mod web;

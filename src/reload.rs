@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
+    pulse::Pulse,
     rules::live::{Current, Live},
     store::{
         Store, StoreError,
@@ -64,12 +65,15 @@ pub enum Turn {
 ///
 /// # Errors
 /// None yet that would end the loop: without the database, what is live stays so.
-pub async fn run(mut reloader: Reloader, clock: Clock, shutdown: CancellationToken) -> Result<(), StoreError> {
+pub async fn run(mut reloader: Reloader, clock: Clock, pulse: Pulse, shutdown: CancellationToken) -> Result<(), StoreError> {
     let mut watch = Watch::new(reloader.files.targets());
     let mut cut_off = false;
     loop {
         watch.refresh();
-        match reloader.reload_once(clock.now()).await {
+        let turn = pulse.turn();
+        let looked = reloader.reload_once(clock.now()).await;
+        turn.ends(looked.is_ok());
+        match looked {
             Ok(_) => cut_off = false,
             // once, not once a second
             Err(error) if !cut_off => {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     domain::message::Channel,
+    pulse::Pulse,
     scan::{ScanError, periodic::Scanner},
     store::{StoreError, routings},
 };
@@ -138,10 +139,13 @@ impl Router {
 ///
 /// # Errors
 /// None yet that would end the loop.
-pub async fn run(router: Router, shutdown: CancellationToken) -> Result<(), RouteError> {
+pub async fn run(router: Router, pulse: Pulse, shutdown: CancellationToken) -> Result<(), RouteError> {
     let mut listed = None;
     loop {
-        if let Err(error) = router.turn(router.scanner.clock.now(), &mut listed).await {
+        let turn = pulse.turn();
+        let outcome = router.turn(router.scanner.clock.now(), &mut listed).await;
+        turn.ends(outcome.is_ok());
+        if let Err(error) = outcome {
             tracing::error!(event = "route_failed", retryable = error.is_retryable(), "{error}");
         }
         tokio::select! {

@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub mod afresh;
+pub mod audit;
 pub mod columns;
 pub mod explain;
 pub mod feeds;

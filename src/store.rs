@@ -9,6 +9,8 @@ use sqlx::{
 
 use crate::config;
 
+pub mod audit;
+pub mod backup;
 pub mod book;
 pub mod bot;
 pub mod catalogue;
@@ -41,6 +43,7 @@ pub mod told;
 pub mod tournaments;
 mod tx;
 pub mod users;
+pub mod vitals;
 pub mod wishes;
 pub mod writes;
 mod written;

@@ -1,4 +1,6 @@
-//! `db migrate | status | rollback | stop | url`.
+//! `db migrate | status | rollback | backup | restore | drill | stop | url`.
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -9,6 +11,8 @@ use crate::store::{
     embedded::{Embedded, Stopped},
     server::About,
 };
+
+mod backup;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -32,7 +36,29 @@ enum Command {
         #[arg(long, value_name = "N")]
         to: Option<i64>,
     },
-    /// Stop the embedded PostgreSQL. The next command that needs it starts it again.
+    /// Write the whole database into a new file of `TCG_RADAR_BACKUPS`, and remove what is kept no longer. `serve` does so daily.
+    Backup {
+        /// Only show what there is.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Bring a backup back, all of it or nothing. The service must not run.
+    Restore {
+        file: PathBuf,
+        /// Replace all that the database holds.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Rehearse: restore the newest backup into a database of its own, hold every table against the file, run stored
+    /// decisions again, and remove it. Exit code 1 on a difference.
+    Drill {
+        /// Another one.
+        file: Option<PathBuf>,
+        /// Decisions that are run again.
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(i64).range(1..))]
+        sample: i64,
+    },
+    /// Stop the embedded PostgreSQL. Whatever needs it starts it again: the next command, a running `serve` at once.
     Stop,
     /// Print an address for psql, without a password.
     Url {
@@ -49,27 +75,45 @@ struct Status {
 }
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    if let Command::Stop = args.command {
-        return stop(global).await;
-    }
-    let server = Server::find(&global.config.database, &global.config.home, &tell).await?;
-    let migrations = match args.command {
-        Command::Migrate { to } => server.migrate(to, &tell).await?,
+    match args.command {
+        Command::Stop => stop(global).await,
+        Command::Backup { list: true } => backup::list(global),
+        Command::Backup { list: false } => backup::make(global).await,
+        Command::Restore { file, force } => backup::restore(global, &file, force).await,
+        Command::Drill { file, sample } => backup::drill(global, file, sample).await,
+        Command::Url { owner } => {
+            let url = server(global).await?.url(owner);
+            global.show(&serde_json::json!({ "url": url }), |_| url.clone())?;
+            Ok(Exit::Good)
+        }
+        Command::Migrate { to } => {
+            let server = server(global).await?;
+            let migrations = server.migrate(to, &tell).await?;
+            show(global, &server, migrations).await
+        }
         Command::Rollback { to } => {
+            let server = server(global).await?;
             let target = match to {
                 Some(target) => target,
                 None => one_back(&server.migrations().await?),
             };
-            server.rollback(target, &tell).await?
+            let migrations = server.rollback(target, &tell).await?;
+            show(global, &server, migrations).await
         }
-        Command::Url { owner } => {
-            global.show(&serde_json::json!({ "url": server.url(owner) }), |_| server.url(owner))?;
-            return Ok(Exit::Good);
+        Command::Status => {
+            let server = server(global).await?;
+            let migrations = server.migrations().await?;
+            show(global, &server, migrations).await
         }
-        Command::Status | Command::Stop => server.migrations().await?,
-    };
-    let status = Status { server: server.about().await?, migrations };
-    global.show(&status, pretty)?;
+    }
+}
+
+async fn server(global: &Global) -> Result<Server, StoreError> {
+    Server::find(&global.config.database, &global.config.home, &tell).await
+}
+
+async fn show(global: &Global, server: &Server, migrations: Vec<Migration>) -> anyhow::Result<Exit> {
+    global.show(&Status { server: server.about().await?, migrations }, pretty)?;
     Ok(Exit::Good)
 }
 

@@ -1,84 +1,149 @@
-//! `doctor`: what is switched on, how the live feeds stand, and what they told that cannot be used.
+//! `doctor`: is everything as it has to be, line by line, and what to do where it is not; then how feeds and channels
+//! stand, and what they told that cannot be used.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Exit, Global, table};
+use super::{Exit, Global, causes, rules::PackArg, table};
 use crate::{
     clock::Clock,
-    config::parts::Part,
+    config::{Config, DOTENV},
     scrape::driver::Found,
     store::{
-        channels,
+        Store, StoreError, channels,
         feeds::{self, Standing, Unmapped},
         pages,
         quarantine::{self, Waiting},
     },
 };
 
+mod check;
+mod database;
+mod reach;
+
+use check::{Check, Level};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Ask nobody on the network.
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    pack: PackArg,
+}
+
 /// Prices in quarantine that are shown.
 const SHOWN: i64 = 5;
 
 #[derive(Debug, Serialize)]
 struct Findings {
-    parts: Vec<Part>,
+    checks: Vec<Check>,
+    /// Nothing where the database cannot be reached.
+    stored: Option<Stored>,
+}
+
+/// What the database tells of feeds and channels.
+#[derive(Debug, Serialize)]
+struct Stored {
     feeds: Vec<Standing>,
     unmapped: Vec<Unmapped>,
     set_apart: i64,
     latest_set_apart: Vec<Waiting>,
     channels: Vec<channels::Standing>,
-    /// Where the browser is, or what is missing of it; nothing while scraping is off.
-    browser: Option<String>,
     /// Pages of the last day, by how they ended.
     pages: Vec<(String, i64)>,
 }
 
-pub(super) async fn run(global: &Global) -> anyhow::Result<Exit> {
-    let now = Clock::machine().now();
+pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    let (config, now) = (&global.config, Clock::machine().now());
+    let mut checks: Vec<Check> = config.parts().iter().map(check::of_part).collect();
+    checks.push(check::of_dotenv(Path::new(DOTENV)));
+    checks.extend(check::of_rules(&args.pack.load(), &config.profiles));
+    checks.extend(check::of_disk(config));
+    checks.push(check::of_backups(&config.backups, now));
+    checks.push(check::of_chromium(config.scraping.enabled));
+    checks.extend(of_browser(config));
+    let (mut stored, mut unreachable) = (None, None);
+    match examine(global, now).await {
+        Ok((found, standing)) => {
+            checks.extend(found);
+            checks.extend(standing.feeds.iter().filter_map(of_feed));
+            stored = Some(standing);
+        }
+        Err(error) => {
+            unreachable = Some(Exit::of(&error));
+            checks.push(Check::fault(
+                "database",
+                causes(&error),
+                "`tcg-radar db status`; `tcg-radar db migrate` where migrations are missing",
+            ));
+        }
+    }
+    if !args.offline {
+        checks.extend(reach::of_all(config).await);
+    }
+    let findings = Findings { checks, stored };
+    global.show(&findings, |findings| pretty(findings, now))?;
+    let is_faulty = findings.checks.iter().any(|check| check.level == Level::Fault);
+    Ok(unreachable.unwrap_or(if is_faulty { Exit::Failed } else { Exit::Good }))
+}
+
+async fn examine(global: &Global, now: DateTime<Utc>) -> anyhow::Result<(Vec<Check>, Stored)> {
     let store = global.store().await?;
+    Ok((database::of_store(&store, now).await?, standing(&store, now).await?))
+}
+
+async fn standing(store: &Store, now: DateTime<Utc>) -> Result<Stored, StoreError> {
     let mut tx = store.service().await?;
     let (set_apart, latest_set_apart) = quarantine::waiting(&mut tx, SHOWN).await?;
-    let findings = Findings {
-        parts: global.config.parts(),
+    let stored = Stored {
         feeds: feeds::standings(&mut tx, now.date_naive()).await?,
         unmapped: feeds::unmapped(&mut tx).await?,
         set_apart,
         latest_set_apart,
         channels: channels::standings(&mut tx).await?,
-        browser: global.config.scraping.enabled.then(|| browser(global)),
         pages: pages::outcomes(&mut tx, now).await?,
     };
     tx.commit().await?;
-    global.show(&findings, |findings| pretty(findings, now))?;
-    let failing = findings.feeds.iter().any(|feed| feed.last_fault.is_some());
-    Ok(if failing { Exit::Failed } else { Exit::Good })
+    Ok(stored)
 }
 
-fn browser(global: &Global) -> String {
-    match Found::look(&global.config.scraping.programs, &global.config.home) {
-        Ok(found) => format!("{}, driven by {}", found.chromium.display(), found.driver.display()),
-        Err(missing) => missing.to_string(),
-    }
+/// A feed that failed last; the next run may mend it.
+fn of_feed(feed: &Standing) -> Option<Check> {
+    let fault = feed.last_fault.clone()?;
+    let again = feed.not_before.map(|at| format!(" (again {})", at.format("%F %H:%M"))).unwrap_or_default();
+    let what = format!("feed {}", feed.source);
+    Some(Check::fault(what, fault, format!("{} failures in a row{again}: see the vendor's key and status", feed.failures)))
+}
+
+/// What the scraper needs, where it is on.
+fn of_browser(config: &Config) -> Option<Check> {
+    const WHAT: &str = "browser";
+    let found = config.scraping.enabled.then(|| Found::look(&config.scraping.programs, &config.home))?;
+    Some(match found {
+        Ok(found) => Check::ok(WHAT, format!("{}, driven by {}", found.chromium.display(), found.driver.display())),
+        Err(missing) => Check::fault(WHAT, missing.to_string(), "no page is loaded before"),
+    })
 }
 
 fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
     let mut text = String::new();
     // Writing into a String cannot fail.
-    for part in &findings.parts {
-        let _ = match (&part.off, part.note) {
-            (Some(why), _) => writeln!(text, "{:<13} off  {why}", part.name),
-            (None, Some(note)) => writeln!(text, "{:<13} on   {note}", part.name),
-            (None, None) => writeln!(text, "{:<13} on", part.name),
+    for Check { what, level, said, advice } in &findings.checks {
+        let level = match level {
+            Level::Ok => "ok     ",
+            Level::Warning => "warning",
+            Level::Fault => "FAULT  ",
         };
+        let advice = advice.as_ref().map(|advice| format!(": {advice}")).unwrap_or_default();
+        let _ = writeln!(text, "{level}  {what:<26} {said}{advice}");
     }
-    if let Some(browser) = &findings.browser {
-        let _ = writeln!(text, "browser: {browser}");
-    }
+    let Some(findings) = &findings.stored else { return text };
     if !findings.pages.is_empty() {
         let pages: Vec<String> = findings.pages.iter().map(|(outcome, pages)| format!("{pages} {outcome}")).collect();
-        let _ = writeln!(text, "pages of the last day: {}", pages.join(", "));
+        let _ = writeln!(text, "\npages of the last day: {}", pages.join(", "));
     }
     if !findings.channels.is_empty() {
         let rows = findings.channels.iter().map(|channel| {
@@ -149,13 +214,7 @@ mod tests {
     #[test]
     fn what_is_off_what_failed_and_what_nobody_knows_is_told_with_a_sample() {
         let now: DateTime<Utc> = "2026-11-22T12:00:00Z".parse().unwrap();
-        let part = |name, off: Option<&str>, note| Part { name, off: off.map(str::to_owned), note };
-        let findings = Findings {
-            parts: vec![
-                part("ecb", None, None),
-                part("pokemontcg", None, Some("as a guest")),
-                part("justtcg", Some("JUSTTCG_API_KEY is not set"), None),
-            ],
+        let stored = Stored {
             feeds: vec![Standing {
                 source: "tcgcsv".into(),
                 last_run: Some("2026-11-22T07:30:00Z".parse().unwrap()),
@@ -187,14 +246,19 @@ mod tests {
                 refused: 0,
                 dead_chats: 1,
             }],
-            browser: Some("/usr/bin/chromium".into()),
             pages: vec![("interception".into(), 12), ("blocked".into(), 1)],
         };
+        let checks = vec![
+            Check::ok("ecb", "on"),
+            Check::warning("pokemontcg", "on", "as a guest"),
+            Check::fault(".env", "others may read it", "chmod 600 .env"),
+        ];
+        let findings = Findings { checks, stored: Some(stored) };
         insta::assert_snapshot!(pretty(&findings, now), @r"
-        ecb           on
-        pokemontcg    on   as a guest
-        justtcg       off  JUSTTCG_API_KEY is not set
-        browser: /usr/bin/chromium
+        ok       ecb                        on
+        warning  pokemontcg                 on: as a guest
+        FAULT    .env                       others may read it: chmod 600 .env
+
         pages of the last day: 12 interception, 1 blocked
 
          channel   waiting  oldest      sent  in doubt  late  parked  refused  dead chats

@@ -3,8 +3,15 @@
 use std::{error::Error, process::ExitCode};
 
 use crate::{
-    config::ConfigError, domain::profile::PresetError, ingest::ImportError, reload::StartError, rules::diagnostic::Diagnostics,
-    scan::ScanError, simulate::WriteError, store::StoreError,
+    config::ConfigError,
+    domain::profile::PresetError,
+    ingest::ImportError,
+    reload::StartError,
+    rules::diagnostic::Diagnostics,
+    scan::ScanError,
+    simulate::WriteError,
+    store::{StoreError, backup::BackupError},
+    web::WebError,
 };
 
 /// How a command ended.
@@ -44,6 +51,11 @@ impl Exit {
                     _ => Self::Internal,
                 };
             }
+            match cause.downcast_ref::<BackupError>() {
+                Some(BackupError::Damaged { .. }) => return Self::Failed,
+                Some(BackupError::Store(_)) | None => {}
+                Some(_) => return Self::Usage,
+            }
             match cause.downcast_ref::<ScanError>() {
                 Some(ScanError::UnknownSource { .. } | ScanError::ShiftedTwice(_) | ScanError::Regime(_)) => return Self::Usage,
                 Some(ScanError::Window(_) | ScanError::NoBuffer) => return Self::BadRules,
@@ -55,7 +67,7 @@ impl Exit {
             if cause.is::<Diagnostics>() || cause.is::<StartError>() {
                 return Self::BadRules;
             }
-            if cause.is::<ConfigError>() || cause.is::<PresetError>() || cause.is::<WrongUsage>() {
+            if cause.is::<ConfigError>() || cause.is::<PresetError>() || cause.is::<WrongUsage>() || cause.is::<WebError>() {
                 return Self::Usage;
             }
         }
@@ -72,6 +84,9 @@ fn of_store<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a StoreError> {
         return Some(store);
     }
     if let Some(WriteError::Store(store)) = cause.downcast_ref() {
+        return Some(store);
+    }
+    if let Some(BackupError::Store(store)) = cause.downcast_ref() {
         return Some(store);
     }
     if let Some(StartError::Store(store)) = cause.downcast_ref() {

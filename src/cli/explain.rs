@@ -35,7 +35,8 @@ mod pretty;
 mod tests;
 mod told;
 
-use layout::Paint;
+pub(super) use layout::Paint;
+pub(super) use pretty::stored;
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["card", "decision"]))]
@@ -138,7 +139,7 @@ async fn decision(global: &Global, args: &Args, id: Uuid) -> anyhow::Result<Exit
 }
 
 /// Gives each error the kind that its exit code follows from.
-fn usage(error: ExplainError) -> anyhow::Error {
+pub(super) fn usage(error: ExplainError) -> anyhow::Error {
     match error {
         ExplainError::UnknownCard { .. } | ExplainError::UnknownDecision(_) => WrongUsage(error.to_string()).into(),
         ExplainError::Scan(ScanError::Store(error)) => error.into(),

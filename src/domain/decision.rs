@@ -165,6 +165,7 @@ pub struct StoredDecision {
     pub pack_hash: String,
     /// Text by path.
     pub pack_files: Json,
+    /// Of the program that decided.
     pub engine_version: String,
 }
 

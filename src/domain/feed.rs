@@ -49,6 +49,7 @@ impl Spent {
         self
     }
 
+    /// What may still be asked in the period that `from` begins; nothing where nobody limits it.
     fn left(&self, from: NaiveDate, budget: Option<u32>) -> Option<u32> {
         let allowed = self.allowed.or(budget)?;
         Some(if self.from == from { allowed.saturating_sub(self.used) } else { allowed })
@@ -100,6 +101,11 @@ pub struct Wait {
     pub until: DateTime<Utc>,
     /// The quota that is spent; none where only the next moment is awaited.
     pub spent: Option<Period>,
+}
+
+/// What a feed may still ask, of what is limited.
+pub fn quota_left(day_spent: &Spent, month_spent: &Spent, budget: &Budget, now: DateTime<Utc>) -> [(Period, Option<u32>); 2] {
+    [(Period::Day, day_spent.left(day(now), budget.day)), (Period::Month, month_spent.left(month(now), budget.month))]
 }
 
 /// Requests of a run about flagged cards: one that asks whether there is anything new, or about the other market, and one

@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     config::scraping::Scraping,
     domain::page::{Ending, SCRAPED, Sight},
+    pulse::Pulse,
     scrape::{
         driver::{BrowserError, Driver, Found},
         site::Site,
@@ -301,12 +302,14 @@ fn chance() -> u32 {
 
 /// Loads what is wished for until `shutdown`, then closes the browser. A page that is being loaded then is let go: it was
 /// counted.
-pub async fn run(mut pages: Pages, shutdown: CancellationToken) {
+pub async fn run(mut pages: Pages, pulse: Pulse, shutdown: CancellationToken) {
     loop {
+        let turn = pulse.turn();
         let outcome = tokio::select! {
             () = shutdown.cancelled() => break,
             outcome = pages.step() => outcome,
         };
+        turn.ends(outcome.is_ok());
         let again = outcome.unwrap_or_else(|fault| {
             error!(event = "scrape_failed", retryable = fault.is_retryable(), "{fault}");
             pages.clock.now() + BUSY

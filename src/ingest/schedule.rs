@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{FileReport, feeds::Feeds, fold::fold_once};
-use crate::store::StoreError;
+use crate::{pulse::Pulse, store::StoreError};
 
 /// What a step may still take after the program was told to end.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -25,10 +25,11 @@ enum Job {
 }
 
 /// Runs all feeds, and once a day the folding of history older than `raw_days`, until `shutdown`.
-pub async fn run(feeds: Arc<Feeds>, raw_days: Option<u32>, shutdown: CancellationToken) {
+pub async fn run(feeds: Arc<Feeds>, raw_days: Option<u32>, pulse: Pulse, shutdown: CancellationToken) {
     let mut tasks = JoinSet::new();
     let mut jobs = HashMap::new();
-    let start = |tasks: &mut JoinSet<()>, job: Job, pause| tasks.spawn(work(Arc::clone(&feeds), job, pause, shutdown.clone())).id();
+    let start =
+        |tasks: &mut JoinSet<()>, job: Job, pause| tasks.spawn(work(Arc::clone(&feeds), job, pause, pulse.clone(), shutdown.clone())).id();
     for job in (0..feeds.sources.len()).map(Job::Feed).chain(raw_days.map(Job::Fold)) {
         jobs.insert(start(&mut tasks, job, Duration::ZERO), job);
     }
@@ -50,13 +51,14 @@ fn name(feeds: &Feeds, job: Job) -> &'static str {
     }
 }
 
-async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, shutdown: CancellationToken) {
+async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, pulse: Pulse, shutdown: CancellationToken) {
     let mut account = FileReport::default();
     loop {
         tokio::select! {
             () = feeds.clock.sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
+        let turn = pulse.turn();
         let step = async {
             match job {
                 Job::Feed(place) => match feeds.sources.get(place) {
@@ -67,7 +69,10 @@ async fn work(feeds: Arc<Feeds>, job: Job, mut pause: Duration, shutdown: Cancel
             }
         };
         let again = tokio::select! {
-            outcome = step => again(name(&feeds, job), outcome, feeds.clock.now() + feeds.clock.of_wall(TROUBLED)),
+            outcome = step => {
+                turn.ends(outcome.is_ok());
+                again(name(&feeds, job), outcome, feeds.clock.now() + feeds.clock.of_wall(TROUBLED))
+            }
             () = drained(&shutdown) => return,
         };
         pause = (again - feeds.clock.now()).min(LONGEST_SLEEP).to_std().unwrap_or_default();

@@ -21,6 +21,7 @@ use crate::{
         names::{Names, folded},
         spikes::{MULTIPLIER, Mention, PAST, Spike, Talk, is_spike},
     },
+    pulse::Pulse,
     store::{
         ServiceTx, Store, StoreError, catalogue,
         event_flags::{self, Raised},
@@ -148,11 +149,14 @@ fn spikes(heard: &Talk, posts: &[(&Post, Vec<String>)], counts: &[TalkCount], no
 }
 
 /// Reads on until `shutdown`.
-pub async fn run(social: Social, shutdown: CancellationToken) {
+pub async fn run(social: Social, pulse: Pulse, shutdown: CancellationToken) {
     loop {
-        if let Err(fault) = social.step().await {
+        let turn = pulse.turn();
+        let read = social.step().await;
+        if let Err(fault) = &read {
             error!(event = "social_failed", retryable = fault.is_retryable(), "{fault}");
         }
+        turn.ends(read.is_ok());
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = social.clock.sleep(IDLE.to_std().unwrap_or_default()) => {}

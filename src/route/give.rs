@@ -174,6 +174,9 @@ impl Router {
         for one in basket {
             rest.extend(self.take(&mut tx, live, member, one, cards, now).await?);
         }
+        // each is a signal of its own, which somebody looks for by its card
+        let signals: Vec<(Uuid, CardId)> =
+            std::iter::once(&head).chain(&rest).map(|one| (one.signal_id, one.deal.card_id.clone())).collect();
         let mut given = vec![candidate.opportunity_id];
         given.extend(rest.iter().map(|one| one.opportunity_id));
         let message = Message::Signal(Box::new(Signal {
@@ -198,10 +201,9 @@ impl Router {
             outbox::enqueue(&mut tx, &new, now).await?;
         }
         tx.commit().await?;
-        tracing::info!(
-            event = "signal_generated", tenant_id = %member.tenant.id, signal_id = %head.signal_id, card_id = %candidate.card_id,
-            with = rest.len(),
-        );
+        for (signal_id, card_id) in &signals {
+            tracing::info!(event = "signal_generated", tenant_id = %member.tenant.id, %signal_id, %card_id);
+        }
         Ok(given)
     }
 

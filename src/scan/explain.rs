@@ -31,7 +31,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-pub use stored::{Answer, Difference, StoredReport, again, stored_decision};
+pub use stored::{Answer, Difference, StoredReport, again, differences, rerun, stored_decision};
 
 /// What is asked.
 #[derive(Debug, Clone)]

@@ -20,6 +20,7 @@ use crate::{
         observation::day_of,
         profile::{Defaults, Profile},
     },
+    pulse::Pulse,
     rules::live::{Current, Live},
     store::{
         Store,
@@ -71,7 +72,12 @@ pub enum Turn {
 ///
 /// # Errors
 /// None yet that would end the loop.
-pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, shutdown: CancellationToken) -> Result<(), ScanError> {
+pub async fn run<T: Clone>(
+    scanner: Scanner,
+    mut news: broadcast::Receiver<T>,
+    pulse: Pulse,
+    shutdown: CancellationToken,
+) -> Result<(), ScanError> {
     let mut changed = scanner.current.watch();
     let mut turns = tokio::time::interval(scanner.clock.wall(scanner.interval));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -92,6 +98,7 @@ pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, s
                 Wanted::Changed
             }
         };
+        let turn = pulse.turn();
         changed.mark_unchanged();
         // what was told so far, or missed, is taken in together
         while !matches!(news.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)) {}
@@ -100,6 +107,7 @@ pub async fn run<T: Clone>(scanner: Scanner, mut news: broadcast::Receiver<T>, s
             // what it offers was decided by rules that hold no more
             rounds.scanner.review_and_tell(rounds.scanner.clock.now()).await;
         }
+        turn.ends(outcome.is_ok());
         match outcome {
             Ok(Turn::Scanned(report)) => tracing::info!(
                 event = "scan_finished", scope = report.scope.as_str(), pack = %report.scan.pack_hash, regime = report.customs_regime,

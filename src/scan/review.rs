@@ -21,6 +21,7 @@ use crate::{
         decision::{Change, ChangeKind, Decision, Outcome, Scan, ScanKind, Standing},
         observation::day_of,
     },
+    pulse::Pulse,
     rules::{live::Live, pack::Pack, value::Value},
     store::{
         Store,
@@ -59,7 +60,7 @@ struct Rules<'a> {
 ///
 /// # Errors
 /// None yet that would end the loop.
-pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), ScanError> {
+pub async fn run(scanner: Scanner, pulse: Pulse, shutdown: CancellationToken) -> Result<(), ScanError> {
     let mut changed = scanner.current.watch();
     // what was decided before the last end may have been decided by other rules
     changed.mark_changed();
@@ -70,7 +71,10 @@ pub async fn run(scanner: Scanner, shutdown: CancellationToken) -> Result<(), Sc
             _ = changed.changed() => {}
         }
         changed.mark_unchanged();
-        if !scanner.review_and_tell(scanner.clock.now()).await {
+        let turn = pulse.turn();
+        let went_well = scanner.review_and_tell(scanner.clock.now()).await;
+        turn.ends(went_well);
+        if !went_well {
             changed.mark_changed();
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),

@@ -222,8 +222,8 @@ fn half(product: &Product) -> Response {
     let whole = page::product(product, Form::Data);
     let cut = whole.find("</section>").unwrap_or(whole.len());
     let beginning = Bytes::from(whole[..cut].to_owned());
-    let first = futures::stream::once(async move { Ok::<_, Infallible>(beginning) });
-    let body = Body::from_stream(futures::StreamExt::chain(first, futures::stream::pending()));
+    let first = futures_util::stream::once(async move { Ok::<_, Infallible>(beginning) });
+    let body = Body::from_stream(futures_util::StreamExt::chain(first, futures_util::stream::pending()));
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 

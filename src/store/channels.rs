@@ -22,6 +22,47 @@ pub struct Standing {
     pub dead_chats: i64,
 }
 
+/// What of a channel somebody has to know within minutes. It is found by small indexes, however much was ever sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    pub channel: Channel,
+    pub waiting: i64,
+    /// Since when the oldest message that is still to be sent could be.
+    pub oldest: Option<DateTime<Utc>>,
+    pub doubts: i64,
+    pub late: i64,
+    pub parked: i64,
+    pub refused: i64,
+    pub dead_chats: i64,
+}
+
+/// Every channel, also one that nothing was ever sent to.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn depths(tx: &mut ServiceTx) -> Result<Vec<Depth>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT channel AS "channel!",
+            (SELECT count(*) FROM outbox AS o WHERE o.channel = c.channel AND settled_at IS NULL) AS "waiting!",
+            (SELECT min(not_before) FROM outbox AS o WHERE o.channel = c.channel AND settled_at IS NULL) AS oldest,
+            (SELECT coalesce(sum(doubts), 0)::bigint FROM outbox AS o WHERE o.channel = c.channel AND doubts > 0) AS "doubts!",
+            (SELECT count(*) FROM outbox AS o WHERE o.channel = c.channel AND state = 'late') AS "late!",
+            (SELECT count(*) FROM outbox AS o WHERE o.channel = c.channel AND state = 'parked') AS "parked!",
+            (SELECT count(*) FROM outbox AS o WHERE o.channel = c.channel AND state = 'refused') AS "refused!",
+            (SELECT count(*) FROM dead_chats AS d WHERE d.channel = c.channel) AS "dead_chats!"
+        FROM unnest(ARRAY['telegram', 'discord']) AS c (channel)"#
+    )
+    .fetch_all(tx.db())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let (waiting, oldest, doubts) = (row.waiting, row.oldest, row.doubts);
+            let (late, parked, refused, dead_chats) = (row.late, row.parked, row.refused, row.dead_chats);
+            Ok(Depth { channel: member(&row.channel)?, waiting, oldest, doubts, late, parked, refused, dead_chats })
+        })
+        .collect()
+}
+
 /// Every channel that ever had a message.
 ///
 /// # Errors

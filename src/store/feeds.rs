@@ -258,6 +258,36 @@ pub async fn standings(tx: &mut ServiceTx, today: NaiveDate) -> Result<Vec<Stand
     .await?)
 }
 
+/// A feed as somebody watches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    pub source: String,
+    pub last_run: Option<DateTime<Utc>>,
+    /// In a row.
+    pub failures: i32,
+    pub day: Spent,
+    pub month: Spent,
+}
+
+/// Every feed that ever ran.
+///
+/// # Errors
+/// The database refuses or is gone, or holds a value that this program does not know.
+pub async fn watched(tx: &mut ServiceTx) -> Result<Vec<Watched>, StoreError> {
+    let rows = sqlx::query!("SELECT source, last_run, failures, day, day_used, day_allowed, month, month_used, month_allowed FROM feeds")
+        .fetch_all(tx.db())
+        .await?;
+    let spent = |from: NaiveDate, used: i64, allowed: Option<i64>| {
+        Ok::<_, StoreError>(Spent { from, used: count(used)?, allowed: allowed.map(count).transpose()? })
+    };
+    rows.into_iter()
+        .map(|row| {
+            let (day, month) = (spent(row.day, row.day_used, row.day_allowed)?, spent(row.month, row.month_used, row.month_allowed)?);
+            Ok(Watched { source: row.source, last_run: row.last_run, failures: row.failures, day, month })
+        })
+        .collect()
+}
+
 /// Products with prices that no crosswalk ties to a card.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unmapped {

@@ -87,6 +87,11 @@ pub(super) async fn list(db: &mut PgConnection) -> Result<Vec<Migration>, StoreE
     }
 }
 
+/// The newest migration that this program knows.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.iter().map(|step| step.version).max().unwrap_or(0)
+}
+
 fn must_exist(version: i64) -> Result<(), StoreError> {
     if MIGRATIONS.version_exists(version) { Ok(()) } else { Err(StoreError::NoSuchMigration(version)) }
 }

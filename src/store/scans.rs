@@ -50,8 +50,8 @@ pub struct Rows<'a> {
 pub async fn record(tx: &mut ServiceTx, scan: &Scan, rows: &Rows<'_>) -> Result<(), StoreError> {
     let reasons = rows.reasons;
     sqlx::query!(
-        "INSERT INTO scans (scan_id, as_of, started_at, finished_at, pack_hash, shift, summary, kind, customs_regime)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO scans (scan_id, as_of, started_at, finished_at, pack_hash, shift, summary, kind, customs_regime, engine_version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         scan.scan_id,
         scan.as_of,
         scan.started_at,
@@ -61,6 +61,7 @@ pub async fn record(tx: &mut ServiceTx, scan: &Scan, rows: &Rows<'_>) -> Result<
         scan.summary,
         scan.kind.as_str(),
         scan.customs_regime.as_deref(),
+        env!("CARGO_PKG_VERSION"),
     )
     .execute(tx.db())
     .await?;
@@ -156,7 +157,7 @@ pub async fn decision(tx: &mut ServiceTx, id: Uuid) -> Result<Option<StoredDecis
         r#"SELECT decision_id, tenant_id, decision.scan_id, verdict, reason, signal_type, score, net_profit, flags, facts,
             decision.created_at AS decided_at, opportunity_id, card_id, card_name, printing, edition, language, direction, buy_market,
             sell_market, decision.buy_price, decision.sell_price, buy_source, sell_source, decision.buy_observed_at,
-            decision.sell_observed_at, seller_id, condition, route, route_key, as_of, shift, pack.hash, files, engine_version
+            decision.sell_observed_at, seller_id, condition, route, route_key, as_of, shift, pack.hash, files, scan.engine_version
         FROM decisions AS decision
         JOIN opportunities AS opportunity USING (opportunity_id)
         JOIN scans AS scan ON scan.scan_id = decision.scan_id

@@ -81,6 +81,10 @@ impl Server {
         self.embedded
     }
 
+    pub(super) fn owner_options(&self) -> &PgConnectOptions {
+        &self.owner
+    }
+
     pub(super) fn service_options(&self) -> &PgConnectOptions {
         &self.service
     }
@@ -148,7 +152,7 @@ impl Server {
 
     /// A session as `tcg_owner`, with the roles made first where they are missing. One at a time in a database: two that
     /// grant at once fail with "tuple concurrently updated".
-    async fn owner(&self) -> Result<PgConnection, StoreError> {
+    pub(super) async fn owner(&self) -> Result<PgConnection, StoreError> {
         let mut db = connect_once(&self.owner).await?;
         db.execute("SELECT pg_advisory_lock(hashtext('tcg-radar schema'))").await?;
         if !(role_is_granted(&mut db, "tcg_owner").await? && owner_may_create(&mut db).await?) {
@@ -181,7 +185,9 @@ async fn owner_may_create(db: &mut PgConnection) -> Result<bool, StoreError> {
 
 /// Runs `roles.sql` and grants the three roles to the session's own, so that it can become each.
 async fn make_roles(db: &mut PgConnection) -> Result<(), StoreError> {
-    const GRANT: &str = "DO $$ BEGIN IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN \
+    const GRANT: &str = "DO $$ BEGIN IF NOT (SELECT rolsuper OR (pg_has_role(oid, 'tcg_owner', 'MEMBER') \
+        AND pg_has_role(oid, 'tcg_service', 'MEMBER') AND pg_has_role(oid, 'tcg_tenant', 'MEMBER')) \
+        FROM pg_roles WHERE rolname = session_user) THEN \
         EXECUTE format('GRANT tcg_owner, tcg_service, tcg_tenant TO %I', session_user); END IF; END $$";
     let outcome = async {
         db.execute(ROLES).await?;

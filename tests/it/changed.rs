@@ -21,6 +21,7 @@ use tcg_radar::{
         product::CardProduct,
     },
     ingest::{Batch, fold_once, write_batch},
+    pulse::Pulse,
     rules::live::Live,
     scan::{
         Options, Settings, columns,
@@ -532,7 +533,7 @@ async fn the_loop_looks_at_once_when_it_hears_that_prices_have_changed() {
     let scanner = Scanner { interval: Duration::from_hours(9), ..scanner(&store, &rules) };
     let (tell, news) = broadcast::channel(1);
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(periodic::run(scanner, news, shutdown.clone()));
+    let running = tokio::spawn(periodic::run(scanner, news, Pulse::default(), shutdown.clone()));
     let scans = "SELECT count(*) FROM scans WHERE summary->>'scope' = ";
     until(&database, &format!("{scans}'full'"), 1).await;
     let book = loaded(&store, Utc::now(), 1).await;

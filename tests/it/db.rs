@@ -104,6 +104,8 @@ const DATA: &[&str] = &[
      INSERT INTO vain_starts VALUES (7, now());
      INSERT INTO bot_updates (next_update) VALUES (8);",
     "INSERT INTO price_writes (recorded_at, series) SELECT now(), array_agg(series_id) FROM price_series;",
+    "INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version)
+        VALUES ('00000000-0000-0000-0000-0000000000e3', now(), now(), 'abc', '0.0.1');",
     "INSERT INTO scrape_pace (loads) VALUES (ARRAY[now()]);
      INSERT INTO scrape_wishes (card_id, event, wished_at, expires_at) VALUES ('sv1-25', 'manual', now(), now());
      INSERT INTO scrape_pages (card_id, event, loaded_at) VALUES ('sv1-25', 'manual', now());

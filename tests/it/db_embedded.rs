@@ -8,7 +8,11 @@ use std::{
 
 use tcg_radar::store::embedded::{Embedded, Stopped};
 
-use crate::cluster::{folder, program, programs, quiet, stop_when_we_end};
+use crate::{
+    cluster::{folder, program, programs, quiet, stop_when_we_end},
+    live::Service,
+    reload::Stage,
+};
 
 pub fn kill(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
@@ -92,6 +96,26 @@ async fn a_program_that_was_killed_while_it_created_the_database_starts_again() 
 #[tokio::test]
 async fn a_program_that_was_killed_while_the_server_came_up_finds_it_again() {
     start_after_a_kill(|root| root.join("data/postmaster.pid").exists()).await;
+}
+
+#[tokio::test]
+async fn a_service_whose_postgresql_was_killed_starts_it_again_and_goes_on() {
+    let stage = Stage::new().await;
+    let home = folder().keep();
+    let _lifeline = stop_when_we_end(&home);
+    let path = home.display().to_string();
+    let off = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate";
+    let service = Service::start_with(&stage, &[("DATABASE_URL", ""), ("TCG_RADAR_HOME", &path), ("SOURCES_OFF", off)]);
+    service.says_all(&["\"scan_skipped\""]);
+    let server = Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap();
+    let pid = server.pid().unwrap();
+    kill("-KILL", pid);
+    let said = service.says_all(&["\"database_restarted\""]);
+    assert_ne!(server.pid(), Some(pid), "{said:?}");
+    // an edit is live only where the database keeps its pack
+    stage.edit("rules/params/profit.yaml", "\"5.00\"", "\"6.00\"");
+    service.says_all(&["\"rules_live\""]);
+    service.ends();
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub async fn with_two_tenants() -> Database {
             "INSERT INTO signals (id, tenant_id, card_id) SELECT id, id, 'sv1-25' FROM users;
              INSERT INTO signal_audit (signal_id, tenant_id, source_prices, fee_calc, snapshot_data) SELECT id, id, '{}', '{}', '{}' FROM users;
              INSERT INTO rule_packs VALUES ('abc', '{}', '0', now());
-             INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES ('00000000-0000-0000-0000-0000000000e1', now(), now(), 'abc');
+             INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version) VALUES ('00000000-0000-0000-0000-0000000000e1', now(), now(), 'abc', '0.0.1');
              INSERT INTO opportunities VALUES ('00000000-0000-0000-0000-0000000000d1', '00000000-0000-0000-0000-0000000000e1', 'sv1-25', NULL,
                 'holofoil', 'standard', 'en', 'eu_us', 'cardmarket', 'tcgplayer', 8, 22, 'a', 'b', now(), now(), NULL, NULL, '{}', now());
              INSERT INTO decisions (decision_id, tenant_id, opportunity_id, scan_id, pack_hash, verdict, facts, created_at, buy_price, sell_price,

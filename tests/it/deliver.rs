@@ -23,6 +23,7 @@ use tcg_radar::{
         profile::TenantId,
     },
     notify::{Notifier, discord::Discord, telegram::Telegram},
+    pulse::Pulse,
     simulate::messengers::{Chat, Deed, Messengers, Order, Seen},
     store::{
         Store, dead_chats,
@@ -135,7 +136,7 @@ impl Post {
         let sql = format!(
             "INSERT INTO users (id) VALUES ('{tenant}') ON CONFLICT DO NOTHING;
             INSERT INTO rule_packs VALUES ('abc', '{{}}', '0', now()) ON CONFLICT DO NOTHING;
-            INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES ('{opportunity}', now(), now(), 'abc') ON CONFLICT DO NOTHING;
+            INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version) VALUES ('{opportunity}', now(), now(), 'abc', '0.0.1') ON CONFLICT DO NOTHING;
             INSERT INTO opportunities (opportunity_id, scan_id, card_id, printing, edition, language, direction, buy_market, sell_market, buy_price,
                 sell_price, buy_source, sell_source, buy_observed_at, sell_observed_at, route, created_at, route_key, state, state_since, confirmed_pack)
                 VALUES ('{opportunity}', '{opportunity}', 'sv1-25', 'holofoil', 'standard', 'en', 'eu_us', 'cardmarket', 'tcgplayer', 8, 22, 'a', 'b',
@@ -280,7 +281,7 @@ async fn what_one_platform_may_send_is_sent_though_the_database_fails_at_the_nex
 async fn a_delivery_whose_turn_was_lost_with_its_session_asks_for_it_again() {
     let post = Post::new().await;
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(deliver::run(post.delivery.clone(), shutdown.clone()));
+    let running = tokio::spawn(deliver::run(post.delivery.clone(), Pulse::default(), shutdown.clone()));
     let mut admin = post.database.superuser().await;
     let held = "SELECT min(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";

@@ -181,7 +181,7 @@ async fn a_decision_that_was_tampered_with_says_what_no_longer_fits() {
     .execute(&mut owner)
     .await
     .unwrap();
-    sqlx::query("UPDATE rule_packs SET engine_version = '0.0.1'").execute(&mut owner).await.unwrap();
+    sqlx::query("UPDATE scans SET engine_version = '0.0.1'").execute(&mut owner).await.unwrap();
     let stored = explain::stored_decision(&market.store, decision.decision_id, None, false).await.unwrap();
     let differs: Vec<&str> = stored.differences.iter().map(|one| one.what.as_str()).collect();
     assert!(differs.starts_with(&["the reason"]) && differs.contains(&"the net profit") && differs.contains(&"proceeds"), "{differs:?}");

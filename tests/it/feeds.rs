@@ -17,6 +17,7 @@ use tcg_radar::{
     clock::Clock,
     config::{Config, sources::Sources},
     ingest::{self, Batch, Feeds, FileReport, fold_once},
+    pulse::Pulse,
     rules::pack::Pack,
     scan::{Options, Settings, scan_once},
     simulate::{
@@ -506,7 +507,7 @@ async fn the_jobs_run_at_once_tell_what_has_changed_and_end_when_they_are_told_t
     let feeds = Arc::new(rig.feeds(&[("SOURCES_OFF", off.as_str())]));
     let mut heard = feeds.changes();
     let shutdown = tokio_util::sync::CancellationToken::new();
-    let running = tokio::spawn(ingest::run(Arc::clone(&feeds), Some(90), shutdown.clone()));
+    let running = tokio::spawn(ingest::run(Arc::clone(&feeds), Some(90), Pulse::default(), shutdown.clone()));
     let change = heard.recv().await.unwrap();
     assert!(change.source == "cardmarket_price_guide" && change.cards.len() >= 8, "{change:?}");
     assert_eq!(change.recorded_at, rig.time.now());
@@ -574,7 +575,7 @@ async fn judge(rig: &Rig, day: u64) {
     let now = rig.time.now().to_rfc3339();
     let sql = format!(
         "INSERT INTO rule_packs VALUES ('abc', '{{}}', 'x', now()) ON CONFLICT DO NOTHING;
-         INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES (('00000000-0000-0000-0000-' || lpad('{day}', 12, '0'))::uuid, '{now}', '{now}', 'abc');
+         INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version) VALUES (('00000000-0000-0000-0000-' || lpad('{day}', 12, '0'))::uuid, '{now}', '{now}', 'abc', '0.0.1');
          WITH card AS (SELECT card_id, row_number() OVER (ORDER BY card_id) AS number FROM card_metadata), made AS (
             INSERT INTO opportunities (opportunity_id, scan_id, card_id, printing, edition, language, direction, buy_market, sell_market, buy_price,
                 sell_price, buy_source, sell_source, buy_observed_at, sell_observed_at, route, created_at)

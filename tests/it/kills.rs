@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -218,6 +219,16 @@ impl Work {
     }
 }
 
+/// Waits until the service has started its database anew.
+async fn is_up_again(home: &Path, embedded: &Embedded, old: u32) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    // its process is there before it answers
+    while embedded.pid().is_none_or(|pid| pid == old) || Embedded::start(home, programs().as_deref(), &quiet).await.is_err() {
+        assert!(Instant::now() < deadline, "nobody started PostgreSQL again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Some windows are over, so that hand-overs are due, and the rules say the same in other words, so that what is on offer
 /// is reviewed and all is scanned.
 async fn stir(stage: &Stage, admin: &mut PgConnection, profit: &str, round: usize) {
@@ -239,7 +250,9 @@ async fn a_postgresql_that_is_killed_at_random_loses_nothing_and_the_service_goe
     market(&stage.store, Utc::now(), SOME).await;
     let profit = fs::read_to_string(stage.path("rules/facts/profit.rhai")).unwrap();
     let messengers = Messengers::start(Clock::machine(), 0).await.unwrap();
-    let variables = variables(&messengers);
+    let mut variables = variables(&messengers);
+    // the database is the service's own to bring up again
+    variables.extend([("DATABASE_URL", String::new()), ("TCG_RADAR_HOME", home.display().to_string())]);
     let mut dice = ChaCha8Rng::seed_from_u64(70);
     let rounds = rounds();
     let mut service = start(&stage, &variables);
@@ -267,12 +280,11 @@ async fn a_postgresql_that_is_killed_at_random_loses_nothing_and_the_service_goe
             service.signal("-KILL");
         }
         kill("-KILL", pid);
-        tokio::time::sleep(up_to(&mut dice, 0, 1_500)).await;
-        Embedded::start(&home, programs().as_deref(), &quiet).await.unwrap();
-        assert_ne!(embedded.pid(), Some(pid));
         if let Blow::Both = blow {
+            tokio::time::sleep(up_to(&mut dice, 0, 1_500)).await;
             log.push_str(&std::mem::replace(&mut service, start(&stage, &variables)).ends());
         }
+        is_up_again(&home, &embedded, pid).await;
     }
     settle_all(&stage.database).await;
     // the next turn adopts what the last scan offered

@@ -473,6 +473,7 @@ impl Service {
     pub fn start_with(stage: &Stage, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tcg-radar"));
         command.current_dir(stage.folder.path()).env("DATABASE_URL", stage.database.server.url(false));
+        command.env("TCG_RADAR_LISTEN", "127.0.0.1:0").env("BACKUP_EVERY_HOURS", "0");
         command.env_remove("CUSTOMS_REGIME").env_remove("TCG_RADAR_RULES").env_remove("RUST_LOG");
         command.envs(variables.iter().copied());
         command.args(["--format", "json", "serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

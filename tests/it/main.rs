@@ -1,6 +1,7 @@
 //! One binary holds every integration test: it links once.
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+mod backup;
 mod bad_packs;
 mod book;
 mod bot;
@@ -11,6 +12,7 @@ mod db_embedded;
 mod db_security;
 mod deliver;
 mod demo;
+mod doctor;
 mod editor;
 mod events;
 mod explain;
@@ -21,6 +23,7 @@ mod http_client;
 mod import;
 mod kills;
 mod live;
+mod logs;
 mod pages;
 mod planted_mistakes;
 mod reload;
@@ -42,4 +45,5 @@ mod structure;
 mod twin;
 mod user;
 mod vectors;
+mod web;
 mod windows;

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use tcg_radar::{
     clock::Clock,
     domain::profile::{TenantId, Tier},
+    pulse::Pulse,
     reload::{self, Files, Reloader, StartError, Turn},
     rules::{live::Current, pack::Pack},
     scan::ground,
@@ -90,7 +91,7 @@ impl Stage {
         let reloader = self.reloader(Utc::now()).await.unwrap();
         let (current, shutdown) = (reloader.current(), CancellationToken::new());
         let child = shutdown.clone();
-        let ended = tokio::spawn(async move { reload::run(reloader, Clock::machine(), child).await.unwrap() });
+        let ended = tokio::spawn(async move { reload::run(reloader, Clock::machine(), Pulse::default(), child).await.unwrap() });
         Running { current, store: self.store.clone(), shutdown, ended }
     }
 

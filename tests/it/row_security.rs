@@ -247,7 +247,7 @@ async fn ten_thousand_interleaved_transactions_show_no_foreign_row() {
         .await
         .execute(
             "INSERT INTO rule_packs VALUES ('abc', '{}', '0', now());
-             INSERT INTO scans (scan_id, as_of, started_at, pack_hash) VALUES ('00000000-0000-0000-0000-0000000000e1', now(), now(), 'abc');
+             INSERT INTO scans (scan_id, as_of, started_at, pack_hash, engine_version) VALUES ('00000000-0000-0000-0000-0000000000e1', now(), now(), 'abc', '0.0.1');
              INSERT INTO opportunities SELECT gen_random_uuid(), '00000000-0000-0000-0000-0000000000e1', 'sv1-25', NULL,
                 'holofoil', 'standard', 'en', 'eu_us', 'cardmarket', 'tcgplayer', 8, 22, 'a', 'b', now(), now(), NULL, NULL, '{}', now()
                 FROM generate_series(1, 3);

@@ -12,7 +12,7 @@ const EXACT: [&str; 2] = ["domain", "rules"];
 
 const CORE: &[&str] = &["domain"];
 const EDGE: &[&str] = &["domain", "config"];
-const LOOP: &[&str] = &["clock", "domain", "rules", "config", "sources", "scrape", "events", "notify", "store"];
+const LOOP: &[&str] = &["clock", "domain", "rules", "config", "sources", "scrape", "events", "notify", "store", "pulse"];
 const ANYONE: &[&str] = &["*"];
 
 /// Which modules of the crate a module may use beside its own. The longest path wins, so a file may have a row of its own.
@@ -29,14 +29,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ingest", LOOP),
     ("scan", LOOP),
     // what is about to go to somebody is decided once more, as a scan would
-    ("route", &["domain", "rules", "config", "store", "scan"]),
+    ("route", &["domain", "rules", "config", "store", "scan", "pulse"]),
     ("deliver", LOOP),
-    ("bot", &["domain", "rules", "notify", "store", "scan", "deliver"]),
+    ("bot", &["domain", "rules", "notify", "store", "scan", "deliver", "pulse"]),
+    ("pulse", &[]),
     ("reload", LOOP),
     ("simulate", &["clock", "domain"]),
     // the simulated rows go the way of real ones
     ("simulate/write", &["domain", "ingest", "store"]),
-    ("web", &["domain", "config", "store"]),
+    ("web", &["clock", "domain", "config", "store", "pulse"]),
     ("app", ANYONE),
     ("demo", ANYONE),
     ("cli", ANYONE),

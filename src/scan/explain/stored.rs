@@ -3,20 +3,17 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::{ExplainError, RouteLine, Told};
 use crate::{
-    domain::{card::CardId, decision::StoredDecision},
-    rules::{
-        eval,
-        explain::{Explanation, explain},
-        graph::Kind,
-        interpret::Evaluation,
-        pack::Pack,
-        source::PackSource,
+    domain::{
+        card::CardId,
+        decision::{Decision, Outcome, StoredDecision},
     },
+    rules::{eval, explain::explain, graph::Kind, interpret::Evaluation, pack::Pack, source::PackSource},
+    scan::report,
     store::{Store, scans},
 };
 
@@ -104,7 +101,7 @@ fn report(found: &StoredDecision, pack: &Pack, today: Option<&Pack>, why_not: bo
         card_name: opportunity.card_name.clone(),
         as_of: found.as_of,
         shift: found.shift.clone(),
-        differences: differences(&stored, &answer(&mut evaluation), &decision.facts, &explanation),
+        differences: differences(pack, decision, &rerun(pack, decision)),
         stored,
         engine: found.engine_version.clone(),
         engine_today: env!("CARGO_PKG_VERSION"),
@@ -164,27 +161,42 @@ fn answer(evaluation: &mut Evaluation<'_>) -> Answer {
     }
 }
 
+/// The same decision, made anew of what was handed to the pack then.
+pub fn rerun(pack: &Pack, stored: &Decision) -> Decision {
+    let mut evaluation = again(pack, &stored.facts);
+    let verdict = evaluation.verdict();
+    let reason = verdict.reason(pack);
+    // how near a miss was is the scan's to say, which saw all of them
+    let outcome = match (reason, stored.outcome) {
+        (None, _) => Outcome::Signal,
+        (Some(_), Outcome::Signal) => Outcome::Rejected,
+        (Some(_), missed) => missed,
+    };
+    let made = report::decision(&mut evaluation, stored.tenant, stored.opportunity_id, outcome, reason);
+    Decision { decision_id: stored.decision_id, ..made }
+}
+
 /// The answer first, then the facts in the order in which they are computed: the first of them is where it began.
-fn differences(stored: &Answer, again: &Answer, facts: &Json, explanation: &Explanation) -> Vec<Difference> {
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
-    let number = |number: Option<Decimal>| or_none(number.map(|number| number.normalize().to_string()));
-    let pairs = [
-        ("the reason", or_none(stored.reason.clone()), or_none(again.reason.clone())),
-        ("the type", or_none(stored.signal_type.clone()), or_none(again.signal_type.clone())),
-        ("the net profit", number(stored.net_profit), number(again.net_profit)),
-        ("the score", number(stored.score), number(again.score)),
-        ("the flags", stored.flags.join(" "), again.flags.join(" ")),
+pub fn differences(pack: &Pack, stored: &Decision, again: &Decision) -> Vec<Difference> {
+    let or_none = |text: Option<&str>| text.unwrap_or("none").to_owned();
+    let number = |number: Option<Decimal>| or_none(number.map(|number| number.to_string()).as_deref());
+    let pair = |what: &str, of: &dyn Fn(&Decision) -> String| (what.to_owned(), of(stored), of(again));
+    let answers = [
+        pair("the reason", &|one| or_none(one.reason.as_deref())),
+        pair("the type", &|one| or_none(one.signal_type.as_deref())),
+        pair("the net profit", &|one| number(one.net_profit)),
+        pair("the score", &|one| number(one.score)),
+        pair("the flags", &|one| one.flags.join(" ")),
     ];
-    let answers = pairs.into_iter().map(|(what, stored, again)| (what.to_owned(), stored, again));
-    let none = Map::new();
-    let facts = facts.as_object().unwrap_or(&none);
     let text = |json: Option<&Json>| match json {
         None | Some(Json::Null) => "unknown".to_owned(),
         Some(Json::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    let values = explanation.facts.iter().map(|fact| (fact.name.clone(), text(facts.get(&fact.name)), text(Some(&fact.value))));
+    let names = pack.graph.ids().map(|id| &pack.graph.fact(id).name);
+    let values = names.map(|name| (name.clone(), text(stored.facts.get(name)), text(again.facts.get(name))));
     answers
+        .into_iter()
         .chain(values)
         .filter(|(_, stored, again)| stored != again)
         .map(|(what, stored, again)| Difference { what, stored, again })

@@ -1,5 +1,7 @@
 //! Decks, tournaments and bursts of talk: asked of the code that counts them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
@@ -46,7 +48,7 @@ pub fn tournament_targets(_: &Packs, input: &Json, _: &Json) -> Answers {
 }
 
 pub fn social_spike(_: &Packs, input: &Json, _: &Json) -> Answers {
-    Answers::of_reference(if input["kind"] == "snowflake" { moment(input) } else { spike(input) })
+    Answers::of_reference(if input["kind"] == "snowflake" { moment(input) } else { Ok(spike(input)) })
 }
 
 fn moment(input: &Json) -> Answer {
@@ -54,7 +56,7 @@ fn moment(input: &Json) -> Answer {
     Ok([("unix", json!(moment.timestamp()))].into())
 }
 
-fn spike(input: &Json) -> Answer {
+fn spike(input: &Json) -> BTreeMap<&'static str, Json> {
     let now: DateTime<Utc> = text(&input["now"]).parse().unwrap();
     let number = |value: &Json| value.to_string().trim_matches('"').parse::<Decimal>().ok();
     let mention = |(author, age): (usize, &Json)| {
@@ -66,5 +68,5 @@ fn spike(input: &Json) -> Answer {
     let frequency = frequency(&mentions, now);
     let multiplier = number(&input["multiplier"]).expect("a multiplier");
     let is_spike = is_spike(frequency, number(&input["baseline"]), multiplier);
-    Ok([("frequency", json!(frequency)), ("is_spike", json!(is_spike))].into())
+    [("frequency", json!(frequency)), ("is_spike", json!(is_spike))].into()
 }

@@ -20,6 +20,7 @@ pub mod parts;
 pub mod presets;
 pub mod routing;
 pub mod scraping;
+pub mod social;
 pub mod sources;
 pub mod web;
 
@@ -51,6 +52,7 @@ pub struct Config {
     pub sources: sources::Sources,
     pub delivery: delivery::Delivery,
     pub scraping: scraping::Scraping,
+    pub social: social::Social,
     pub web: web::Web,
     pub backups: backups::Backups,
     /// What belongs to parts that this version does not have.
@@ -151,6 +153,7 @@ impl Config {
             delivery: delivery::Delivery::read(&vars, sources.longest_answer)?,
             sources,
             scraping: scraping::Scraping::read(&vars)?,
+            social: social::Social::read(&vars)?,
             web: web::Web::read(&vars)?,
             later: later::Later::read(&vars)?,
         })
@@ -411,8 +414,16 @@ mod tests {
         ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.delivery.telegram.token.as_ref()), "ABC"),
         ("DISCORD_BOT_TOKEN", "k", |c| told(c.delivery.discord.token.as_ref()), "a b"),
         ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.delivery.operator_channel), "general"),
-        ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.later.discord_monitor_channel_ids), "1,x"),
-        ("TWITTER_BEARER_TOKEN", "k", |c| told(c.later.twitter_bearer_token.as_ref()), "a b"),
+        ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.social.discord.channels), "1,x"),
+        ("LIMITLESS_API_KEY", "k", |c| told(c.sources.limitless.key.as_ref()), "a b"),
+        ("LIMITLESS_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.limitless.base), "http://x.example"),
+        ("SOCIAL_POLL_INTERVAL_MINUTES", "10", |c| format!("{:?}", c.social.cadence), "31"),
+        ("SOCIAL_SCRAPE_MIN_SPIKES", "5", |c| c.social.least_spikes.to_string(), "0"),
+        ("REDDIT_SUBREDDITS", "pkmntcg", |c| format!("{:?}", c.social.reddit.subreddits), "a/b"),
+        ("REDDIT_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.reddit.base), "http://x.example"),
+        ("REDDIT_OAUTH_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.reddit.oauth), "http://x.example"),
+        ("X_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.x.base), "http://x.example"),
+        ("TWITTER_BEARER_TOKEN", "k", |c| told(c.social.x.token.as_ref()), "a b"),
         ("ANTHROPIC_API_KEY", "k", |c| told(c.scraping.vision.key.as_ref()), "a b"),
         ("OPENROUTER_API_KEY", "k", |c| told(c.scraping.vision.other_key.as_ref()), "a b"),
         ("VISION_MODEL_ID", "m-1", |c| c.scraping.vision.model.clone(), "a b"),
@@ -430,7 +441,7 @@ mod tests {
         ("BACKUP_KEEP_DAYS", "30", |c| c.backups.keep_days.to_string(), "6"),
         ("CUSTOMS_REGIME", "post_july_2026", |c| format!("{:?}", c.rules.customs_regime), "../x"),
         ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.scraping.enabled.to_string(), "maybe"),
-        ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.later.social.to_string(), "maybe"),
+        ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.social.enabled.to_string(), "maybe"),
         ("ENABLE_BUNDLE_LOGIC", "false", |c| c.rules.bundle_logic.to_string(), "maybe"),
         ("PROXY_URL", "socks5://u:p@h:1080", |c| told(c.scraping.proxy_url.as_ref()), "h:1080"),
         ("SCRAPE_MAX_PAGES_PER_HOUR", "20", |c| c.scraping.manners.pages_per_hour.to_string(), "51"),

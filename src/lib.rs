@@ -12,6 +12,7 @@
 //! | [`deliver`] | the loop that brings messages to the platforms |
 //! | [`demo`] | the whole service on a fast clock, among stand-ins of everybody |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
+//! | [`events`] | what happens around cards: decks, tournaments, bursts of talk; pure |
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
 //! | [`notify`] | the platforms that messages go to, one file each |
 //! | [`pulse`] | signs of life: what each loop is at, and since when |
@@ -34,6 +35,7 @@ pub mod config;
 pub mod deliver;
 pub mod demo;
 pub mod domain;
+pub mod events;
 pub mod ingest;
 pub mod notify;
 pub mod pulse;

@@ -111,6 +111,11 @@ const DATA: &[&str] = &[
      INSERT INTO scrape_pages (card_id, event, loaded_at) VALUES ('sv1-25', 'manual', now());
      INSERT INTO listings (market, card_id, product_id, source, seller_id, printing, edition, language, price, first_seen_at, seen_at)
         VALUES ('cardmarket', 'sv1-25', '7', 'cardmarket_scrape', 'alice', 'plain', 'standard', 'en', 3.20, now(), now());",
+    "INSERT INTO event_flags (card_id, kind, source, started_at, expires_at) VALUES ('sv1-25', 'BAN', 'operator', now(), now());
+     UPDATE feeds SET express = true;",
+    "INSERT INTO social_posts VALUES ('reddit', 'a', NULL, now(), now(), 'Mew', NULL);
+     INSERT INTO social_counts VALUES ('x', 'Mew', now(), 3, 1.5);",
+    "INSERT INTO tournaments VALUES ('limitless:1', 'Cup', '2026-11-21', 47, now());",
 ];
 
 async fn text(session: &mut PgConnection, sql: &'static str) -> String {

@@ -14,6 +14,7 @@ mod deliver;
 mod demo;
 mod doctor;
 mod editor;
+mod events;
 mod explain;
 mod feeds;
 mod fuzz_corpus;

@@ -3,6 +3,7 @@
 
 mod adapters;
 mod ask;
+mod events;
 mod figures;
 mod messages;
 mod routing;

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     deliver::{self, Delivery},
-    ingest::{self, Feeds},
+    ingest::{self, Feeds, pages::Pages, social::Social},
     notify::{Notifier, discord::Discord, telegram::Telegram},
     pulse::Pulse,
     reload::{self, Files, Reloader},
@@ -69,10 +69,12 @@ pub async fn run(
     let router = router(config, scanner.clone());
     let answerer = scanner.clone();
     let delivery = Delivery::new(store.clone(), notifiers(&config.delivery)?, config.delivery.operator_channel, clock.clone());
-    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?);
+    let feeds = Arc::new(Feeds::configured(store.clone(), &config.sources, clock.clone())?.listening(&config.social));
     let news = feeds.changes();
     let sources = feeds.sources().iter().map(|source| (source.about().name, source.about().budget)).collect();
     let raw_days = config.sources.raw_days;
+    let pages = pages(config, &store, &feeds, &clock)?;
+    let social = social(config, &store, &feeds, clock.clone());
     tell_parts(config);
     let mut loops = Loops::default();
     if config.database.url.is_none() {
@@ -89,6 +91,18 @@ pub async fn run(
         ingest::run(feeds, raw_days, pulse, shutdown).await;
         anyhow::Ok(())
     });
+    if let Some(pages) = pages {
+        loops.start("pages", SHORT_TURN, |pulse, shutdown| async move {
+            ingest::pages::run(pages, pulse, shutdown).await;
+            anyhow::Ok(())
+        });
+    }
+    if let Some(social) = social {
+        loops.start("social", LONG_TURN, |pulse, shutdown| async move {
+            ingest::social::run(social, pulse, shutdown).await;
+            anyhow::Ok(())
+        });
+    }
     let reloading = clock.clone();
     loops.start("reload", SHORT_TURN, |pulse, shutdown| reload::run(reloader, reloading, pulse, shutdown));
     loops.start("review", LONG_TURN, |pulse, shutdown| review::run(reviewer, pulse, shutdown));
@@ -126,6 +140,21 @@ fn notifiers(delivery: &config::delivery::Delivery) -> anyhow::Result<Vec<Arc<dy
     let telegram = Telegram::new(&delivery.telegram)?.map(|telegram| Arc::new(telegram) as Arc<dyn Notifier>);
     let discord = Discord::new(&delivery.discord)?.map(|discord| Arc::new(discord) as Arc<dyn Notifier>);
     Ok(telegram.into_iter().chain(discord).collect())
+}
+
+/// The scraper, where it is asked for.
+fn pages(config: &Config, store: &Store, feeds: &Feeds, clock: &Clock) -> anyhow::Result<Option<Pages>> {
+    if !config.scraping.enabled {
+        return Ok(None);
+    }
+    let (store, scraping, home, jump) = (store.clone(), config.scraping.clone(), config.home.clone(), config.sources.quarantine_jump);
+    Ok(Some(Pages::new(store, scraping, home, jump, feeds.teller(), clock.clone())?))
+}
+
+/// What reads posts, where it is asked for.
+fn social(config: &Config, store: &Store, feeds: &Feeds, clock: Clock) -> Option<Social> {
+    let least_spikes = usize::try_from(config.social.least_spikes).unwrap_or(usize::MAX);
+    config.social.enabled.then(|| Social { store: store.clone(), clock, least_spikes, changed: feeds.teller() })
 }
 
 fn router(config: &Config, scanner: periodic::Scanner) -> Router {

@@ -14,6 +14,7 @@ mod customs;
 mod db;
 mod demo;
 mod doctor;
+mod event;
 pub mod exit;
 mod explain;
 mod import;
@@ -21,8 +22,11 @@ mod lines;
 mod profile;
 mod rules;
 mod scan;
+mod scrape;
 mod serve;
+mod social;
 mod stand_ins;
+mod synergy;
 mod tenant;
 mod user;
 
@@ -53,6 +57,14 @@ enum Command {
     Customs(customs::Args),
     /// Judge every card for every tenant.
     Scan(scan::Args),
+    /// Look at one card's page on Cardmarket now, and store what it offers.
+    Scrape(scrape::Args),
+    /// What moves cards beyond their prices: say so, list it, end it.
+    Event(event::Args),
+    /// Try on recorded posts what listens to people.
+    Social(social::Args),
+    /// What decks play together with a card.
+    Synergy(synergy::Args),
     /// Store cards, prices, ids and rates from files.
     Import(import::Args),
     /// Tenants.
@@ -142,8 +154,12 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Command::Audit(args) => audit::run(&global, args).await,
             Command::Rules(args) => rules::run(&global, *args).await,
             Command::Customs(args) => customs::run(&global, args).await,
+            Command::Event(args) => event::run(&global, args).await,
             Command::Import(args) => import::run(&global, args).await,
             Command::Scan(args) => scan::run(&global, args).await,
+            Command::Scrape(args) => scrape::run(&global, args).await,
+            Command::Social(args) => social::run(&global, args).await,
+            Command::Synergy(args) => synergy::run(&global, args).await,
             Command::User(args) => user::run(&global, args).await,
             Command::Profile(args) => profile::run(&global, args).await,
             Command::Doctor(args) => doctor::run(&global, args).await,

@@ -19,6 +19,8 @@ pub mod outbound;
 pub mod parts;
 pub mod presets;
 pub mod routing;
+pub mod scraping;
+pub mod social;
 pub mod sources;
 pub mod web;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub defaults: Defaults,
     pub sources: sources::Sources,
     pub delivery: delivery::Delivery,
+    pub scraping: scraping::Scraping,
+    pub social: social::Social,
     pub web: web::Web,
     pub backups: backups::Backups,
     /// What belongs to parts that this version does not have.
@@ -151,6 +155,8 @@ impl Config {
             defaults,
             delivery: delivery::Delivery::read(&vars, sources.longest_answer)?,
             sources,
+            scraping: scraping::Scraping::read(&vars)?,
+            social: social::Social::read(&vars)?,
             web: web::Web::read(&vars)?,
             later: later::Later::read(&vars)?,
         })
@@ -411,11 +417,20 @@ mod tests {
         ("TELEGRAM_BOT_TOKEN", "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", |c| told(c.delivery.telegram.token.as_ref()), "ABC"),
         ("DISCORD_BOT_TOKEN", "k", |c| told(c.delivery.discord.token.as_ref()), "a b"),
         ("DISCORD_CHANNEL_ID", "1234567890", |c| format!("{:?}", c.delivery.operator_channel), "general"),
-        ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.later.discord_monitor_channel_ids), "1,x"),
-        ("TWITTER_BEARER_TOKEN", "k", |c| told(c.later.twitter_bearer_token.as_ref()), "a b"),
-        ("ANTHROPIC_API_KEY", "k", |c| told(c.later.anthropic_api_key.as_ref()), "a b"),
-        ("OPENROUTER_API_KEY", "k", |c| told(c.later.openrouter_api_key.as_ref()), "a b"),
-        ("VISION_MODEL_ID", "m-1", |c| format!("{:?}", c.later.vision_model_id), "a b"),
+        ("DISCORD_MONITOR_CHANNEL_IDS", "1,2", |c| format!("{:?}", c.social.discord.channels), "1,x"),
+        ("LIMITLESS_API_KEY", "k", |c| told(c.sources.limitless.key.as_ref()), "a b"),
+        ("LIMITLESS_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.limitless.base), "http://x.example"),
+        ("SOCIAL_POLL_INTERVAL_MINUTES", "10", |c| format!("{:?}", c.social.cadence), "31"),
+        ("SOCIAL_SCRAPE_MIN_SPIKES", "5", |c| c.social.least_spikes.to_string(), "0"),
+        ("REDDIT_SUBREDDITS", "pkmntcg", |c| format!("{:?}", c.social.reddit.subreddits), "a/b"),
+        ("REDDIT_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.reddit.base), "http://x.example"),
+        ("REDDIT_OAUTH_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.reddit.oauth), "http://x.example"),
+        ("X_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.x.base), "http://x.example"),
+        ("TWITTER_BEARER_TOKEN", "k", |c| told(c.social.x.token.as_ref()), "a b"),
+        ("ANTHROPIC_API_KEY", "k", |c| told(c.scraping.vision.key.as_ref()), "a b"),
+        ("OPENROUTER_API_KEY", "k", |c| told(c.scraping.vision.other_key.as_ref()), "a b"),
+        ("VISION_MODEL_ID", "m-1", |c| c.scraping.vision.model.clone(), "a b"),
+        ("ANTHROPIC_BASE_URL", "https://x.example", |c| format!("{:?}", c.scraping.vision.base), "http://x.example"),
         ("EBAY_APP_ID", "k", |c| told(c.later.ebay_app_id.as_ref()), "a b"),
         ("EBAY_CERT_ID", "k", |c| told(c.later.ebay_cert_id.as_ref()), "a b"),
         ("DATABASE_URL", "postgresql://h/d", |c| told(c.database.url.as_ref()), "mysql://h/d"),
@@ -429,13 +444,17 @@ mod tests {
         ("BACKUP_EVERY_HOURS", "12", |c| format!("{:?}", c.backups.every), "169"),
         ("BACKUP_KEEP_DAYS", "30", |c| c.backups.keep_days.to_string(), "6"),
         ("CUSTOMS_REGIME", "post_july_2026", |c| format!("{:?}", c.rules.customs_regime), "../x"),
-        ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.later.scraping.enabled.to_string(), "maybe"),
-        ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.later.social.to_string(), "maybe"),
+        ("ENABLE_LAYER_3_SCRAPING", "true", |c| c.scraping.enabled.to_string(), "maybe"),
+        ("ENABLE_LAYER_35_SOCIAL", "true", |c| c.social.enabled.to_string(), "maybe"),
         ("ENABLE_BUNDLE_LOGIC", "false", |c| c.rules.bundle_logic.to_string(), "maybe"),
-        ("PROXY_URL", "socks5://u:p@h:1080", |c| told(c.later.scraping.proxy_url.as_ref()), "h:1080"),
-        ("SCRAPE_MAX_PAGES_PER_HOUR", "20", |c| c.later.scraping.max_pages_per_hour.to_string(), "51"),
-        ("SCRAPE_DELAY_MIN_SECONDS", "3", |c| format!("{:?}", c.later.scraping.delay_seconds), "6"),
-        ("SCRAPE_DELAY_MAX_SECONDS", "10", |c| format!("{:?}", c.later.scraping.delay_seconds), "4"),
+        ("PROXY_URL", "socks5://u:p@h:1080", |c| told(c.scraping.proxy_url.as_ref()), "h:1080"),
+        ("SCRAPE_MAX_PAGES_PER_HOUR", "20", |c| c.scraping.manners.pages_per_hour.to_string(), "51"),
+        ("SCRAPE_DELAY_MIN_SECONDS", "3", |c| format!("{:?}", c.scraping.manners.delay), "6"),
+        ("SCRAPE_DELAY_MAX_SECONDS", "10", |c| format!("{:?}", c.scraping.manners.delay), "4"),
+        ("SCRAPE_STAND_IN_URL", "http://127.0.0.1:8101", |c| format!("{:?}", c.scraping.stand_in), "http://10.0.0.1"),
+        ("SCRAPE_CHROMIUM", "/x", |c| format!("{:?}", c.scraping.programs), ""),
+        ("PLAYWRIGHT_NODE_EXE", "/x", |c| format!("{:?}", c.scraping.programs), ""),
+        ("PLAYWRIGHT_CLI_JS", "/x", |c| format!("{:?}", c.scraping.programs), ""),
         ("DEFAULT_FORWARDER_RECEIVING_FEE", "3.25", |c| format!("{:?}", c.defaults.forwarder_receiving_fee), "-1"),
         ("DEFAULT_FORWARDER_CONSOLIDATION_FEE", "7.25", |c| format!("{:?}", c.defaults.forwarder_consolidation_fee), "x"),
         ("DEFAULT_INSURANCE_RATE", "0.03", |c| format!("{:?}", c.defaults.insurance_rate), "2.5"),

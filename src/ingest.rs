@@ -7,14 +7,16 @@ use chrono::{DateTime, Utc};
 use crate::{
     domain::{
         card::{Card, CardSet},
+        deck::Tournament,
         money::DailyRate,
         observation::{Activity, Observation},
         product::{CardProduct, Product},
+        talk::{Post, TalkCount},
     },
     store::{
         ServiceTx, StoreError, Written, catalogue, prices,
         prices::PriceWriter,
-        rates,
+        rates, talk,
         writes::{self, Touched},
     },
 };
@@ -23,9 +25,12 @@ mod feeds;
 mod files;
 mod fold;
 mod history;
+pub mod pages;
 mod report;
 mod rows;
 mod schedule;
+pub mod social;
+mod tournaments;
 
 pub use feeds::{Changed, Feeds};
 pub use files::{ImportError, Progress, import_files, walk};
@@ -46,6 +51,12 @@ pub struct Batch {
     pub rates: Vec<DailyRate>,
     pub observations: Vec<Observation>,
     pub activity: Vec<Activity>,
+    /// Who came in where, with which deck.
+    pub tournaments: Vec<Tournament>,
+    /// What people write.
+    pub posts: Vec<Post>,
+    /// How often they do.
+    pub talk: Vec<TalkCount>,
 }
 
 /// What became of a batch, kind by kind.
@@ -58,6 +69,9 @@ pub struct Counts {
     pub rates: Written,
     pub observations: Written,
     pub activity: Written,
+    pub tournaments: Written,
+    /// Posts, and counts of them.
+    pub posts: Written,
     /// Series that a new crosswalk gave to their product.
     pub rekeyed: u64,
 }
@@ -66,7 +80,17 @@ impl Counts {
     /// All kinds together.
     pub fn total(&self) -> Written {
         let mut total = Written::default();
-        for kind in [self.sets, self.cards, self.products, self.card_products, self.rates, self.observations, self.activity] {
+        for kind in [
+            self.sets,
+            self.cards,
+            self.products,
+            self.card_products,
+            self.rates,
+            self.observations,
+            self.activity,
+            self.tournaments,
+            self.posts,
+        ] {
             total += kind;
         }
         total
@@ -116,6 +140,15 @@ async fn write_all_but_prices(tx: &mut ServiceTx, batch: &Batch, now: DateTime<U
     }
     if !batch.activity.is_empty() {
         counts.activity = rates::write_activity(tx, &batch.activity, now).await?;
+    }
+    if !batch.tournaments.is_empty() {
+        counts.tournaments = tournaments::write(tx, &batch.tournaments, now).await?;
+    }
+    if !batch.posts.is_empty() {
+        counts.posts = talk::write_posts(tx, &batch.posts, now).await?;
+    }
+    if !batch.talk.is_empty() {
+        counts.posts += talk::write_counts(tx, &batch.talk, now).await?;
     }
     let everything = [counts.sets, counts.cards, counts.card_products].iter().any(Written::is_change);
     if everything || counts.activity.is_change() {

@@ -12,6 +12,7 @@
 //! | [`deliver`] | the loop that brings messages to the platforms |
 //! | [`demo`] | the whole service on a fast clock, among stand-ins of everybody |
 //! | [`domain`] | values and their laws: money, cards, markets, observations; no I/O, no clock |
+//! | [`events`] | what happens around cards: decks, tournaments, bursts of talk; pure |
 //! | [`ingest`] | the loops that bring what files and live feeds say into the store |
 //! | [`notify`] | the platforms that messages go to, one file each |
 //! | [`pulse`] | signs of life: what each loop is at, and since when |
@@ -19,6 +20,7 @@
 //! | [`route`] | the loop that gives each opportunity to one tenant at a time |
 //! | [`rules`] | the rule pack: text becomes a checked graph of facts that routes are judged by |
 //! | [`scan`] | the loop that judges every route for every tenant |
+//! | [`scrape`] | pages in a browser: what they tell, by interception, selectors or vision |
 //! | [`simulate`] | a simulated market that knows its own faults and deals, and stand-ins of the vendors that serve it |
 //! | [`sources`] | other people's files and feeds, one file a format or vendor, and the HTTP client that they share |
 //! | [`store`] | the database: roles and tables |
@@ -33,6 +35,7 @@ pub mod config;
 pub mod deliver;
 pub mod demo;
 pub mod domain;
+pub mod events;
 pub mod ingest;
 pub mod notify;
 pub mod pulse;
@@ -40,6 +43,7 @@ pub mod reload;
 pub mod route;
 pub mod rules;
 pub mod scan;
+pub mod scrape;
 pub mod simulate;
 pub mod sources;
 pub mod store;

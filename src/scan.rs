@@ -20,7 +20,7 @@ use crate::{
     store::{
         Store, StoreError,
         opportunities::{self, Wanted},
-        scans,
+        scans, wishes,
     },
 };
 
@@ -251,6 +251,10 @@ async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut R
         scans::Rows { opportunities: &new, decisions: &decisions, changes: &changes.changed, kept: &changes.kept, reasons: &report.counts };
     scans::keep_pack(&mut tx, &pack.hash, &pack.source.to_json(), report.scan.started_at).await?;
     scans::record(&mut tx, &report.scan, &rows).await?;
+    if about.is_some() {
+        let offered: Vec<Uuid> = new.iter().map(|one| one.opportunity_id).collect();
+        wishes::about_stale(&mut tx, report.scan.scan_id, &offered, report.scan.started_at).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

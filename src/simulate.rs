@@ -5,6 +5,7 @@
 //! has random numbers of its own. Rows come in blocks ([`Simulation::batches`]), so a market of 60,000 cards fits in
 //! little memory. Nothing here is data of a real card.
 
+pub mod cardmarket;
 pub mod cast;
 pub mod catalogue;
 mod dice;

@@ -9,10 +9,11 @@ mod cardmarket_csv;
 mod cardmarket_guide;
 mod cardmarket_products;
 mod crosswalk;
+mod decklist;
 mod dual_csv;
 mod ecb;
 pub mod exchangerate_api;
-mod figure;
+pub mod figure;
 pub mod http;
 mod input;
 mod json;
@@ -22,6 +23,7 @@ mod pokemontcg_cards;
 mod pokemontcg_prices;
 mod pokemontcg_sets;
 mod quote;
+pub mod reddit_titles;
 mod table;
 mod tcgcsv;
 mod tcgcsv_archive;
@@ -35,9 +37,11 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     card::{Card, CardSet},
+    deck::Tournament,
     money::DailyRate,
     observation::{Activity, Observation},
     product::{CardProduct, Product},
+    talk::{Post, TalkCount},
 };
 
 pub use input::{Body, Head, Input, ReadSeek};
@@ -52,6 +56,9 @@ pub enum Entry {
     Rate(DailyRate),
     Observation(Box<Observation>),
     Activity(Box<Activity>),
+    Tournament(Box<Tournament>),
+    Post(Box<Post>),
+    TalkCount(Box<TalkCount>),
 }
 
 /// What became of one row.
@@ -122,6 +129,7 @@ pub const FORMATS: &[Format] = &[
     cardmarket_guide::FORMAT,
     dual_csv::FORMAT,
     cardmarket_csv::FORMAT,
+    decklist::FORMAT,
 ];
 
 /// The format of a content, from its beginning.

@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use super::{Exit, Global, causes, rules::PackArg, table};
 use crate::{
-    config::DOTENV,
+    config::{Config, DOTENV},
+    scrape::driver::Found,
     store::{
         Store, StoreError, channels,
         feeds::{self, Standing, Unmapped},
+        pages,
         quarantine::{self, Waiting},
     },
 };
@@ -49,6 +51,8 @@ struct Stored {
     set_apart: i64,
     latest_set_apart: Vec<Waiting>,
     channels: Vec<channels::Standing>,
+    /// Pages of the last day, by how they ended.
+    pages: Vec<(String, i64)>,
 }
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
@@ -58,7 +62,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     checks.extend(check::of_rules(&args.pack.load(), &config.profiles));
     checks.extend(check::of_disk(config));
     checks.push(check::of_backups(&config.backups, now));
-    checks.push(check::of_chromium(config.later.scraping.enabled));
+    checks.push(of_browser(config));
     let (mut stored, mut unreachable) = (None, None);
     match examine(global, now).await {
         Ok((found, standing)) => {
@@ -98,6 +102,7 @@ async fn standing(store: &Store, now: DateTime<Utc>) -> Result<Stored, StoreErro
         set_apart,
         latest_set_apart,
         channels: channels::standings(&mut tx).await?,
+        pages: pages::outcomes(&mut tx, now).await?,
     };
     tx.commit().await?;
     Ok(stored)
@@ -109,6 +114,17 @@ fn of_feed(feed: &Standing) -> Option<Check> {
     let again = feed.not_before.map(|at| format!(" (again {})", at.format("%F %H:%M"))).unwrap_or_default();
     let what = format!("feed {}", feed.source);
     Some(Check::fault(what, fault, format!("{} failures in a row{again}: see the vendor's key and status", feed.failures)))
+}
+
+/// The browser, and what drives it, where pages are to be loaded.
+fn of_browser(config: &Config) -> Check {
+    if !config.scraping.enabled {
+        return check::of_chromium(false);
+    }
+    match Found::look(&config.scraping.programs, &config.home) {
+        Ok(_) => check::of_chromium(true),
+        Err(missing) => Check::fault("chromium", missing.to_string(), "no page is loaded before"),
+    }
 }
 
 fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
@@ -124,6 +140,10 @@ fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {
         let _ = writeln!(text, "{level}  {what:<26} {said}{advice}");
     }
     let Some(findings) = &findings.stored else { return text };
+    if !findings.pages.is_empty() {
+        let pages: Vec<String> = findings.pages.iter().map(|(outcome, pages)| format!("{pages} {outcome}")).collect();
+        let _ = writeln!(text, "\npages of the last day: {}", pages.join(", "));
+    }
     if !findings.channels.is_empty() {
         let rows = findings.channels.iter().map(|channel| {
             let oldest = channel.oldest.filter(|oldest| *oldest <= now).map_or_else(|| "–".to_owned(), |oldest| ago(now, oldest));
@@ -225,6 +245,7 @@ mod tests {
                 refused: 0,
                 dead_chats: 1,
             }],
+            pages: vec![("interception".into(), 12), ("blocked".into(), 1)],
         };
         let checks = vec![
             Check::ok("ecb", "on"),
@@ -236,6 +257,8 @@ mod tests {
         ok       ecb                        on
         warning  pokemontcg                 on: as a guest
         FAULT    .env                       others may read it: chmod 600 .env
+
+        pages of the last day: 12 interception, 1 blocked
 
          channel   waiting  oldest      sent  in doubt  late  parked  refused  dead chats
          telegram  3        15 min ago  120   1         0     2       0        1

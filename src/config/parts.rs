@@ -3,6 +3,8 @@
 use super::{
     Config,
     delivery::{Delivery, Platform},
+    scraping::Scraping,
+    social::Social,
     sources::{Feed, Sources},
 };
 
@@ -21,6 +23,8 @@ impl Config {
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = of_sources(&self.sources);
         parts.extend(of_delivery(&self.delivery));
+        parts.extend(of_scraping(&self.scraping));
+        parts.extend(of_social(&self.social));
         parts.extend(self.of_later());
         parts
     }
@@ -36,20 +40,7 @@ impl Config {
             };
             Part { name, off: Some(off), note: None }
         };
-        vec![
-            part("scraping", later.scraping.enabled || later.scraping.proxy_url.is_some(), "ENABLE_LAYER_3_SCRAPING=true"),
-            part(
-                "vision",
-                later.anthropic_api_key.is_some() || later.openrouter_api_key.is_some() || later.vision_model_id.is_some(),
-                "ANTHROPIC_API_KEY",
-            ),
-            part(
-                "social",
-                later.social || later.twitter_bearer_token.is_some() || !later.discord_monitor_channel_ids.is_empty(),
-                "ENABLE_LAYER_35_SOCIAL=true",
-            ),
-            part("ebay", later.ebay_app_id.is_some() || later.ebay_cert_id.is_some(), "EBAY_APP_ID (with EBAY_CERT_ID)"),
-        ]
+        vec![part("ebay", later.ebay_app_id.is_some() || later.ebay_cert_id.is_some(), "EBAY_APP_ID (with EBAY_CERT_ID)")]
     }
 }
 
@@ -72,8 +63,37 @@ fn of_delivery(delivery: &Delivery) -> Vec<Part> {
     ]
 }
 
+fn of_scraping(scraping: &Scraping) -> Vec<Part> {
+    let off = (!scraping.enabled).then(|| "ENABLE_LAYER_3_SCRAPING is not true; no page is loaded".to_owned());
+    let no_key = "ANTHROPIC_API_KEY is not set; a page that neither its data nor its markup explains is given up";
+    let blind = off.clone().or_else(|| scraping.vision.usable_key().is_none().then(|| no_key.to_owned()));
+    let no_proxy = scraping.proxy_url.is_none() && scraping.stand_in.is_none();
+    let note = no_proxy.then_some("without PROXY_URL pages are asked from your own address, which is likely to be blocked");
+    let note = if off.is_none() { note } else { None };
+    vec![Part { name: "scraping", off, note }, Part { name: "vision", off: blind, note: None }]
+}
+
+fn of_social(social: &Social) -> Vec<Part> {
+    let off = (!social.enabled).then(|| "ENABLE_LAYER_35_SOCIAL is not true; nobody is listened to".to_owned());
+    let part = |name, missing: Option<&str>, note| Part {
+        name,
+        off: off.clone().or_else(|| missing.map(str::to_owned)),
+        note: if off.is_none() && missing.is_none() { note } else { None },
+    };
+    let guest = "without REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET it is asked as a guest, whom it often tells its feed only";
+    let nowhere = social.reddit.subreddits.is_empty().then_some("REDDIT_SUBREDDITS names none");
+    let no_token = social.x.token.is_none().then_some("TWITTER_BEARER_TOKEN is not set");
+    let silent = social.discord.token.is_none().then_some("DISCORD_BOT_TOKEN is not set");
+    let no_channel = social.discord.channels.is_empty().then_some("DISCORD_MONITOR_CHANNEL_IDS is not set; no channel is read");
+    vec![
+        part("reddit", nowhere, social.reddit.client.is_none().then_some(guest)),
+        part("x_counts", no_token, None),
+        part("discord_channels", silent.or(no_channel), None),
+    ]
+}
+
 fn of_sources(sources: &Sources) -> Vec<Part> {
-    let Sources { cardmarket, tcgcsv, ecb, pokemontcg, justtcg, poketrace, exchangerate, .. } = sources;
+    let Sources { cardmarket, tcgcsv, ecb, pokemontcg, justtcg, poketrace, exchangerate, limitless, .. } = sources;
     let part = |feed: &Feed, missing: Option<&str>| {
         let off = if sources.is_off(feed.name) {
             Some(format!("SOURCES_OFF names it; take \"{}\" out to switch it on", feed.name))
@@ -97,6 +117,12 @@ fn of_sources(sources: &Sources) -> Vec<Part> {
             exchangerate,
             Some(
                 "EXCHANGERATE_API_KEY is not set; rates come from the European Central Bank, then EUR_USD_RATE. A key of exchangerate-api.com switches it on",
+            ),
+        ),
+        part(
+            limitless,
+            Some(
+                "LIMITLESS_API_KEY is not set; no tournament is heard of. A key of play.limitlesstcg.com/account/settings/api switches it on",
             ),
         ),
     ]
@@ -127,8 +153,32 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_part_that_does_not_exist_yet_is_said_to_do_nothing() {
-        assert!(off(&[("TWITTER_BEARER_TOKEN", "a")], "social").unwrap().contains("does not have it yet"));
-        assert!(off(&[], "social").unwrap().starts_with("ENABLE_LAYER_35_SOCIAL"));
+        assert!(off(&[("EBAY_APP_ID", "a")], "ebay").unwrap().contains("does not have it yet"));
+        assert!(off(&[], "ebay").unwrap().starts_with("EBAY_APP_ID"));
+    }
+
+    #[test]
+    fn scraping_is_off_until_it_is_switched_on_and_vision_with_it() {
+        assert!(off(&[("ANTHROPIC_API_KEY", "k")], "vision").unwrap().starts_with("ENABLE_LAYER_3_SCRAPING"));
+        assert!(off(&[], "scraping").unwrap().starts_with("ENABLE_LAYER_3_SCRAPING"));
+        let on = [("ENABLE_LAYER_3_SCRAPING", "true")];
+        assert_eq!(off(&on, "scraping"), None);
+        assert!(parts(&on).into_iter().find(|part| part.name == "scraping").unwrap().note.unwrap().contains("PROXY_URL"));
+        assert!(off(&on, "vision").unwrap().starts_with("ANTHROPIC_API_KEY"));
+    }
+
+    #[test]
+    fn nobody_is_listened_to_until_it_is_switched_on_and_then_whoever_has_a_key() {
+        let keys = [("TWITTER_BEARER_TOKEN", "a"), ("DISCORD_BOT_TOKEN", "a"), ("DISCORD_MONITOR_CHANNEL_IDS", "7")];
+        for name in ["reddit", "x_counts", "discord_channels"] {
+            assert!(off(&keys, name).unwrap().starts_with("ENABLE_LAYER_35_SOCIAL"), "{name}");
+            let on: Vec<_> = keys.into_iter().chain([("ENABLE_LAYER_35_SOCIAL", "true")]).collect();
+            assert_eq!(off(&on, name), None, "{name}");
+        }
+        let alone = [("ENABLE_LAYER_35_SOCIAL", "true")];
+        assert_eq!(off(&alone, "reddit"), None);
+        assert!(off(&alone, "x_counts").unwrap().starts_with("TWITTER_BEARER_TOKEN"));
+        assert!(off(&alone, "discord_channels").unwrap().starts_with("DISCORD_BOT_TOKEN"));
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub struct Sources {
     pub justtcg: Feed,
     pub poketrace: Feed,
     pub exchangerate: Feed,
+    pub limitless: Feed,
     /// `SOURCES_OFF`.
     pub off: Vec<String>,
     /// `TCGCSV_BACKFILL_DAYS`.
@@ -46,7 +47,7 @@ pub struct Sources {
 }
 
 /// The names that `SOURCES_OFF` may list.
-pub const NAMES: [&str; 7] = ["cardmarket", "tcgcsv", "ecb", "pokemontcg", "justtcg", "poketrace", "exchangerate"];
+pub const NAMES: [&str; 8] = ["cardmarket", "tcgcsv", "ecb", "pokemontcg", "justtcg", "poketrace", "exchangerate", "limitless"];
 
 impl Sources {
     pub(super) fn read<F: Fn(&str) -> Option<String>>(vars: &Variables<F>) -> Result<Self, ConfigError> {
@@ -94,6 +95,12 @@ impl Sources {
                 TimeDelta::seconds(rates.into()),
                 vars.key("EXCHANGERATE_API_KEY"),
             )?,
+            limitless: feed(
+                "limitless",
+                base("LIMITLESS_BASE_URL", "https://play.limitlesstcg.com/api"),
+                TimeDelta::hours(1),
+                vars.key("LIMITLESS_API_KEY"),
+            )?,
             off: off(vars.text("SOURCES_OFF"))?,
             backfill_days: vars.whole("TCGCSV_BACKFILL_DAYS", "whole days from 0 to 365", 0..=365)?.unwrap_or(7).into(),
             longest_answer: Duration::from_secs(
@@ -118,6 +125,6 @@ fn off(text: Option<String>) -> Result<Vec<String>, ConfigError> {
     if names.iter().all(|name| NAMES.contains(&name.as_str())) {
         return Ok(names);
     }
-    let allowed = "names of sources with commas between: cardmarket, tcgcsv, ecb, pokemontcg, justtcg, poketrace, exchangerate";
+    let allowed = "names of sources with commas between: cardmarket, tcgcsv, ecb, pokemontcg, justtcg, poketrace, exchangerate, limitless";
     Err(ConfigError::Invalid { variable: "SOURCES_OFF", value: text, allowed })
 }

@@ -137,7 +137,12 @@ impl Reading {
             }
             Entry::Rate(rate) => self.rates.push(rate),
             Entry::Observation(seen) => self.price(*seen),
-            Entry::CardProduct(_) | Entry::Product(_) | Entry::Activity(_) => {}
+            Entry::CardProduct(_)
+            | Entry::Product(_)
+            | Entry::Activity(_)
+            | Entry::Tournament(_)
+            | Entry::Post(_)
+            | Entry::TalkCount(_) => {}
         }
     }
 

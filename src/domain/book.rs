@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::{
     card::{Card, Finish},
     condition::Condition,
+    event::{self, Flag},
     market::Market,
     money::{Currency, Rates},
     observation::{PriceKind, Subject},
@@ -29,6 +30,8 @@ pub struct Book {
     pub cards: Vec<Card>,
     pub series: Vec<PriceSeries>,
     pub activity: Vec<CardActivity>,
+    /// What moves cards at `as_of`, ascending by card.
+    pub flags: Vec<Flag>,
     /// The last exchange rates known; `None` where none were ever imported.
     pub rates: Option<Rates>,
 }
@@ -95,5 +98,10 @@ impl Book {
     /// The card of a position.
     pub fn card(&self, index: CardIndex) -> Option<&Card> {
         self.cards.get(index.0)
+    }
+
+    /// What moves the card.
+    pub fn flags_of(&self, card: CardIndex) -> &[Flag] {
+        event::of_card(&self.flags, card)
     }
 }

@@ -77,6 +77,8 @@ pub struct Feed {
     pub state: Json,
     /// A run is under way since then.
     pub run_began: Option<DateTime<Utc>>,
+    /// The run is about flagged cards only: it is not the feed's turn.
+    pub express: bool,
     /// Requests that the run may still make.
     pub run_left: u32,
     /// The last run that came to its end.
@@ -106,6 +108,10 @@ pub fn quota_left(day_spent: &Spent, month_spent: &Spent, budget: &Budget, now: 
     [(Period::Day, day_spent.left(day(now), budget.day)), (Period::Month, month_spent.left(month(now), budget.month))]
 }
 
+/// Requests of a run about flagged cards: one that asks whether there is anything new, or about the other market, and one
+/// that asks for them.
+const EXPRESS: u32 = 2;
+
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 
@@ -115,6 +121,7 @@ impl Feed {
             source: source.to_owned(),
             state: Json::Null,
             run_began: None,
+            express: false,
             run_left: 0,
             last_run: None,
             not_before: None,
@@ -137,6 +144,16 @@ impl Feed {
     pub fn begin(&mut self, now: DateTime<Utc>, budget: &Budget, cadence: TimeDelta) {
         self.run_began = Some(now);
         self.run_left = self.share(now, budget, cadence);
+    }
+
+    /// Begins a run about flagged cards, between two turns; not where the turns themselves would get too little.
+    pub fn begin_express(&mut self, now: DateTime<Utc>, budget: &Budget, cadence: TimeDelta) -> bool {
+        let is_free = self.run_began.is_none() && self.not_before.is_none_or(|until| until <= now);
+        if !is_free || self.share(now, budget, cadence) < 2 * EXPRESS {
+            return false;
+        }
+        (self.run_began, self.run_left, self.express) = (Some(now), EXPRESS, true);
+        true
     }
 
     /// What a run that begins now may spend: what is left of the month is spread over its days, what is left of the day
@@ -223,7 +240,9 @@ impl Feed {
     pub fn finish(&mut self, now: DateTime<Utc>, resume_at: Option<DateTime<Utc>>) {
         self.run_began = None;
         self.run_left = 0;
-        self.last_run = Some(now);
+        if !std::mem::take(&mut self.express) {
+            self.last_run = Some(now);
+        }
         self.not_before = self.not_before.max(resume_at);
     }
 }
@@ -343,6 +362,26 @@ mod tests {
         assert_eq!(feed.not_before, Some(now + TimeDelta::seconds(15)), "jitter is down to a half");
         feed.fail("x".into(), Some(TimeDelta::minutes(30)), now, 0);
         assert_eq!(feed.not_before, Some(now + TimeDelta::minutes(30)));
+    }
+
+    #[test]
+    fn a_run_about_flagged_cards_is_not_the_feeds_turn_and_leaves_the_turns_enough() {
+        let now = at("2026-11-01T00:00:00Z");
+        let mut feed = feed(now);
+        feed.begin(now, &FREE, SIX_HOURS);
+        assert!(!feed.begin_express(now, &FREE, SIX_HOURS), "a run is under way");
+        feed.finish(now, None);
+        let later = at("2026-11-01T01:00:00Z");
+        assert!(feed.begin_express(later, &FREE, SIX_HOURS));
+        assert_eq!(feed.run_left, 2);
+        feed.finish(later, None);
+        assert_eq!(feed.due_at(later, SIX_HOURS), at("2026-11-01T06:00:00Z"), "six hours after the last turn");
+        // 34 a day: of the 14 that are left, each of the 4 runs has 4; of 12 only 3
+        (feed.day.used, feed.month.used) = (20, 20);
+        assert!(feed.begin_express(later, &FREE, SIX_HOURS));
+        feed.finish(later, None);
+        (feed.day.used, feed.month.used) = (22, 22);
+        assert!(!feed.begin_express(later, &FREE, SIX_HOURS));
     }
 
     #[test]

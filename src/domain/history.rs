@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::{
     book::{CardActivity, PriceSeries, Quote, SourceShift},
     card::Card,
+    event::Flag,
     money::Currency,
     money::{DailyRate, RateOrigin, Rates},
 };
@@ -24,6 +25,8 @@ pub struct History {
     pub courses: Vec<Course>,
     pub activity: Vec<Counted>,
     pub rates: Vec<DailyRate>,
+    /// What ever moved a card, ascending by card.
+    pub flags: Vec<Flag>,
     /// How many rows were read from files or written later than they could have been known.
     pub imported: u64,
 }

@@ -19,16 +19,16 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::sources::Sources,
+    config::{social::Social, sources::Sources},
     domain::{
         card::CardId,
         feed::{Feed, Period},
     },
     sources::{
         http::{Answer, Client, HttpError, Request},
-        live::{self, Fault, Run, Source},
+        live::{self, About, Asks, Fault, Run, Source},
     },
-    store::{Store, StoreError, feeds, prices},
+    store::{ServiceTx, Store, StoreError, feeds, prices},
 };
 
 /// Another process is at it.
@@ -36,6 +36,8 @@ const BUSY: TimeDelta = TimeDelta::seconds(5);
 /// A vendor's minute is over after this, where it does not say.
 const MINUTE: TimeDelta = TimeDelta::seconds(60);
 const NOW_AND_THEN: TimeDelta = TimeDelta::minutes(30);
+/// A card that something moves is asked for again after this, at the next look of the loop: every half hour.
+const FLAGGED: TimeDelta = TimeDelta::minutes(25);
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 256;
 
@@ -80,8 +82,20 @@ impl Feeds {
         Ok(Self::new(store, client, live::all(config), config.quarantine_jump, clock))
     }
 
+    /// And every platform that is listened to.
+    #[must_use]
+    pub fn listening(mut self, config: &Social) -> Self {
+        self.sources.extend(live::social(config));
+        self
+    }
+
     pub fn sources(&self) -> &[Arc<dyn Source>] {
         &self.sources
+    }
+
+    /// Where others tell who listens of prices that they changed.
+    pub fn teller(&self) -> broadcast::Sender<Arc<Changed>> {
+        self.changed.clone()
     }
 
     /// Hears of every price that changes from now on. Who falls behind is told so and looks at everything once.
@@ -114,12 +128,8 @@ impl Feeds {
             Err(fault) => Err(fault.into()),
         };
         match outcome {
-            Ok(changed) => {
+            Ok(()) => {
                 account.took += began.elapsed();
-                if !changed.series.is_empty() {
-                    // nobody listening is no fault
-                    let _ = self.changed.send(Arc::new(changed));
-                }
                 if feed.run_began.is_none() {
                     told(source.about().name, account);
                 }
@@ -135,17 +145,23 @@ impl Feeds {
         let mut tx = self.store.service().await?;
         let mut feed = feeds::load(&mut tx, about.name, now).await?;
         let due = feed.due_at(now, about.cadence);
+        let batch = usize::try_from(feed.batch.unwrap_or(about.batch)).unwrap_or(usize::MAX);
         if due > now {
-            return Ok(Prepared::Later(due));
+            let flagged = self.flagged(&mut tx, about, now, batch).await?;
+            if flagged.is_empty() || !feed.begin_express(now, &about.budget, about.cadence) {
+                return Ok(Prepared::Later(due));
+            }
+            *account = FileReport::new(about.name);
         }
         let began = feed.run_began.unwrap_or(now);
         if feed.run_began.is_none() {
             feed.begin(now, &about.budget, about.cadence);
             *account = FileReport::new(about.name);
         }
-        let batch = usize::try_from(feed.batch.unwrap_or(about.batch)).unwrap_or(usize::MAX);
         let wanted = match about.asks_for {
-            Some(market) => feeds::wanted(&mut tx, about.name, market, began, now, batch).await?,
+            _ if feed.express => self.flagged(&mut tx, about, now, batch).await?,
+            Some(Asks::Products(market)) => feeds::wanted(&mut tx, about.name, market, began, now, batch).await?,
+            Some(Asks::Names) => feeds::names_wanted(&mut tx, about.name, began, now, batch).await?,
             None => Vec::new(),
         };
         let run = Run { now, began, state: feed.state.clone(), left: feed.run_left, batch, wanted };
@@ -171,6 +187,14 @@ impl Feeds {
         Ok(Prepared::Ask(Box::new((feed, run, request))))
     }
 
+    /// Products of flagged cards whose turn it is again, however long the others wait.
+    async fn flagged(&self, tx: &mut ServiceTx, about: &About, now: DateTime<Utc>, most: usize) -> Result<Vec<String>, StoreError> {
+        match about.asks_for {
+            Some(Asks::Products(market)) => feeds::flagged(tx, about.name, market, now - FLAGGED, now, most).await,
+            Some(Asks::Names) | None => Ok(Vec::new()),
+        }
+    }
+
     /// Stores an answer's rows and the feed's new state, both or neither.
     async fn take_in(
         &self,
@@ -179,7 +203,7 @@ impl Feeds {
         run: Run,
         answer: Answer,
         account: &mut FileReport,
-    ) -> Result<Result<Changed, Fault>, StoreError> {
+    ) -> Result<Result<(), Fault>, StoreError> {
         let (name, now) = (source.about().name, run.now);
         let live = Live { jump: self.jump, is_archive: source.about().is_archive };
         let mut part = FileReport::new(name);
@@ -212,7 +236,13 @@ impl Feeds {
         feeds::asked(&mut tx, name, &step.asked, now).await?;
         let cards = prices::cards_of(&mut tx, &stored.series).await?;
         tx.commit().await?;
-        Ok(Ok(Changed { source: name, recorded_at: now, series: stored.series, cards }))
+        // a tournament flags cards
+        if !stored.series.is_empty() || stored.counts.tournaments.is_change() {
+            let changed = Changed { source: name, recorded_at: now, series: stored.series, cards };
+            // nobody listening is no fault
+            let _ = self.changed.send(Arc::new(changed));
+        }
+        Ok(Ok(()))
     }
 
     /// Writes down that nothing came of it, and until when to wait.

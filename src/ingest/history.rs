@@ -70,8 +70,8 @@ fn take(entry: Entry, builder: &mut Builder) -> Result<(), String> {
         Entry::Observation(seen) => return builder.add_imported(&seen).map_err(|error| error.to_string()),
         Entry::Set(set) => builder.add_set(set),
         Entry::Activity(counted) => builder.add_activity(*counted),
-        // a list of products says nothing of cards
-        Entry::Product(_) => {}
+        // a list of products says nothing of cards, and what happens around them is flagged live only
+        Entry::Product(_) | Entry::Tournament(_) | Entry::Post(_) | Entry::TalkCount(_) => {}
     }
     Ok(())
 }

@@ -96,6 +96,9 @@ pub async fn store(
                     Entry::Product(product) => held.products.push(product),
                     Entry::CardProduct(pair) => held.card_products.push(pair),
                     Entry::Activity(count) => held.activity.push(*count),
+                    Entry::Tournament(tournament) => held.tournaments.push(*tournament),
+                    Entry::Post(post) => held.posts.push(*post),
+                    Entry::TalkCount(count) => held.talk.push(*count),
                     Entry::Rate(mut rate) => {
                         rate.known_at = known_at(rate.known_at);
                         held.rates.push(rate);

@@ -108,10 +108,10 @@ inputs! {
         "set_code": Domain::Text, "ratio", "pokemontcg.io set id", "sv1";
         "set_age_days": Domain::Integer { min: -36_500, max: 36_500 }, "days", "whole days since the set's release; negative before it, unknown without a date", "120";
         "card_category": Domain::Enum(profile::Category::NAMES), "ratio", "what kind of collector's item it is; unknown where it is of no kind that tenants choose by", "vintage";
-        "reprint_rumored": Domain::Bool, "ratio", "an operator has heard of a reprint of this set", "false";
+        "reprint_rumored": Domain::Bool, "ratio", "a reprint of this card or its set is rumoured", "false";
         "regulation_mark": Domain::Text, "ratio", "upper-case letter; unknown on cards that carry none", "H";
-        "standard_legality": Domain::Text, "ratio", "Legal or Banned as the metadata says; unknown if it says nothing", "Legal";
-        "event_live": Domain::Bool, "ratio", "a tournament, spike or ban flag is live for this card", "false";
+        "standard_legality": Domain::Text, "ratio", "Legal or Banned as the metadata says, or Banned where a ban is flagged; unknown if nobody says anything", "Legal";
+        "event_live": Domain::Bool, "ratio", "a tournament, a burst of talk, a ban or another event is moving this card", "false";
     }
     Route {
         "direction": Domain::Enum(market::Direction::NAMES), "ratio", "eu_us buys on Cardmarket, us_eu on TCGplayer", "eu_us";

@@ -6,10 +6,14 @@ use rust_decimal::Decimal;
 use super::{pack::Pack, value::Value};
 use crate::domain::{
     card::Card,
+    event::{EventKind, Flag},
     market::{Direction, Zone},
     money::{Currency, RateError, Rates, cents},
     profile::{Category, Directions, Forwarder, Profile},
 };
+
+/// What pokemontcg.io says of a card that may not be played.
+const BANNED: &str = "Banned";
 
 /// Facts of one stage.
 pub type Facts = Vec<(&'static str, Value)>;
@@ -27,8 +31,11 @@ pub fn default_buffer(pack: &Pack, date: NaiveDate) -> Option<Decimal> {
     pack.parameters.iter().find(|parameter| parameter.name == "forex_default_buffer")?.at(date)?.value.as_decimal()
 }
 
-/// Facts of the card alone on the day that is decided for. Nobody tells of reprints or events yet: those stay unknown.
-pub fn card_facts(card: &Card, date: NaiveDate) -> Facts {
+/// Facts of the card alone on the day that is decided for; `flags` are what moves it then.
+pub fn card_facts(card: &Card, flags: &[Flag], date: NaiveDate) -> Facts {
+    let is_flagged = |kind| flags.iter().any(|flag| flag.kind == kind);
+    // the metadata says so weeks later
+    let standard = if is_flagged(EventKind::Ban) { Some(BANNED) } else { card.legality_standard.as_deref() };
     let age = card.set_release_date.map(|release| (date - release).num_days());
     vec![
         ("card_id", text(card.card_id.as_str())),
@@ -36,7 +43,9 @@ pub fn card_facts(card: &Card, date: NaiveDate) -> Facts {
         ("set_age_days", or_unknown(age, Value::Integer)),
         ("card_category", or_unknown(Category::of(card), |category| text(category.as_str()))),
         ("regulation_mark", or_unknown(card.regulation_mark.as_deref(), text)),
-        ("standard_legality", or_unknown(card.legality_standard.as_deref(), text)),
+        ("standard_legality", or_unknown(standard, text)),
+        ("reprint_rumored", Value::Bool(is_flagged(EventKind::ReprintRumour))),
+        ("event_live", Value::Bool(!flags.is_empty())),
     ]
 }
 

@@ -323,7 +323,8 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
         if last.replace(route.card) != Some(route.card)
             && let Some(card) = case.book.card(route.card)
         {
-            card_names.fill(case.pack, inputs::card_facts(card, day_of(case.book.as_of)), &mut facts);
+            let flags = case.book.flags_of(route.card);
+            card_names.fill(case.pack, inputs::card_facts(card, flags, day_of(case.book.as_of)), &mut facts);
         }
         if !interpreted.is_empty() {
             case.enter_route(&mut evaluation, route);

@@ -14,6 +14,7 @@ use crate::domain::{
     market::Market,
     money::{Currency, round_half_up},
     observation::PriceKind,
+    page::SCRAPED,
     series::{self, Point, SERIES_PLACES},
 };
 
@@ -161,7 +162,12 @@ impl Health {
 
 /// Whether the price is one for the thing as such, not one seller's offer.
 pub fn is_aggregate(one: &PriceSeries) -> bool {
-    one.kind != PriceKind::Listing && one.seller_id.is_none()
+    one.kind != PriceKind::Listing && one.seller_id.is_none() && !is_look(one)
+}
+
+/// Whether it says when somebody has looked at what all sellers ask.
+pub fn is_look(one: &PriceSeries) -> bool {
+    one.kind == PriceKind::Page && &*one.source == SCRAPED
 }
 
 fn is_jump(ratio: Decimal, factor: Decimal) -> bool {

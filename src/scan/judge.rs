@@ -112,7 +112,7 @@ impl Case<'_> {
     pub(super) fn enter_route(&self, evaluation: &mut Evaluation<'_>, route: &Route) {
         evaluation.forget_from(Stage::Card);
         if let Some(card) = self.book.card(route.card) {
-            self.set(evaluation, &inputs::card_facts(card, day_of(self.book.as_of)));
+            self.set(evaluation, &inputs::card_facts(card, self.book.flags_of(route.card), day_of(self.book.as_of)));
         }
         self.set(evaluation, &inputs::route_facts(self.book, self.health, &self.activity, route));
     }

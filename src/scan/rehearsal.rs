@@ -72,6 +72,7 @@ fn book(series: &Series, at: DateTime<Utc>, history_days: i64) -> Book {
         cards: vec![series.card.clone()],
         series: series.prices.iter().flat_map(|course| feed(series, course, at, history_days)).collect(),
         activity: if series.sales_30d.is_some() || series.active_listings.is_some() { both.collect() } else { Vec::new() },
+        flags: Vec::new(),
         rates: Some(series.rates.clone()),
     }
 }

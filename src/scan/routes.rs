@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::feeds::is_aggregate;
+use super::feeds::{is_aggregate, is_look};
 use crate::domain::{
     book::{Book, CardIndex, PriceSeries},
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
     observation::{PriceKind, Subject},
+    page::{SCRAPED, SEEN},
 };
 
 /// One way to trade one card.
@@ -55,6 +56,8 @@ impl Route {
 
 impl Routes {
     /// Pairs the best aggregate price, and every single offer, of each buying side with the best price of the selling side.
+    /// Where somebody has looked at the sellers since, nobody buys at the aggregate price nor takes an offer that another source
+    /// told of before: there are the offers that were seen, or none.
     pub fn of(book: &Book) -> Self {
         let mut by_card: Vec<Vec<usize>> = vec![Vec::new(); book.cards.len()];
         for (index, one) in book.series.iter().enumerate() {
@@ -78,7 +81,12 @@ impl Routes {
     fn pair(&mut self, book: &Book, card: CardIndex, direction: Direction, series: &[usize]) {
         let buyers = Side::of(book, direction.buy_market(), series);
         let sellers = Side::of(book, direction.sell_market(), series);
-        for (finish, buy) in buyers.best.iter().map(|(finish, index)| (*finish, *index)).chain(buyers.listings.iter().copied()) {
+        let holds = |(finish, index): &(Finish, usize)| {
+            let one = &book.series[*index];
+            let is_older = |(looked_at, at): &(Finish, DateTime<Utc>)| looked_at == finish && one.latest.observed_at <= *at;
+            !buyers.looks.iter().any(is_older) || matches!(&*one.source, SCRAPED | SEEN)
+        };
+        for (finish, buy) in buyers.best.iter().chain(&buyers.listings).copied().filter(holds) {
             let Some((partner, buy_printing, sell_printing)) = partner(finish, &buyers, &sellers) else { continue };
             self.routes.push(Route {
                 card,
@@ -99,6 +107,8 @@ struct Side {
     /// The best aggregate price of each finish, in the order of finishes.
     best: Vec<(Finish, usize)>,
     listings: Vec<(Finish, usize)>,
+    /// When somebody has looked at the sellers of a finish.
+    looks: Vec<(Finish, DateTime<Utc>)>,
     /// Distinct products of the market that are said to be this card.
     products: usize,
 }
@@ -107,7 +117,7 @@ impl Side {
     fn of(book: &Book, market: Market, series: &[usize]) -> Self {
         // a card has few finishes
         let mut best: Vec<(Finish, usize)> = Vec::new();
-        let (mut listings, mut products) = (Vec::new(), Vec::new());
+        let (mut listings, mut products, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         for index in series.iter().copied().filter(|index| book.series[*index].market == market) {
             let one = &book.series[index];
             if let Subject::Product { id, .. } = &one.subject
@@ -115,7 +125,9 @@ impl Side {
             {
                 products.push(id);
             }
-            if one.kind == PriceKind::Listing {
+            if is_look(one) {
+                looks.push((one.finish, one.latest.observed_at));
+            } else if one.kind == PriceKind::Listing {
                 // an offer that is gone has no price
                 if one.latest.price.is_some() {
                     listings.push((one.finish, index));
@@ -129,7 +141,7 @@ impl Side {
             }
         }
         best.sort_unstable();
-        Self { best, listings, products: products.len() }
+        Self { best, listings, looks, products: products.len() }
     }
 
     /// Finishes that a price without a stated printing can mean: anything but reverse.

@@ -30,9 +30,14 @@ mod pokemontcg;
 mod poketrace;
 mod quota;
 mod stock;
+mod talk;
 
 use self::quota::Quota;
-pub use self::{misdeed::Misdeed, stock::Stock};
+pub use self::{
+    misdeed::Misdeed,
+    stock::Stock,
+    talk::{CLIENT, Held, Written},
+};
 
 /// The key that every stand-in accepts.
 pub const KEY: &str = "stand-in-key";
@@ -97,6 +102,7 @@ struct Vendors {
 #[derive(Default)]
 struct Changing {
     stock: Stock,
+    talk: talk::Talk,
     quotas: HashMap<&'static str, Quota>,
     /// By the beginning of a path; each is done once.
     misdeeds: HashMap<String, VecDeque<Misdeed>>,
@@ -138,6 +144,12 @@ impl StandIns {
             ("POKETRACE_API_KEY", KEY.to_owned()),
             ("EXCHANGERATE_BASE_URL", base("exchangerate/v6")),
             ("EXCHANGERATE_API_KEY", KEY.to_owned()),
+            ("LIMITLESS_BASE_URL", base("limitless/api")),
+            ("LIMITLESS_API_KEY", KEY.to_owned()),
+            ("REDDIT_BASE_URL", base("reddit")),
+            ("REDDIT_OAUTH_BASE_URL", base("reddit-oauth")),
+            ("X_BASE_URL", base("x")),
+            ("TWITTER_BEARER_TOKEN", KEY.to_owned()),
         ]
     }
 
@@ -149,6 +161,21 @@ impl StandIns {
     /// Serves a file as it is.
     pub fn serve_file(&self, path: &str, content: Vec<u8>) {
         self.changing(|changing| changing.files.insert(path.to_owned(), content));
+    }
+
+    /// Somebody writes something.
+    pub fn write(&self, written: Written) {
+        self.changing(|changing| changing.talk.written.push(written));
+    }
+
+    /// A tournament is held.
+    pub fn hold(&self, held: Held) {
+        self.changing(|changing| changing.talk.held.push(held));
+    }
+
+    /// Where Discord's channels are read.
+    pub fn discord(&self) -> String {
+        format!("http://{}/discord-channels", self.address)
     }
 
     /// The last requests: when, which path with its query, and the status of the answer.
@@ -224,6 +251,14 @@ impl Vendors {
             (_, "pokemontcg") => pokemontcg::answer(stock, &asked, changing.quotas.entry("pokemontcg").or_default(), now),
             (_, "justtcg") => justtcg::answer(stock, self.plan, &asked, changing.quotas.entry("justtcg").or_default(), now),
             (_, "poketrace") => poketrace::answer(stock, self.plan, &asked, changing.quotas.entry("poketrace").or_default(), now),
+            (_, "_write") => match serde_json::from_slice::<Written>(&asked.body) {
+                Ok(written) => {
+                    changing.talk.written.push(written);
+                    Reply::json(200, &json!({}))
+                }
+                Err(error) => Reply::json(400, &json!({ "error": error.to_string() })),
+            },
+            (_, "reddit" | "reddit-oauth" | "discord-channels" | "x" | "limitless") => changing.talk.answer(vendor, &asked, now),
             (_, "exchangerate") => exchangerate::answer(stock, &asked, changing.quotas.entry("exchangerate").or_default(), now),
             _ => Reply::not_found(),
         };
@@ -240,6 +275,6 @@ impl Vendors {
 }
 
 /// A figure as a JSON number, digit for digit.
-fn number(figure: Option<rust_decimal::Decimal>) -> Json {
+pub(super) fn number(figure: Option<rust_decimal::Decimal>) -> Json {
     figure.and_then(|figure| serde_json::from_str(&figure.to_string()).ok()).unwrap_or(Json::Null)
 }

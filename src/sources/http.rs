@@ -49,8 +49,9 @@ pub struct Request {
     pub address: Address,
     /// A header that proves who asks.
     pub key: Option<(&'static str, SecretString)>,
-    /// JSON; it makes the request a POST.
+    /// JSON, or a form; it makes the request a POST.
     pub body: Option<String>,
+    pub is_form: bool,
     pub validators: Validators,
     /// For the whole answer.
     pub timeout: Duration,
@@ -62,7 +63,7 @@ impl Request {
     /// A GET that may take half a minute and bring 16 MiB.
     pub fn get(address: Address) -> Self {
         let (timeout, largest) = (Duration::from_secs(30), 16 * 1024 * 1024);
-        Self { address, key: None, body: None, validators: Validators::default(), timeout, largest }
+        Self { address, key: None, body: None, is_form: false, validators: Validators::default(), timeout, largest }
     }
 }
 
@@ -212,7 +213,8 @@ impl Client {
             builder = builder.header(HeaderName::from_static(name), value);
         }
         if let Some(body) = &request.body {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
+            let kind = if request.is_form { "application/x-www-form-urlencoded" } else { "application/json" };
+            builder = builder.header(CONTENT_TYPE, kind).body(body.clone());
         }
         for (name, value) in [(IF_NONE_MATCH, &request.validators.etag), (IF_MODIFIED_SINCE, &request.validators.last_modified)] {
             if let Some(value) = value {

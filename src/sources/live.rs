@@ -19,14 +19,19 @@ use crate::domain::{
 
 mod cardmarket;
 mod catalogue;
+mod discord_channels;
 mod ecb;
 mod exchangerate;
 mod justtcg;
+mod limitless;
 mod pokemontcg;
 mod poketrace;
+mod posts;
+mod reddit;
 mod tcgcsv;
+mod x_counts;
 
-pub use self::catalogue::all;
+pub use self::catalogue::{all, social};
 
 /// A vendor's live feed: one of the two open edges of the program.
 pub trait Source: Send + Sync {
@@ -49,12 +54,21 @@ pub struct About {
     /// From one run to the next.
     pub cadence: TimeDelta,
     pub budget: Budget,
-    /// The market whose products it asks for by number, where it cannot ask for everything.
-    pub asks_for: Option<Market>,
+    /// What it asks for by name or number, where it cannot ask for everything.
+    pub asks_for: Option<Asks>,
     /// Ids that one request may name, until the vendor tells.
     pub batch: u32,
     /// Whether it brings days that were there to be known long before they are fetched.
     pub is_archive: bool,
+}
+
+/// What a source asks for, one or some at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// A market's products, by number.
+    Products(Market),
+    /// The names of cards.
+    Names,
 }
 
 /// Where a run stands.
@@ -68,7 +82,7 @@ pub struct Run {
     pub left: u32,
     /// Ids that one request may name.
     pub batch: usize,
-    /// Products to ask for, the most urgent first.
+    /// Products or names to ask for, the most urgent first.
     pub wanted: Vec<String>,
 }
 

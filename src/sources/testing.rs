@@ -94,6 +94,9 @@ fn named(entry: &Entry) -> String {
             Subject::Card(card) => format!("{} of {card}", seen.kind),
             Subject::Product { id, .. } => format!("{} of {id}", seen.kind),
         },
+        Entry::Tournament(tournament) => format!("{} decks of {}", tournament.decks.len(), tournament.id),
+        Entry::Post(post) => format!("post {} of {}", post.id, post.platform),
+        Entry::TalkCount(count) => format!("{} posts of {}", count.frequency, count.name),
         Entry::Activity(count) => format!("{:?} sales of {:?}", count.sales_30d, count.subject),
     }
 }

@@ -12,11 +12,12 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 pub use self::kept::{Kept, News};
-use super::{ServiceTx, StoreError};
+use super::{ServiceTx, StoreError, event_flags};
 use crate::domain::{
     book::{Book, CardActivity, CardIndex, PriceSeries, Quote, SourceShift},
     card::{Card, CardId, Finish},
     condition::Condition,
+    event::Flag,
     market::Market,
     money::{RateOrigin, Rates},
     observation::Subject,
@@ -39,8 +40,9 @@ async fn whole(tx: &mut ServiceTx, moved: &Moved, history_days: u32) -> Result<(
     let index = Index::load(tx, &cards).await?;
     let (series, ids) = series_with_history(tx, moved, &index, history_days, None).await?;
     let activity = activity(tx, moved, &index).await?;
+    let flags = flags(tx, moved.as_of, &index).await?;
     let rates = rates(tx, moved.as_of).await?;
-    Ok((Book { as_of: moved.as_of, cards, series, activity, rates }, index, ids))
+    Ok((Book { as_of: moved.as_of, cards, series, activity, flags, rates }, index, ids))
 }
 
 /// All series, or some, with their history, in the order of their numbers.
@@ -351,6 +353,11 @@ async fn activity(tx: &mut ServiceTx, moved: &Moved, index: &Index) -> Result<Ve
         }));
     }
     Ok(activity)
+}
+
+/// What is flagged at a moment; shifts of sources do not move it.
+async fn flags(tx: &mut ServiceTx, as_of: DateTime<Utc>, index: &Index) -> Result<Vec<Flag>, StoreError> {
+    event_flags::of_cards(tx, Some(as_of), |card| index.cards.get(card).copied()).await
 }
 
 /// The last day for which dollars were known, with the pounds of the same publication. Of several of one day the live

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ServiceTx, StoreError, Written};
+use super::{ServiceTx, StoreError, Written, book::card_id};
 use crate::domain::{
-    card::{Card, CardSet},
+    card::{Card, CardId, CardSet},
     product::{CardProduct, Product},
 };
 
@@ -69,6 +69,15 @@ pub async fn write_sets(tx: &mut ServiceTx, sets: &[CardSet], now: DateTime<Utc>
         .await?;
     }
     Ok(written)
+}
+
+/// The name of every card.
+///
+/// # Errors
+/// The database refuses or is gone, or holds an id that this program does not know.
+pub async fn names(tx: &mut ServiceTx) -> Result<Vec<(CardId, String)>, StoreError> {
+    let rows = sqlx::query!(r#"SELECT card_id, name FROM card_metadata ORDER BY card_id COLLATE "C""#).fetch_all(tx.db()).await?;
+    rows.into_iter().map(|row| Ok((card_id(&row.card_id, "card_metadata")?, row.name))).collect()
 }
 
 /// Writes cards; set names and dates come from the stored sets where these know them.

@@ -26,7 +26,7 @@ fn count(number: i64) -> Result<u32, StoreError> {
 /// The database refuses or is gone, or holds a value that this program does not know.
 pub async fn load(tx: &mut ServiceTx, source: &str, now: DateTime<Utc>) -> Result<Feed, StoreError> {
     let row = sqlx::query!(
-        "SELECT state, run_began, run_left, last_run, not_before, failures, last_fault, day, day_used, day_allowed, month, month_used,
+        "SELECT state, run_began, express, run_left, last_run, not_before, failures, last_fault, day, day_used, day_allowed, month, month_used,
             month_allowed, spacing_ms, batch
         FROM feeds WHERE source = $1 FOR UPDATE",
         source,
@@ -41,6 +41,7 @@ pub async fn load(tx: &mut ServiceTx, source: &str, now: DateTime<Utc>) -> Resul
         source: source.to_owned(),
         state: row.state,
         run_began: row.run_began,
+        express: row.express,
         run_left: count(row.run_left)?,
         last_run: row.last_run,
         not_before: row.not_before,
@@ -61,13 +62,13 @@ pub async fn save(tx: &mut ServiceTx, feed: &Feed) -> Result<(), StoreError> {
     let wide = |number: Option<u32>| number.map(i64::from);
     sqlx::query!(
         "INSERT INTO feeds AS known (source, state, run_began, run_left, last_run, not_before, failures, last_fault, day, day_used, day_allowed,
-            month, month_used, month_allowed, spacing_ms, batch)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+            month, month_used, month_allowed, spacing_ms, batch, express)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT (source) DO UPDATE
         SET state = excluded.state, run_began = excluded.run_began, run_left = excluded.run_left, last_run = excluded.last_run,
             not_before = excluded.not_before, failures = excluded.failures, last_fault = excluded.last_fault, day = excluded.day,
             day_used = excluded.day_used, day_allowed = excluded.day_allowed, month = excluded.month, month_used = excluded.month_used,
-            month_allowed = excluded.month_allowed, spacing_ms = excluded.spacing_ms, batch = excluded.batch",
+            month_allowed = excluded.month_allowed, spacing_ms = excluded.spacing_ms, batch = excluded.batch, express = excluded.express",
         feed.source,
         feed.state,
         feed.run_began,
@@ -84,6 +85,7 @@ pub async fn save(tx: &mut ServiceTx, feed: &Feed) -> Result<(), StoreError> {
         wide(feed.month.allowed),
         feed.spacing_ms,
         wide(feed.batch),
+        feed.express,
     )
     .execute(tx.db())
     .await?;
@@ -144,6 +146,70 @@ pub async fn wanted(
     .fetch_all(tx.db())
     .await?;
     Ok(wanted)
+}
+
+/// Products of cards that something moves, the most strongly moved first. What was asked for since `since` is left out.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn flagged(
+    tx: &mut ServiceTx,
+    source: &str,
+    market: Market,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    let flagged = sqlx::query_scalar!(
+        r#"SELECT pair.external_id
+        FROM event_flags AS flag
+        JOIN card_products AS pair ON pair.card_id = flag.card_id AND pair.market = $2
+        LEFT JOIN feed_asked AS asked ON asked.source = $1 AND asked.product_id = pair.external_id
+        WHERE flag.started_at <= $4 AND flag.expires_at > $4 AND (asked.asked_at IS NULL OR asked.asked_at < $3)
+        GROUP BY pair.external_id ORDER BY max(flag.strength) DESC NULLS LAST, pair.external_id LIMIT $5"#,
+        source,
+        market.as_str(),
+        since,
+        now,
+        i64::try_from(most).map_err(bad)?,
+    )
+    .fetch_all(tx.db())
+    .await?;
+    Ok(flagged)
+}
+
+/// Names of cards that are on offer or flagged, those that bring most first. What was asked for since `since` is left out.
+///
+/// # Errors
+/// The database refuses or is gone.
+pub async fn names_wanted(
+    tx: &mut ServiceTx,
+    source: &str,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    let names = sqlx::query_scalar!(
+        r#"WITH interest AS (
+            SELECT opportunity.card_id, decision.net_profit FROM opportunities AS opportunity
+            JOIN decisions AS decision USING (opportunity_id)
+            WHERE opportunity.state = 'live' AND decision.verdict = 'signal' AND decision.created_at > $2::timestamptz - interval '1 day'
+            UNION ALL
+            SELECT card_id, NULL FROM event_flags WHERE started_at <= $2 AND expires_at > $2
+        )
+        SELECT card.name
+        FROM interest JOIN card_metadata AS card USING (card_id)
+        LEFT JOIN feed_asked AS asked ON asked.source = $1 AND asked.product_id = card.name
+        WHERE asked.asked_at IS NULL OR asked.asked_at < $3
+        GROUP BY card.name ORDER BY max(interest.net_profit) DESC NULLS LAST, card.name LIMIT $4"#,
+        source,
+        now,
+        since,
+        i64::try_from(most).map_err(bad)?,
+    )
+    .fetch_all(tx.db())
+    .await?;
+    Ok(names)
 }
 
 /// Notes that products were asked for.

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::{
     ServiceTx, StoreError,
     book::{card_id, cards, finish, member, shared, subject},
+    event_flags,
 };
 use crate::domain::{
     book::PriceSeries,
@@ -38,7 +39,9 @@ pub async fn load(tx: &mut ServiceTx, progress: &dyn Fn(usize, usize)) -> Result
         rows(tx, some, number * AT_ONCE, &mut builder).await?;
         progress((number * AT_ONCE + some.len()).min(ids.len()), ids.len());
     }
-    Ok(builder.finish())
+    let mut history = builder.finish();
+    history.flags = event_flags::ever(tx, &history.cards).await?;
+    Ok(history)
 }
 
 async fn links(tx: &mut ServiceTx, builder: &mut Builder) -> Result<(), StoreError> {

@@ -14,14 +14,17 @@ use crate::domain::{
     signal::{Act, Answer, End, Holder, Routing, SignalState},
 };
 
-/// Takes everything that is on offer and not on its way yet; what is withdrawn stays no longer.
+/// Takes everything that is on offer and not on its way yet; what is withdrawn stays no longer. What is bought on
+/// Cardmarket waits while a page of the card is wished for and worth waiting for.
 ///
 /// # Errors
 /// The database refuses or is gone.
 pub async fn adopt(tx: &mut ServiceTx, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let adopted = sqlx::query!(
         "INSERT INTO routings (opportunity_id, state, due_at, changed_at)
-        SELECT opportunity_id, 'open', $1, $1 FROM opportunities AS o
+        SELECT opportunity_id, 'open', greatest($1, (SELECT max(hold_until) FROM scrape_wishes AS w
+            WHERE w.card_id = o.card_id AND w.done_at IS NULL AND o.buy_market = 'cardmarket')), $1
+        FROM opportunities AS o
         WHERE state = 'live' AND NOT EXISTS (SELECT FROM routings AS r WHERE r.opportunity_id = o.opportunity_id)
         ON CONFLICT (opportunity_id) DO NOTHING",
         now

@@ -36,22 +36,22 @@ use crate::{
 
 /// The time, which tests move.
 #[derive(Clone)]
-struct Time(Arc<Mutex<DateTime<Utc>>>);
+pub struct Time(Arc<Mutex<DateTime<Utc>>>);
 
 impl Time {
-    fn at(text: &str) -> Self {
+    pub fn at(text: &str) -> Self {
         Self(Arc::new(Mutex::new(text.parse().unwrap())))
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
     }
 
-    fn set(&self, to: DateTime<Utc>) {
+    pub fn set(&self, to: DateTime<Utc>) {
         *self.0.lock().unwrap() = to;
     }
 
-    fn clock(&self) -> Clock {
+    pub fn clock(&self) -> Clock {
         let time = self.clone();
         Clock::of(move || time.now())
     }
@@ -70,7 +70,7 @@ fn sources(stand_ins: &StandIns, more: &[(&str, &str)]) -> Sources {
     Config::from_lookup(|name| variables.get(name).cloned()).unwrap().sources
 }
 
-const ALL: &str = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate";
+pub const ALL: &str = "cardmarket,tcgcsv,ecb,pokemontcg,justtcg,poketrace,exchangerate,limitless";
 
 /// Every source but some.
 fn all_but(on: &str) -> String {
@@ -136,7 +136,7 @@ async fn prices(database: &Database) -> Vec<String> {
 }
 
 /// Lets the feeds work until a moment, each step at its time and none slept for.
-async fn drive(feeds: &Feeds, time: &Time, until: DateTime<Utc>) {
+pub async fn drive(feeds: &Feeds, time: &Time, until: DateTime<Utc>) {
     let sources = feeds.sources();
     let mut accounts = vec![FileReport::default(); sources.len()];
     let mut next = vec![time.now(); sources.len()];
@@ -154,7 +154,8 @@ async fn run_for(rig: &Rig, feeds: &Feeds, hours: i64) {
     drive(feeds, &rig.time, rig.time.now() + TimeDelta::hours(hours)).await;
 }
 
-const KEYLESS: [(&str, &str); 3] = [("JUSTTCG_API_KEY", ""), ("POKETRACE_API_KEY", ""), ("EXCHANGERATE_API_KEY", "")];
+const KEYLESS: [(&str, &str); 4] =
+    [("JUSTTCG_API_KEY", ""), ("POKETRACE_API_KEY", ""), ("EXCHANGERATE_API_KEY", ""), ("LIMITLESS_API_KEY", "")];
 
 async fn scan(store: &Store, now: DateTime<Utc>) -> tcg_radar::scan::report::Report {
     let pack = Pack::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap();
@@ -597,6 +598,38 @@ async fn judge(rig: &Rig, day: u64) {
     let mut session = rig.database.superuser().await;
     session.execute(AssertSqlSafe(sql)).await.unwrap();
     session.execute(AssertSqlSafe(decisions)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flagged_card_is_asked_for_every_half_hour_between_the_feeds_turns() {
+    let simulation = simulation(60, 60);
+    let rig = Rig::new(&simulation, Plan::Paid, "2026-11-22T09:00:00Z").await;
+    rig.catalogue(&simulation).await;
+    let feeds = rig.feeds(&[("SOURCES_OFF", &all_but("poketrace"))]);
+    run_for(&rig, &feeds, 1).await;
+    // as the loop does, which sleeps no longer
+    let two_hours = async || {
+        let before = rig.stand_ins.log().len();
+        for _ in 0..12 {
+            rig.time.set(rig.time.now() + TimeDelta::minutes(9));
+            drive(&feeds, &rig.time, rig.time.now() + TimeDelta::minutes(1)).await;
+        }
+        rig.stand_ins.log()[before..].iter().map(|(_, path, _)| path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(two_hours().await, Vec::<String>::new(), "its turn is over");
+    let product = rig.lines("SELECT external_id FROM card_products WHERE market = 'tcgplayer' ORDER BY 1 LIMIT 1").await.remove(0);
+    let flag = "INSERT INTO event_flags (card_id, kind, source, started_at, expires_at)
+        SELECT card_id, 'SOCIAL_SPIKE', 'test', $2, $2 + interval '100 minutes' FROM card_products WHERE market = 'tcgplayer' AND external_id = $1";
+    sqlx::query(flag).bind(&product).bind(rig.time.now()).execute(&mut rig.database.superuser().await).await.unwrap();
+    let asked = two_hours().await;
+    let of = |market: &str| format!("/poketrace/v1/cards?tcgplayer_ids={product}&market={market}&limit=20");
+    // after 9, 39, 69 and 99 minutes, each time of both markets; then the flag is over
+    assert_eq!(asked, (0..4).flat_map(|_| [of("US"), of("EU")]).collect::<Vec<_>>());
+    assert_eq!(
+        rig.lines("SELECT last_run - '2026-11-22T09:00:00Z' < interval '1 hour' AS a FROM feeds").await,
+        ["true"],
+        "none was its turn"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

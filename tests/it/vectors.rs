@@ -3,6 +3,8 @@
 
 mod adapters;
 mod ask;
+mod events;
+mod figures;
 mod messages;
 mod routing;
 

@@ -60,7 +60,8 @@ pub fn pretty(told: &Told) -> String {
     let _ = write!(
         text,
         "
-The database stays until the next start: ask it, as of {as_of}, from its folder
+The database stays until the next start. Ask it from its folder, where it is
+still {as_of}:
 
 {entry}
 
@@ -102,11 +103,7 @@ fn unsound(ledger: &Ledger, log: &str) -> String {
 
 /// What is told before the screen fills.
 pub fn beginning(folder: &Path, log: &Path) -> String {
-    format!(
-        "take part in another terminal (README, \"Take part\"); the service's own log is {}\n\n{}\n",
-        nearest(log),
-        entry(&nearest(folder))
-    )
+    format!("to take part, in another terminal (README, \"Take part\"; the log is {}):\n\n{}\n", nearest(log), entry(&nearest(folder)))
 }
 
 /// How to ask the demonstration and no other.

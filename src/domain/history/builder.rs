@@ -211,7 +211,7 @@ impl Builder {
             .into_iter()
             .map(|((subject, source, market, finish), rows)| counted(&of(&subject).0, source, market, finish, rows))
             .collect();
-        History { courses, activity, rates: rates.into_values().collect(), imported, cards }
+        History { courses, activity, rates: rates.into_values().collect(), flags: Vec::new(), imported, cards }
     }
 }
 

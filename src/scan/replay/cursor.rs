@@ -39,6 +39,7 @@ impl<'h> Cursor<'h> {
                 cards: history.cards.clone(),
                 series: Vec::new(),
                 activity: Vec::new(),
+                flags: Vec::new(),
                 rates: None,
             },
             held: Vec::new(),
@@ -53,6 +54,7 @@ impl<'h> Cursor<'h> {
     pub fn advance(&mut self, now: DateTime<Utc>, history_days: i64) -> &Book {
         self.book.as_of = now;
         self.book.rates = self.history.rates_at(now);
+        self.book.flags = self.history.flags.iter().filter(|flag| flag.is_live(now)).copied().collect();
         self.take_prices(now.timestamp_micros());
         self.take_counts(now.timestamp_micros());
         let since = now - TimeDelta::days(history_days);

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
-use super::{About, Fault, Run, Source, Step, document, good, understood};
+use super::{About, Asks, Fault, Run, Source, Step, document, good, understood};
 use crate::{
     config::outbound::BaseUrl,
     domain::{
@@ -80,7 +80,14 @@ fn state(run: &Run) -> State {
 
 impl JustTcg {
     pub fn new(base: BaseUrl, key: SecretString, cadence: TimeDelta) -> Self {
-        let about = About { name: NAME, cadence, budget: FREE, asks_for: Some(Market::Tcgplayer), batch: FREE_BATCH, is_archive: false };
+        let about = About {
+            name: NAME,
+            cadence,
+            budget: FREE,
+            asks_for: Some(Asks::Products(Market::Tcgplayer)),
+            batch: FREE_BATCH,
+            is_archive: false,
+        };
         Self { about, base, key }
     }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{About, Fault, Run, Source, Step, document, good, understood};
+use super::{About, Asks, Fault, Run, Source, Step, document, good, understood};
 use crate::{
     config::outbound::BaseUrl,
     domain::{
@@ -49,7 +49,8 @@ struct State {
 impl PokeTrace {
     pub fn new(base: BaseUrl, key: SecretString, cadence: TimeDelta) -> Self {
         let budget = Budget { spacing: TimeDelta::milliseconds(2_100), day: Some(A_DAY), month: None };
-        let about = About { name: NAME, cadence, budget, asks_for: Some(Market::Tcgplayer), batch: BATCH, is_archive: false };
+        let about =
+            About { name: NAME, cadence, budget, asks_for: Some(Asks::Products(Market::Tcgplayer)), batch: BATCH, is_archive: false };
         Self { about, base, key }
     }
 }

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Index, Moved, activity, rates, series_with_history, whole};
+use super::{Index, Moved, activity, flags, rates, series_with_history, whole};
 use crate::{
-    domain::book::{Book, CardActivity, CardIndex, PriceSeries},
+    domain::{
+        book::{Book, CardActivity, CardIndex, PriceSeries},
+        event::Flag,
+    },
     store::{ServiceTx, StoreError, writes},
 };
 
@@ -33,7 +36,7 @@ pub enum News {
     Anew,
     /// The exchange rate, which bears on every card.
     Rate,
-    /// Prices, sales or offers of these cards.
+    /// Prices, sales, offers or events of these cards.
     Cards(BTreeSet<CardIndex>),
 }
 
@@ -70,6 +73,7 @@ impl Kept {
         let asked: Vec<i32> = asked.into_iter().collect();
         let moved = Moved::new(as_of, &[]);
         let rates = rates(tx, as_of).await?;
+        let flags = flags(tx, as_of, &self.index).await?;
         let counts = if written.counts || self.counted_later.as_ref().is_some_and(is_due) {
             Some((activity(tx, &moved, &self.index).await?, counted_later(tx, as_of).await?))
         } else {
@@ -90,9 +94,11 @@ impl Kept {
         }
         if let Some((activity, counted_later)) = counts {
             self.counted_later = counted_later;
-            cards.extend(differing(&self.book.activity, &activity));
+            cards.extend(differing(&self.book.activity, &activity, |counted: &CardActivity| counted.card));
             self.book.activity = activity;
         }
+        cards.extend(differing(&self.book.flags, &flags, |flag: &Flag| flag.card));
+        self.book.flags = flags;
         let same_rates = self.book.rates == rates;
         (self.book.as_of, self.book.rates) = (as_of, rates);
         (self.write, self.history_days) = (write, history_days);
@@ -140,16 +146,16 @@ impl Kept {
 }
 
 /// Cards that one of two lists says something of that the other does not.
-fn differing(before: &[CardActivity], now: &[CardActivity]) -> BTreeSet<CardIndex> {
-    let (before, now) = (by_card(before), by_card(now));
+fn differing<T: PartialEq>(before: &[T], now: &[T], card: impl Fn(&T) -> CardIndex) -> BTreeSet<CardIndex> {
+    let (before, now) = (by_card(before, &card), by_card(now, &card));
     let cards = before.keys().chain(now.keys()).copied();
     cards.filter(|card| before.get(card) != now.get(card)).collect()
 }
 
-fn by_card(counts: &[CardActivity]) -> BTreeMap<CardIndex, Vec<&CardActivity>> {
-    let mut of: BTreeMap<CardIndex, Vec<&CardActivity>> = BTreeMap::new();
-    for one in counts {
-        of.entry(one.card).or_default().push(one);
+fn by_card<T>(told: &[T], card: impl Fn(&T) -> CardIndex) -> BTreeMap<CardIndex, Vec<&T>> {
+    let mut of: BTreeMap<CardIndex, Vec<&T>> = BTreeMap::new();
+    for one in told {
+        of.entry(card(one)).or_default().push(one);
     }
     of
 }

@@ -62,7 +62,8 @@ impl Subject {
         let graph = &reader.pack.graph;
         let mut facts = Vec::new();
         if let Some(card) = &self.card {
-            facts.extend(card_facts(card, as_of));
+            // an event is what a case says it is
+            facts.extend(card_facts(card, &[], as_of));
         }
         if let Some(profile) = &self.profile {
             let direction = graph.id("direction").and_then(|id| given.get(&id)).and_then(|value| value.to_string().parse().ok());

@@ -1,0 +1,2 @@
+ALTER TABLE feeds DROP COLUMN express;
+DROP TABLE event_flags;

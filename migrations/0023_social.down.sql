@@ -1,0 +1,2 @@
+DROP TABLE social_counts;
+DROP TABLE social_posts;

@@ -5,7 +5,6 @@ use clap::Subcommand;
 
 use super::{Exit, Global, exit::WrongUsage, table, tell};
 use crate::{
-    clock::Clock,
     domain::{card::CardId, event::EventKind},
     store::{
         ServiceTx, book,
@@ -76,7 +75,7 @@ fn kind(text: &str) -> Result<EventKind, String> {
 }
 
 pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let now = Clock::machine().now();
+    let now = global.clock.now();
     let store = global.store().await?;
     let mut tx = store.service().await?;
     let mut exit = Exit::Good;

@@ -63,8 +63,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     checks.extend(check::of_rules(&args.pack.load(), &config.profiles));
     checks.extend(check::of_disk(config));
     checks.push(check::of_backups(&config.backups, now));
-    checks.push(check::of_chromium(config.scraping.enabled));
-    checks.extend(of_browser(config));
+    checks.push(of_browser(config));
     let (mut stored, mut unreachable) = (None, None);
     match examine(global, now).await {
         Ok((found, standing)) => {
@@ -118,14 +117,15 @@ fn of_feed(feed: &Standing) -> Option<Check> {
     Some(Check::fault(what, fault, format!("{} failures in a row{again}: see the vendor's key and status", feed.failures)))
 }
 
-/// What the scraper needs, where it is on.
-fn of_browser(config: &Config) -> Option<Check> {
-    const WHAT: &str = "browser";
-    let found = config.scraping.enabled.then(|| Found::look(&config.scraping.programs, &config.home))?;
-    Some(match found {
-        Ok(found) => Check::ok(WHAT, format!("{}, driven by {}", found.chromium.display(), found.driver.display())),
-        Err(missing) => Check::fault(WHAT, missing.to_string(), "no page is loaded before"),
-    })
+/// The browser, and what drives it, where pages are to be loaded.
+fn of_browser(config: &Config) -> Check {
+    if !config.scraping.enabled {
+        return check::of_chromium(false);
+    }
+    match Found::look(&config.scraping.programs, &config.home) {
+        Ok(_) => check::of_chromium(true),
+        Err(missing) => Check::fault("chromium", missing.to_string(), "no page is loaded before"),
+    }
 }
 
 fn pretty(findings: &Findings, now: DateTime<Utc>) -> String {

@@ -201,3 +201,21 @@ pub fn beside(ledger: &Ledger) -> [String; 2] {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_names_what_hardly_ever_happens_only_where_it_did() {
+        let usual = Ledger { signals: 61, acted: 14, passed: 9, pending: 12, expired: 22, withdrawn: 4, ..Ledger::default() };
+        assert_eq!(signals(&usual), "signals 61 = 14 taken + 9 passed + 12 pending + 22 expired + 4 withdrawn");
+        assert!(usual.is_sound());
+        let rare = Ledger { signals: 62, undeliverable: 1, ..usual };
+        assert_eq!(signals(&rare), "signals 62 = 14 taken + 9 passed + 12 pending + 22 expired + 4 withdrawn + 1 undeliverable");
+        assert!(rare.is_sound());
+        for unsound in [Ledger { signals: 63, ..rare }, Ledger { double_holders: 1, ..usual }, Ledger { late: 1, ..usual }] {
+            assert!(!unsound.is_sound(), "{unsound:?}");
+        }
+    }
+}

@@ -422,6 +422,8 @@ mod tests {
         ("LIMITLESS_BASE_URL", "https://x.example", |c| format!("{:?}", c.sources.limitless.base), "http://x.example"),
         ("SOCIAL_POLL_INTERVAL_MINUTES", "10", |c| format!("{:?}", c.social.cadence), "31"),
         ("SOCIAL_SCRAPE_MIN_SPIKES", "5", |c| c.social.least_spikes.to_string(), "0"),
+        ("REDDIT_CLIENT_ID", "k", |c| format!("{:?}", c.social.reddit.client_id), "a b"),
+        ("REDDIT_CLIENT_SECRET", "k", |c| told(c.social.reddit.client_secret.as_ref()), "a b"),
         ("REDDIT_SUBREDDITS", "pkmntcg", |c| format!("{:?}", c.social.reddit.subreddits), "a/b"),
         ("REDDIT_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.reddit.base), "http://x.example"),
         ("REDDIT_OAUTH_BASE_URL", "https://x.example", |c| format!("{:?}", c.social.reddit.oauth), "http://x.example"),

@@ -86,7 +86,7 @@ fn of_social(social: &Social) -> Vec<Part> {
     let silent = social.discord.token.is_none().then_some("DISCORD_BOT_TOKEN is not set");
     let no_channel = social.discord.channels.is_empty().then_some("DISCORD_MONITOR_CHANNEL_IDS is not set; no channel is read");
     vec![
-        part("reddit", nowhere, social.reddit.client.is_none().then_some(guest)),
+        part("reddit", nowhere, social.reddit.client().is_none().then_some(guest)),
         part("x_counts", no_token, None),
         part("discord_channels", silent.or(no_channel), None),
     ]

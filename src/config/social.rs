@@ -28,9 +28,18 @@ pub struct Reddit {
     pub base: BaseUrl,
     /// Where an application asks.
     pub oauth: BaseUrl,
-    /// `REDDIT_CLIENT_ID` and `REDDIT_CLIENT_SECRET`.
-    pub client: Option<(String, SecretString)>,
+    /// `REDDIT_CLIENT_ID`.
+    pub client_id: Option<String>,
+    /// `REDDIT_CLIENT_SECRET`.
+    pub client_secret: Option<SecretString>,
     pub subreddits: Vec<String>,
+}
+
+impl Reddit {
+    /// The application, where both halves of its key are there.
+    pub fn client(&self) -> Option<(&str, &SecretString)> {
+        self.client_id.as_deref().zip(self.client_secret.as_ref())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -58,8 +67,6 @@ impl Social {
             BaseUrl::parse(&text).ok_or(ConfigError::Invalid { variable, value: text, allowed: outbound::ALLOWED })
         };
         let minutes = vars.whole("SOCIAL_POLL_INTERVAL_MINUTES", "whole minutes from 5 to 30", 5..=30)?.unwrap_or(30);
-        let id = vars.text("REDDIT_CLIENT_ID");
-        let secret = vars.key("REDDIT_CLIENT_SECRET")?;
         Ok(Self {
             enabled: vars.flag("ENABLE_LAYER_35_SOCIAL")?.unwrap_or(false),
             cadence: TimeDelta::minutes(minutes.into()),
@@ -67,7 +74,10 @@ impl Social {
             reddit: Reddit {
                 base: base("REDDIT_BASE_URL", "https://www.reddit.com")?,
                 oauth: base("REDDIT_OAUTH_BASE_URL", "https://oauth.reddit.com")?,
-                client: id.zip(secret),
+                client_id: vars.parsed("REDDIT_CLIENT_ID", "one word, as reddit.com/prefs/apps shows it", |id: &String| {
+                    id.bytes().all(|byte| byte.is_ascii_graphic())
+                })?,
+                client_secret: vars.key("REDDIT_CLIENT_SECRET")?,
                 subreddits: subreddits(vars.text("REDDIT_SUBREDDITS"))?,
             },
             x: X { base: base("X_BASE_URL", "https://api.x.com/2")?, token: vars.key("TWITTER_BEARER_TOKEN")? },

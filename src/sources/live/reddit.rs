@@ -51,7 +51,7 @@ struct State {
 impl Reddit {
     pub fn new(settings: Settings, cadence: TimeDelta) -> Self {
         // guests may ask ten times a minute
-        let spacing = TimeDelta::milliseconds(if settings.client.is_some() { 1_100 } else { 6_500 });
+        let spacing = TimeDelta::milliseconds(if settings.client().is_some() { 1_100 } else { 6_500 });
         let budget = Budget { spacing, ..Budget::default() };
         let about = About { name: "reddit", cadence, budget, asks_for: None, batch: 0, is_archive: false };
         Self { about, settings, session: Mutex::default() }
@@ -61,7 +61,7 @@ impl Reddit {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn token_request(&self, (id, secret): &(String, SecretString)) -> Request {
+    fn token_request(&self, (id, secret): (&str, &SecretString)) -> Request {
         let basic = STANDARD.encode(format!("{id}:{}", secret.expose_secret()));
         Request {
             key: Some(("authorization", format!("Basic {basic}").into())),
@@ -100,7 +100,7 @@ impl Source for Reddit {
         if state.json_refused {
             return Some(Request::get(guest.path(&format!("r/{subreddit}/new/.rss")).query("limit", PAGE)));
         }
-        let Some(client) = &self.settings.client else {
+        let Some(client) = self.settings.client() else {
             return Some(Request::get(guest.path(&format!("r/{subreddit}/new.json")).query("limit", PAGE)));
         };
         match &session.token {

@@ -113,7 +113,7 @@ pub async fn run(
     let shown = Clock::written(market.start, options.speed);
     let vendors = StandIns::start(market.stock, Plan::Free, clock.clone(), 0).await.context("cannot listen for the vendors")?;
     let messengers = Arc::new(Messengers::start(clock.clone(), 0).await.context("cannot listen for the messengers")?);
-    let config = configure(&folder, shown, &server, &home, &vendors, &messengers)?;
+    let config = configure(options, &folder, shown, &server, &home, &vendors, &messengers)?;
     let files = Files {
         rules: folder.rules(),
         profiles: folder.profiles(),
@@ -216,6 +216,7 @@ impl Market {
 
 /// The folder's `.env`, and what it says. Nothing of the process's own environment gets in: no real key, no real address.
 fn configure(
+    options: &Options,
     folder: &Folder,
     shown: String,
     server: &Server,
@@ -230,8 +231,8 @@ fn configure(
         // else it would count among the backups of a real service
         ("TCG_RADAR_BACKUPS", folder.path().join("backups").display().to_string()),
         (CLOCK, shown),
-        // at 600 times the speed, nine seconds of the machine's
-        ("SIGNAL_SEND_DEADLINE_MINUTES", "90".to_owned()),
+        // a busy machine is not to make a message late
+        ("SIGNAL_SEND_DEADLINE_MINUTES", send_within(options.speed).to_string()),
         // Cardmarket's new day comes at night, and is not to wait for the evening
         ("DAILY_FEED_INTERVAL_HOURS", "6".to_owned()),
         // what is folded must be older than the database's own clock allows
@@ -244,6 +245,11 @@ fn configure(
     variables.extend(messengers.variables());
     folder.write_dotenv(&variables)?;
     Ok(Config::from_lookup(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))?)
+}
+
+/// Minutes of a fast clock that are twenty seconds of the machine's; a day is the most that may be set.
+fn send_within(speed: NonZeroU32) -> u32 {
+    (speed.get() / 3).clamp(30, 1_440)
 }
 
 /// The operator turns to the other customs regime, by the file that a running service watches.

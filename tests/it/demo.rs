@@ -91,7 +91,7 @@ async fn a_demonstration_shows_acts_a_cascade_a_switch_and_a_digest_and_its_numb
     assert_eq!(count(&database, "SELECT count(*) FROM outbox WHERE state = 'late'").await, 0);
     // the prices came over the wire, from every vendor
     let silent = "SELECT count(*) FROM feeds WHERE last_run IS NULL OR last_fault IS NOT NULL";
-    assert_eq!((count(&database, silent).await, count(&database, "SELECT count(*) FROM feeds").await), (0, 8));
+    assert_eq!((count(&database, silent).await, count(&database, "SELECT count(*) FROM feeds").await), (0, 9));
     // the checkout is as it was
     assert!(!fs::read_to_string(root().join("rules/facts/profit.rhai")).unwrap().contains(EDIT));
 }

@@ -36,7 +36,7 @@ use crate::{
     reload::Stage,
 };
 
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     "2026-05-03T10:00:00Z".parse().unwrap()
 }
 
@@ -53,7 +53,7 @@ async fn raise(store: &Store, cards: &[CardId], kind: EventKind, at: DateTime<Ut
 }
 
 /// The types of the signals of each card.
-fn types(report: &Report) -> BTreeMap<CardId, BTreeSet<String>> {
+pub fn types(report: &Report) -> BTreeMap<CardId, BTreeSet<String>> {
     let mut types: BTreeMap<CardId, BTreeSet<String>> = BTreeMap::new();
     for found in &report.signals {
         types.entry(found.opportunity.card_id.clone()).or_default().extend(found.decision.signal_type.clone());
@@ -61,14 +61,14 @@ fn types(report: &Report) -> BTreeMap<CardId, BTreeSet<String>> {
     types
 }
 
-async fn scan(rounds: &mut Rounds, wanted: Wanted, now: DateTime<Utc>) -> Report {
+pub async fn scan(rounds: &mut Rounds, wanted: Wanted, now: DateTime<Utc>) -> Report {
     match rounds.scan(wanted, now).await.unwrap() {
         Turn::Scanned(report) => *report,
         turn => panic!("{turn:?}"),
     }
 }
 
-fn event_driven() -> BTreeSet<String> {
+pub fn event_driven() -> BTreeSet<String> {
     BTreeSet::from(["event_driven".to_owned()])
 }
 
@@ -125,15 +125,15 @@ async fn a_flagged_ban_withdraws_at_once_and_a_flag_that_is_ended_stays_what_it_
 }
 
 /// Stand-ins of the platforms, asked by a clock that stands where a test puts it.
-struct Town {
+pub struct Town {
     database: Database,
     store: Store,
-    time: Time,
+    pub time: Time,
     stand_ins: StandIns,
 }
 
 impl Town {
-    async fn on(database: Database, at: DateTime<Utc>) -> Self {
+    pub async fn on(database: Database, at: DateTime<Utc>) -> Self {
         let time = Time::at(&at.to_rfc3339());
         let stand_ins = StandIns::start(Stock::default(), Plan::Free, time.clock(), 0).await.unwrap();
         let store = database.store().await;
@@ -155,17 +155,17 @@ impl Town {
         Feeds::configured(self.store.clone(), &config.sources, self.time.clock()).unwrap().listening(&config.social)
     }
 
-    async fn fetch(&self, more: &[(&str, &str)]) {
+    pub async fn fetch(&self, more: &[(&str, &str)]) {
         drive(&self.feeds(more), &self.time, self.time.now() + TimeDelta::seconds(50)).await;
     }
 
-    fn social(&self) -> (Social, broadcast::Receiver<Arc<Changed>>) {
+    pub fn social(&self) -> (Social, broadcast::Receiver<Arc<Changed>>) {
         let (changed, news) = broadcast::channel(16);
         (Social { store: self.store.clone(), clock: self.time.clock(), least_spikes: 3, changed }, news)
     }
 
     /// So many people write the same, one after the other, until a minute ago.
-    fn crowd(&self, place: &str, people: i64, text: &str) {
+    pub fn crowd(&self, place: &str, people: i64, text: &str) {
         for person in 0..people {
             let at = self.time.now() - TimeDelta::seconds(60 + 10 * person);
             let (place, author) = (place.to_owned(), format!("person{person}"));
@@ -178,7 +178,7 @@ impl Town {
     }
 }
 
-const ON: (&str, &str) = ("ENABLE_LAYER_35_SOCIAL", "true");
+pub const ON: (&str, &str) = ("ENABLE_LAYER_35_SOCIAL", "true");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_many_people_write_becomes_an_event_driven_signal_that_somebody_gets() {

@@ -5,6 +5,7 @@ mod backup;
 mod bad_packs;
 mod book;
 mod bot;
+mod chain;
 mod changed;
 mod cluster;
 mod db;

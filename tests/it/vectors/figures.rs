@@ -4,7 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value as Json, json};
 use tcg_radar::{
-    domain::pace::{Manners, Pace},
+    domain::{
+        book::CardIndex,
+        event::{EventKind, Flag},
+        feed::Feed,
+        pace::{Manners, Pace},
+    },
     scrape::{figures, intercept},
     sources::figure,
 };
@@ -45,10 +50,11 @@ pub fn scrape_intercept(_: &Packs, input: &Json, _: &Json) -> Answers {
     Answers::of_reference(answer)
 }
 
-/// The quota of pages. The recorded loads were all made when their window began.
+/// When a feed's turn is and which flags live, or what the quota of pages has left. The recorded loads were all made when
+/// their window began.
 pub fn scheduler(_: &Packs, input: &Json, _: &Json) -> Answers {
-    if input["kind"] != "page_quota" {
-        return Answers::default();
+    if input["kind"] == "price_poll" {
+        return price_poll(input);
     }
     let number = |name: &str| input[name].as_u64().expect("a count");
     let began: DateTime<Utc> = "2026-07-01T00:00:00Z".parse().expect("a moment");
@@ -60,6 +66,27 @@ pub fn scheduler(_: &Packs, input: &Json, _: &Json) -> Answers {
     let remaining = pace.left(now, &manners);
     let can_scrape = pace.take(now, &manners, 0).is_ok();
     Answers::of_reference(Ok([("can_scrape", json!(can_scrape)), ("remaining", json!(remaining))].into()))
+}
+
+/// The recorded minutes have two decimals at most.
+fn minutes(text: &Json) -> TimeDelta {
+    let minutes: Decimal = text.as_str().and_then(|text| text.parse().ok()).expect("minutes");
+    TimeDelta::milliseconds((minutes * Decimal::from(60_000)).try_into().expect("a span"))
+}
+
+/// Whether all is asked for again. That a flag hastens everything is a quirk: ours hastens its card.
+fn price_poll(input: &Json) -> Answers {
+    let last: DateTime<Utc> = "2026-07-01T00:00:00Z".parse().expect("a moment");
+    let now = last + minutes(&input["elapsed_min"]);
+    let feed = Feed { last_run: Some(last), ..Feed::new("justtcg", last) };
+    let poll = feed.due_at(now, TimeDelta::hours(6)) <= now;
+    let flag = |left: &Json| {
+        let expires_at = now + minutes(left);
+        Flag { card: CardIndex(0), kind: EventKind::SocialSpike, started_at: expires_at - TimeDelta::hours(4), expires_at }
+    };
+    let spikes = input["spike_reverts_in_min"].as_array().expect("spikes");
+    let active = spikes.iter().filter(|left| flag(left).is_live(now)).count();
+    Answers::of_reference(Ok([("poll", json!(poll)), ("active_spikes", json!(active))].into()))
 }
 
 /// A figure of a feed; what cannot be read is refused with a reason there, and is no figure here.

@@ -21,8 +21,10 @@ use crate::{
     ingest,
     reload::Files,
     scan::ground,
+    scrape::driver::Found,
     simulate::{
         self, Parameters, Simulation,
+        cardmarket::{Cardmarket, Shelves},
         cast::{self, Cast},
         messengers::Messengers,
         vendors::{Plan, StandIns, Stock},
@@ -68,6 +70,8 @@ pub struct Options {
     pub start: DateTime<Utc>,
     /// A folder with recorded days, to be shown in place of a simulated market.
     pub open_data: Option<PathBuf>,
+    /// Looks at the pages of a stand-in of Cardmarket's with this browser, too.
+    pub browser: Option<Found>,
     /// The data folder.
     pub home: PathBuf,
     /// Where PostgreSQL's programs are, where they are not to be searched for.
@@ -113,7 +117,19 @@ pub async fn run(
     let shown = Clock::written(market.start, options.speed);
     let vendors = StandIns::start(market.stock, Plan::Free, clock.clone(), 0).await.context("cannot listen for the vendors")?;
     let messengers = Arc::new(Messengers::start(clock.clone(), 0).await.context("cannot listen for the messengers")?);
-    let config = configure(options, &folder, shown, &server, &home, &vendors, &messengers)?;
+    let mut stood_in = vendors.variables();
+    stood_in.extend(messengers.variables());
+    // lives as long as the service
+    let _pages = match &options.browser {
+        Some(found) => {
+            let pages = Cardmarket::start(shelves(options)?, clock.clone(), 0).await.context("cannot listen for Cardmarket's pages")?;
+            stood_in.extend(pages.variables());
+            stood_in.extend(browser(found));
+            Some(pages)
+        }
+        None => None,
+    };
+    let config = configure(options, &folder, shown, &server, &home, &stood_in)?;
     let files = Files {
         rules: folder.rules(),
         profiles: folder.profiles(),
@@ -188,10 +204,7 @@ impl Market {
 
     async fn simulated(store: &Store, options: &Options, tell: Tell<'_>) -> anyhow::Result<Self> {
         let start = options.start;
-        let end = start.date_naive() + Days::new(PLANNED_DAYS);
-        let days = u32::try_from(PAST_DAYS + PLANNED_DAYS).unwrap_or(u32::MAX);
-        let more = Parameters { beyond: DAYS_BEYOND, tenants: 0, listing_days: 0, ..Parameters::ending(end) };
-        let market = Simulation::new(Parameters { seed: options.seed, cards: options.cards, days, ..more })?;
+        let market = Simulation::new(parameters(options))?;
         let written = simulate::write_until(store, &market, start, start, &|_, _| ()).await?;
         tell(&format!("imported {} cards, their ids and {PAST_DAYS} days of history: {} rows", market.cards().len(), written.new));
         Ok(Self { start, stock: Stock::day_by_day(market) })
@@ -214,6 +227,31 @@ impl Market {
     }
 }
 
+/// The simulated market, from its past to its last planned day. No feed tells of single offers.
+fn parameters(options: &Options) -> Parameters {
+    let end = options.start.date_naive() + Days::new(PLANNED_DAYS);
+    let days = u32::try_from(PAST_DAYS + PLANNED_DAYS).unwrap_or(u32::MAX);
+    let more = Parameters { beyond: DAYS_BEYOND, tenants: 0, listing_days: 0, ..Parameters::ending(end) };
+    Parameters { seed: options.seed, cards: options.cards, days, ..more }
+}
+
+/// What Cardmarket's pages of the same market show: its sellers, on every planned day.
+fn shelves(options: &Options) -> anyhow::Result<Shelves> {
+    let parameters = parameters(options);
+    Ok(Shelves::of(&Simulation::new(Parameters { listing_days: parameters.days, beyond: 0, ..parameters })?))
+}
+
+/// What switches the scraper on, with the browser that was found.
+fn browser(found: &Found) -> Vec<(&'static str, String)> {
+    let path = |path: &Path| path.display().to_string();
+    vec![
+        ("ENABLE_LAYER_3_SCRAPING", "true".to_owned()),
+        ("SCRAPE_CHROMIUM", path(&found.chromium)),
+        ("PLAYWRIGHT_NODE_EXE", path(&found.node)),
+        ("PLAYWRIGHT_CLI_JS", path(&found.driver)),
+    ]
+}
+
 /// The folder's `.env`, and what it says. Nothing of the process's own environment gets in: no real key, no real address.
 fn configure(
     options: &Options,
@@ -221,8 +259,7 @@ fn configure(
     shown: String,
     server: &Server,
     home: &Path,
-    vendors: &StandIns,
-    messengers: &Messengers,
+    stood_in: &[(&'static str, String)],
 ) -> anyhow::Result<Config> {
     let mut variables: Vec<(&str, String)> = vec![
         ("CUSTOMS_REGIME", REGIMES.0.to_owned()),
@@ -241,8 +278,7 @@ fn configure(
         ("TCG_RADAR_LISTEN", "127.0.0.1:0".to_owned()),
         ("BACKUP_EVERY_HOURS", "0".to_owned()),
     ];
-    variables.extend(vendors.variables());
-    variables.extend(messengers.variables());
+    variables.extend_from_slice(stood_in);
     folder.write_dotenv(&variables)?;
     Ok(Config::from_lookup(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))?)
 }

@@ -18,6 +18,7 @@ use crate::{
     app,
     clock::Clock,
     demo::{self, Options, Turn},
+    scrape::driver::Found,
 };
 
 mod closing;
@@ -42,6 +43,10 @@ pub struct Args {
     /// A folder of recorded days (cards, an id crosswalk, prices, rates) to show in place of a simulated market.
     #[arg(long, value_name = "DIR")]
     open_data: Option<PathBuf>,
+    /// Look at a stand-in of Cardmarket's pages, too, with the Chromium of this machine, for cards that are about to become
+    /// signals.
+    #[arg(long, conflicts_with = "open_data")]
+    pages: bool,
     #[command(flatten)]
     pack: PackArg,
 }
@@ -57,6 +62,8 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         let advice = "start in the project's folder, or name the folders by --pack, --open-data and TCG_RADAR_PROFILES";
         return Err(WrongUsage(format!("there is no folder {}: {advice}", missing.display())).into());
     }
+    let browser = args.pages.then(|| Found::look(&global.config.scraping.programs, &global.config.home));
+    let browser = browser.transpose().map_err(|missing| WrongUsage(missing.to_string()))?;
     let Some(turn) = Turn::take(&global.config.home)? else {
         let advice = "end it with Ctrl-C, or set TCG_RADAR_HOME to another";
         return Err(
@@ -72,6 +79,7 @@ pub(super) async fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         cards: args.cards,
         start: (today - DAYS_AGO).and_time(opens).and_utc(),
         open_data: args.open_data,
+        browser,
         home: global.config.home.clone(),
         programs: global.config.database.programs.clone(),
         rules: args.pack.folder().to_owned(),

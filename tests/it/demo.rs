@@ -37,6 +37,7 @@ async fn a_demonstration_shows_acts_a_cascade_a_switch_and_a_digest_and_its_numb
         cards: 300,
         start: "2026-11-22T19:30:00Z".parse().unwrap(),
         open_data: None,
+        browser: None,
         home: home.clone(),
         programs: programs(),
         rules: root().join("rules"),

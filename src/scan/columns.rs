@@ -49,6 +49,8 @@ use crate::{
 
 /// Routes that are encoded at a time: their facts are in memory together.
 const AT_ONCE: usize = 2_048;
+/// Fewer are not worth a thread of their own.
+const FEWEST: usize = 32;
 /// Blocks that a thread judges at a time.
 const BLOCKS: usize = 32;
 
@@ -115,8 +117,16 @@ impl Prepared {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Findings {
         let mut findings = Findings::new(case.pack, case.profiles.len());
-        for direction in Direction::ALL {
-            Side::of(case, &self.0[*direction as usize], *direction, asked).judge(keep, &mut findings, progress);
+        if case.routes.len() <= AT_ONCE {
+            // so few routes leave a core idle one side after the other
+            let side = |direction: Direction| Side::of(case, &self.0[direction as usize], direction, asked);
+            let (eu_us, us_eu) = rayon::join(|| side(Direction::EuUs), || side(Direction::UsEu));
+            eu_us.judge(keep, &mut findings, progress);
+            us_eu.judge(keep, &mut findings, progress);
+        } else {
+            for direction in Direction::ALL {
+                Side::of(case, &self.0[*direction as usize], *direction, asked).judge(keep, &mut findings, progress);
+            }
         }
         findings.settle(case.routes, keep);
         findings
@@ -178,7 +188,8 @@ impl<'a> Side<'a> {
         let mut routes: Vec<usize> = (0..case.routes.len()).filter(|route| case.routes[*route].direction == direction).collect();
         // a card's routes stand together; among themselves they keep their order, which settles ties
         routes.sort_by_key(|route| case.routes[*route].card);
-        let screened: Vec<Cards> = routes.par_chunks(AT_ONCE).map(|routes| screen(case, lowered, routes)).collect();
+        let at_once = routes.len().div_ceil(rayon::current_num_threads()).clamp(FEWEST, AT_ONCE);
+        let screened: Vec<Cards> = routes.par_chunks(at_once).map(|routes| screen(case, lowered, routes)).collect();
         let mut cards = lowered.screen(&lowered.rows());
         for mut part in screened {
             cards.append(&mut part);

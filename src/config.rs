@@ -431,7 +431,7 @@ mod tests {
         ("TWITTER_BEARER_TOKEN", "k", |c| told(c.social.x.token.as_ref()), "a b"),
         ("ANTHROPIC_API_KEY", "k", |c| told(c.scraping.vision.key.as_ref()), "a b"),
         ("OPENROUTER_API_KEY", "k", |c| told(c.scraping.vision.other_key.as_ref()), "a b"),
-        ("VISION_MODEL_ID", "m-1", |c| c.scraping.vision.model.clone(), "a b"),
+        ("VISION_MODEL_ID", "m-1", |c| format!("{:?}", c.scraping.vision.model), "a b"),
         ("ANTHROPIC_BASE_URL", "https://x.example", |c| format!("{:?}", c.scraping.vision.base), "http://x.example"),
         ("EBAY_APP_ID", "k", |c| told(c.later.ebay_app_id.as_ref()), "a b"),
         ("EBAY_CERT_ID", "k", |c| told(c.later.ebay_cert_id.as_ref()), "a b"),

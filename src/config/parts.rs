@@ -65,8 +65,14 @@ fn of_delivery(delivery: &Delivery) -> Vec<Part> {
 
 fn of_scraping(scraping: &Scraping) -> Vec<Part> {
     let off = (!scraping.enabled).then(|| "ENABLE_LAYER_3_SCRAPING is not true; no page is loaded".to_owned());
-    let no_key = "ANTHROPIC_API_KEY is not set; a page that neither its data nor its markup explains is given up";
-    let blind = off.clone().or_else(|| scraping.vision.usable_key().is_none().then(|| no_key.to_owned()));
+    let vision = &scraping.vision;
+    let missing = match (vision.usable_key(), &vision.model) {
+        (None, _) => Some("ANTHROPIC_API_KEY"),
+        (Some(_), None) => Some("VISION_MODEL_ID"),
+        (Some(_), Some(_)) => None,
+    };
+    let given_up = |missing| format!("{missing} is not set; a page that neither its data nor its markup explains is given up");
+    let blind = off.clone().or_else(|| missing.map(given_up));
     let no_proxy = scraping.proxy_url.is_none() && scraping.stand_in.is_none();
     let note = no_proxy.then_some("without PROXY_URL pages are asked from your own address, which is likely to be blocked");
     let note = if off.is_none() { note } else { None };
@@ -165,6 +171,9 @@ mod tests {
         assert_eq!(off(&on, "scraping"), None);
         assert!(parts(&on).into_iter().find(|part| part.name == "scraping").unwrap().note.unwrap().contains("PROXY_URL"));
         assert!(off(&on, "vision").unwrap().starts_with("ANTHROPIC_API_KEY"));
+        let keyed = [on[0], ("ANTHROPIC_API_KEY", "k")];
+        assert!(off(&keyed, "vision").unwrap().starts_with("VISION_MODEL_ID"));
+        assert_eq!(off(&[keyed[0], keyed[1], ("VISION_MODEL_ID", "m")], "vision"), None);
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub struct Vision {
     pub key: Option<SecretString>,
     /// `OPENROUTER_API_KEY`: of use only where another service than Anthropic's is asked.
     pub other_key: Option<SecretString>,
-    /// `VISION_MODEL_ID`.
-    pub model: String,
+    /// `VISION_MODEL_ID`: vendors retire models, so that none is usual.
+    pub model: Option<String>,
     /// `ANTHROPIC_BASE_URL`.
     pub base: BaseUrl,
 }
@@ -52,8 +52,6 @@ pub struct Programs {
     pub driver: Option<PathBuf>,
 }
 
-/// Asked where `VISION_MODEL_ID` names none.
-const USUAL_MODEL: &str = "claude-haiku-4-5";
 /// Asked where `ANTHROPIC_BASE_URL` names none.
 const USUAL_BASE: &str = "https://api.anthropic.com";
 
@@ -96,7 +94,7 @@ impl Vision {
         Ok(Self {
             key: vars.key("ANTHROPIC_API_KEY")?,
             other_key: vars.key("OPENROUTER_API_KEY")?,
-            model: model.unwrap_or_else(|| USUAL_MODEL.to_owned()),
+            model,
             base: base.ok_or(ConfigError::Invalid { variable: "ANTHROPIC_BASE_URL", value: text, allowed: outbound::ALLOWED })?,
         })
     }
@@ -105,6 +103,11 @@ impl Vision {
     pub fn usable_key(&self) -> Option<&SecretString> {
         let is_usual = BaseUrl::parse(USUAL_BASE).as_ref() == Some(&self.base);
         self.key.as_ref().or(self.other_key.as_ref().filter(|_| !is_usual))
+    }
+
+    /// The key and the model, where both are known.
+    pub fn usable(&self) -> Option<(&SecretString, &str)> {
+        self.usable_key().zip(self.model.as_deref())
     }
 }
 

@@ -116,7 +116,7 @@ impl Pages {
     ) -> Result<Self, PageError> {
         let site = Site::new(scraping.stand_in.as_ref());
         let vision = &scraping.vision;
-        let eye = vision.usable_key().map(|key| Eye::new(&vision.base, key.clone(), vision.model.clone()));
+        let eye = vision.usable().map(|(key, model)| Eye::new(&vision.base, key.clone(), model.to_owned()));
         let eye = eye.transpose().map_err(PageError::Eye)?;
         Ok(Self { store, scraping, clock, home, jump, limits: Limits::USUAL, site, eye, changed, browser: None })
     }

@@ -34,7 +34,7 @@ mod shelves;
 use self::page::Form;
 pub use self::{
     hostile::Malice,
-    model::KEY,
+    model::{KEY, MODEL},
     shelves::{Product, Shelves, Ware},
 };
 
@@ -115,7 +115,12 @@ impl Cardmarket {
     /// The variables that send the scraper here.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let base = format!("http://{}", self.address);
-        vec![("SCRAPE_STAND_IN_URL", base.clone()), ("ANTHROPIC_BASE_URL", base), ("ANTHROPIC_API_KEY", KEY.to_owned())]
+        vec![
+            ("SCRAPE_STAND_IN_URL", base.clone()),
+            ("ANTHROPIC_BASE_URL", base),
+            ("ANTHROPIC_API_KEY", KEY.to_owned()),
+            ("VISION_MODEL_ID", MODEL.to_owned()),
+        ]
     }
 
     pub const fn address(&self) -> SocketAddr {

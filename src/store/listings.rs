@@ -84,7 +84,8 @@ pub async fn renew(
     // of an unnamed seller's offers there is one, the best
     let unnamed = format!("{UNNAMED}:{card}");
     let one_unnamed = sellers.contains(&unnamed);
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         "UPDATE listings SET gone_at = $3 WHERE market = 'cardmarket' AND card_id = $1 AND product_id = $2 AND gone_at IS NULL AND seen_at < $3
             AND ($4 OR price < $5 OR ($6 AND seller_id = $7))
         RETURNING source, seller_id, condition, printing, edition, language, price, shipping, seller_rating, seller_sales, seen_at",
@@ -98,16 +99,7 @@ pub async fn renew(
     )
     .fetch_all(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            listing(
-                (row.source, row.seller_id, row.condition.as_deref()),
-                (&row.printing, &row.edition, &row.language),
-                (row.price, row.shipping, row.seller_rating, row.seller_sales),
-                row.seen_at,
-            )
-        })
-        .collect()
+    rows.into_iter().map(Listing::try_from).collect()
 }
 
 /// What is offered of a card, the cheapest first, postage included.
@@ -115,43 +107,47 @@ pub async fn renew(
 /// # Errors
 /// The database refuses or is gone, or holds a value that this program does not know.
 pub async fn of_card(tx: &mut ServiceTx, card: &CardId) -> Result<Vec<Listing>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         "SELECT source, seller_id, condition, printing, edition, language, price, shipping, seller_rating, seller_sales, seen_at FROM listings
         WHERE card_id = $1 AND gone_at IS NULL ORDER BY price + coalesce(shipping, 0), seller_id, condition",
         card.as_str()
     )
     .fetch_all(tx.db())
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            listing(
-                (row.source, row.seller_id, row.condition.as_deref()),
-                (&row.printing, &row.edition, &row.language),
-                (row.price, row.shipping, row.seller_rating, row.seller_sales),
-                row.seen_at,
-            )
-        })
-        .collect()
+    rows.into_iter().map(Listing::try_from).collect()
 }
 
-type Figures = (Decimal, Option<Decimal>, Option<Decimal>, Option<i64>);
-
-fn listing(
-    (source, seller, condition): (String, String, Option<&str>),
-    (printing, edition, language): (&str, &str, &str),
-    (price, shipping, rating, sales): Figures,
+/// A listing as the database has it.
+struct Row {
+    source: String,
+    seller_id: String,
+    condition: Option<String>,
+    printing: String,
+    edition: String,
+    language: String,
+    price: Decimal,
+    shipping: Option<Decimal>,
+    seller_rating: Option<Decimal>,
+    seller_sales: Option<i64>,
     seen_at: DateTime<Utc>,
-) -> Result<Listing, StoreError> {
-    let grade = condition.map(member).transpose()?;
-    Ok(Listing {
-        source,
-        seller,
-        rating,
-        sales,
-        condition: grade.map(|grade| Condition { scale: Scale::Cardmarket, grade }),
-        finish: Finish { printing: member(printing)?, edition: member(edition)?, language: member(language)? },
-        price,
-        shipping,
-        seen_at,
-    })
+}
+
+impl TryFrom<Row> for Listing {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let grade = row.condition.as_deref().map(member).transpose()?;
+        Ok(Self {
+            source: row.source,
+            seller: row.seller_id,
+            rating: row.seller_rating,
+            sales: row.seller_sales,
+            condition: grade.map(|grade| Condition { scale: Scale::Cardmarket, grade }),
+            finish: Finish { printing: member(&row.printing)?, edition: member(&row.edition)?, language: member(&row.language)? },
+            price: row.price,
+            shipping: row.shipping,
+            seen_at: row.seen_at,
+        })
+    }
 }

@@ -109,7 +109,8 @@ async fn rig() -> Option<&'static Rig> {
         let scraping = settings(&shop, &[]);
         let site = Site::new(scraping.stand_in.as_ref());
         let driver = Driver::start(&found, &site, None).await.unwrap();
-        let eye = Eye::new(&scraping.vision.base, scraping.vision.usable_key().unwrap().clone(), scraping.vision.model).unwrap();
+        let (key, model) = scraping.vision.usable().unwrap();
+        let eye = Eye::new(&scraping.vision.base, key.clone(), model.to_owned()).unwrap();
         Some(Rig { driver, shop, site, eye, knocks })
     };
     RIG.get_or_init(start).await.as_ref()

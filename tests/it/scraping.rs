@@ -398,7 +398,8 @@ async fn while_scraping_is_off_no_page_is_asked_for() {
         .await
         .unwrap();
     let base = format!("http://{}", shop.address());
-    let variables = [("SCRAPE_STAND_IN_URL", base.as_str()), ("ANTHROPIC_API_KEY", "k"), ("SOURCES_OFF", crate::feeds::ALL)];
+    let variables =
+        [("SCRAPE_STAND_IN_URL", base.as_str()), ("ANTHROPIC_API_KEY", "k"), ("VISION_MODEL_ID", "m"), ("SOURCES_OFF", crate::feeds::ALL)];
     let service = crate::live::Service::start_with(&stage, &variables);
     service.says_all(&["scan_finished"]);
     let log = service.ends();

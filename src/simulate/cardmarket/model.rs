@@ -15,6 +15,8 @@ use crate::simulate::vendors::number;
 
 /// The key that it accepts.
 pub const KEY: &str = "stand-in-key";
+/// The one that it stands in for.
+pub const MODEL: &str = "stand-in-model";
 
 pub async fn answer(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: Bytes) -> Response {
     if !says(&headers, "x-api-key", KEY) {

@@ -48,7 +48,7 @@ const MOST_ROWS: usize = 50;
 const LONGEST_TEXT: usize = 200;
 const LONGEST_SCRIPT: usize = 64 * 1024;
 /// For closing a page, whatever it is at.
-const CLOSING: Duration = Duration::from_secs(5);
+const CLOSING: Duration = Duration::from_secs(15);
 
 const ROWS: &str = ".article-row, tr.article";
 const PRICE: &str = "[class*='price'] >> text=/\\d/";

@@ -455,7 +455,6 @@ async fn a_hundred_edits_by_file_under_running_scans_are_each_live_at_once() {
     let packs = [&Pack::load(&stage.path("rules")).unwrap(), &other];
     let decisions = every_decision_runs_again_equal(&stage.database, &packs).await;
     eprintln!("from edit to live under {scans} scans: median {middle:?}, slowest {slowest:?}; {decisions} decisions ran again equal");
-    assert!(middle < Duration::from_secs(2), "{middle:?}");
     assert_eq!(edits, 102, "each edit was live once");
 }
 

@@ -145,9 +145,10 @@ impl Rig {
     }
 }
 
+/// Limits that are meant to be reached by a page that never comes to its end, and by nothing else: a machine that builds
+/// beside the test may need seconds for what usually takes a tenth of one.
 fn within(seconds: u64) -> Limits {
-    let limit = Duration::from_secs(seconds);
-    Limits { load: limit, quiet: limit, total: limit * 2, ..Limits::USUAL }
+    Limits { load: Duration::from_secs(seconds), quiet: Duration::from_secs(3), ..Limits::USUAL }
 }
 
 #[test]
@@ -200,13 +201,13 @@ fn what_the_site_refuses_is_told_apart_and_is_never_no_offers() {
             ("bare", Manner::Markup, Ending::Empty),
             ("8", Manner::Slow(60_000), Ending::TimedOut),
         ] {
-            let visit = rig.visit_within(product, manner, &within(2)).await;
+            let visit = rig.visit_within(product, manner, &within(8)).await;
             assert_eq!(visit.outcome.as_ref().err(), Some(&ending), "{manner:?}: {:?}", visit.told);
             assert!(visit.is_sound, "{manner:?}");
         }
         let slow = rig.visit("9", Manner::Slow(500)).await;
         assert_eq!(slow.outcome.unwrap().method, Method::Selectors);
-        let half = rig.visit_within("10", Manner::Half, &within(3)).await;
+        let half = rig.visit_within("10", Manner::Half, &within(8)).await;
         let sight = half.outcome.unwrap_or_else(|ending| panic!("{ending}: {:?}", half.told));
         assert_eq!(
             (sight.method, sight.offers.len()),
@@ -254,7 +255,7 @@ fn a_page_that_means_harm_does_none() {
             let card = CardId::new("sv1-25").unwrap();
             let errand = Errand { card: &card, product, now: now(), picture: false };
             rig.shop.behave(product, Manner::Hostile(malice));
-            let visit = rig.driver.visit(&rig.site, errand, None, &within(3)).await;
+            let visit = rig.driver.visit(&rig.site, errand, None, &within(8)).await;
             let Err(ending) = visit.outcome else { panic!("{malice:?}: no price is on this page") };
             println!("{malice:?}: {ending} after {:?}: {:?}", began.elapsed(), visit.told);
             assert!(visit.is_sound, "{malice:?}");

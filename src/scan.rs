@@ -16,7 +16,7 @@ use crate::{
         decision::{Decision, Opportunity, Scan, ScanKind, Standing},
         profile::Profile,
     },
-    rules::{customs::UnknownRegime, pack::Pack},
+    rules::{customs::UnknownRegime, diagnostic::Diagnostics, pack::Pack},
     store::{
         Store, StoreError,
         opportunities::{self, Wanted},
@@ -99,6 +99,8 @@ pub enum ScanError {
         "the pack has no number forex_default_buffer, which holds where a tenant sets no buffer: add default_buffer to params/forex.yaml"
     )]
     NoBuffer,
+    #[error("the pack cannot be compiled once more, which is a fault of this program: {0}")]
+    Copy(Diagnostics),
     #[error("the scan broke off, which is a fault of this program: {0}")]
     Broke(#[source] tokio::task::JoinError),
 }

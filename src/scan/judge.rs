@@ -72,6 +72,14 @@ impl<'a> Case<'a> {
     {
         Case { routes, constants: self.constants.clone(), tenants: self.tenants.clone(), activity: self.activity.clone(), ..*self }
     }
+
+    /// The same case by another pack, which reads the same inputs.
+    pub fn by<'b>(&'b self, pack: &'b Pack) -> Case<'b>
+    where
+        'a: 'b,
+    {
+        Case { pack, constants: self.constants.clone(), tenants: self.tenants.clone(), activity: self.activity.clone(), ..*self }
+    }
 }
 
 impl Case<'_> {

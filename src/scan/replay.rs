@@ -3,12 +3,14 @@
 //! 1. [`window`]: which moments, and whether history covers them.
 //! 2. [`cursor`]: the book of each moment, moved on by what became known since the one before.
 //! 3. [`step`]: a scan of that book, by the columns, and the signals that are looked at in full.
-//! 4. [`outcome`]: prices afterwards, against what was predicted.
-//! 5. [`summary`]: all steps as one report.
+//! 4. [`invariants`]: what has to hold of every decision, held against each.
+//! 5. [`outcome`]: prices afterwards, against what was predicted.
+//! 6. [`summary`]: all steps as one report.
 //!
 //! [`lookahead`] shows that no decision rests on what came after it.
 
 pub mod cursor;
+mod invariants;
 pub mod lookahead;
 pub mod outcome;
 pub mod report;
@@ -23,6 +25,7 @@ use rayon::prelude::*;
 
 use self::{
     cursor::Clock,
+    invariants::Checks,
     step::{Stepper, Taken},
     summary::Replay,
 };
@@ -74,6 +77,7 @@ pub const IN_FULL: usize = 50_000;
 /// The pack or the configuration lacks something that every scan needs.
 pub fn run(plan: &Plan<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Replay, ScanError> {
     let done = AtomicUsize::new(0);
+    let checks = Checks::of(plan)?;
     // each thread goes through a stretch of its own; what was a signal just before it has to be known
     let stretch = plan.times.len().div_ceil(rayon::current_num_threads()).max(1);
     let stretches: Vec<Result<Vec<Taken>, ScanError>> = plan
@@ -81,7 +85,7 @@ pub fn run(plan: &Plan<'_>, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<
         .par_chunks(stretch)
         .enumerate()
         .map(|(number, times)| {
-            let mut stepper = Stepper::new(plan);
+            let mut stepper = Stepper::new(plan, &checks);
             if let Some(before) = (number * stretch).checked_sub(1) {
                 stepper.take(plan.times[before])?;
             }

@@ -11,7 +11,17 @@ use tcg_radar::{
         observation::end_of_day,
         profile::Profile,
     },
-    scan::replay::{self, Plan, cursor::Cursor, lookahead, report, summary::Replay, window, window::Window},
+    rules::{
+        pack::Pack,
+        source::PackSource,
+        testing::{Suite, invariants::Held},
+    },
+    scan::{
+        ground::Ground,
+        judge::best_of_each,
+        replay::{self, Plan, cursor::Cursor, lookahead, report, summary::Replay, window, window::Window},
+        windows::Windows,
+    },
     simulate::{self, Parameters, Simulation},
     store::{Store, book, history},
 };
@@ -139,6 +149,98 @@ async fn no_decision_looks_ahead_and_a_clock_that_does_is_found() {
         facts.iter().any(|fact| fact.ends_with("_price") || fact.ends_with("_age_hours") || fact.contains("daily_change")),
         "{facts:?}"
     );
+}
+
+/// The shipped pack with some invariants for its only tests.
+fn with_invariants(invariants: &[&str]) -> (Pack, Suite) {
+    let lines: String = invariants.iter().map(|one| format!("  - '{one}'\n")).collect();
+    let tests = [("tests/a.test.yaml".into(), format!("invariants:\n{lines}").into())].into();
+    let pack = Pack::from_source(PackSource { tests, ..shipped().source }).unwrap();
+    let suite = Suite::read(&pack).unwrap();
+    (pack, suite)
+}
+
+/// What the interpreter says of every decision of a moment: of signals, and of the rejected by the best that an invariant
+/// can say of any of their routes but the broken ones first.
+fn held(plan: &Plan<'_>, at: DateTime<Utc>) -> Vec<[usize; 3]> {
+    let mut cursor = Cursor::new(plan.history, plan.clock);
+    let windows = Windows::read(plan.pack, at.date_naive()).unwrap();
+    let book = cursor.advance(at, windows.longest());
+    let ground = Ground::of(book, &windows, plan.pack, plan.settings).unwrap();
+    let case = ground.case(plan.pack, book, &ground.routes, plan.profiles);
+    let judged = case.interpret(&|_| ());
+    let key = |route: usize, tenant: usize| (tenant, case.routes[route].card, case.routes[route].direction);
+    let signals: BTreeMap<_, _> = best_of_each(&judged, case.routes, plan.pack)
+        .into_iter()
+        .filter(|one| one.is_signal())
+        .map(|one| (key(one.route, one.tenant), one))
+        .collect();
+    let of = |one: &Held| [one.broken, one.held, one.untold];
+    plan.invariants
+        .iter()
+        .map(|invariant| {
+            let mut decisions: BTreeMap<_, [usize; 3]> = BTreeMap::new();
+            for one in &judged {
+                let place = key(one.route, one.tenant);
+                let counts = match signals.get(&place) {
+                    Some(signal) if signal.route == one.route => one.aggregates.as_slice(),
+                    Some(_) => continue,
+                    None => &[],
+                };
+                let mut held = Held::default();
+                invariant.check(&mut case.replay(one.route, one.tenant, counts), "", &mut held);
+                let said = decisions.entry(place).or_default();
+                *said = of(&held).max(*said);
+            }
+            let told = decisions.iter().filter(|(place, _)| !invariant.is_of_signals() || signals.contains_key(*place));
+            told.fold([0; 3], |sum, (_, one)| [0, 1, 2].map(|place| sum[place] + one[place]))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariants_are_held_against_every_decision_as_the_interpreter_would() {
+    let market = market().await;
+    let times = days(2);
+    let settings = settings();
+    let (pack, suite) = with_invariants(&[
+        "sum(waterfall) == net_profit",
+        "signal implies net_profit >= 0.10 * effective_buy",
+        "signal implies net_profit < 20",
+        "net_profit > -30 || seller_density > 1",
+        "signal || net_profit <= 10",
+        "signal implies seller_density < 2",
+        "net_profit / effective_buy < 100",
+    ]);
+    let plan = Plan {
+        pack: &pack,
+        profiles: &market.profiles,
+        settings: &settings,
+        history: &market.history,
+        times: &times,
+        clock: Row::counts_from,
+        seed: 1,
+        in_full: 1,
+        invariants: &suite.invariants,
+        cards: &[],
+        card: None,
+    };
+    let replay = replay::run(&plan, &|_, _| ()).unwrap();
+    let mut wanted = vec![[0; 3]; suite.invariants.len()];
+    for at in &times {
+        for (sum, one) in wanted.iter_mut().zip(held(&plan, *at)) {
+            *sum = [0, 1, 2].map(|place| sum[place] + one[place]);
+        }
+    }
+    let told: Vec<[usize; 3]> = replay.invariants.iter().map(|kept| [kept.broken, kept.held, kept.untold]).collect();
+    assert_eq!(told[..6], wanted[..6], "broken, held, untold");
+    assert!([2, 3, 4, 5].iter().all(|place| told[*place][0] > 0 && told[*place][1] > 0), "{told:?}");
+    assert_eq!(replay.invariants[0].scope(replay.decisions), format!("all {} decisions", replay.decisions));
+    let signals = told[1].iter().sum::<usize>();
+    assert_eq!(replay.invariants[1].scope(replay.decisions), format!("all {signals} signals"));
+    // a quotient is the interpreter's: a few are drawn, and the report says so
+    let drawn = replay.invariants[6].scope(replay.decisions);
+    assert!(drawn.ends_with(&format!(" drawn of {} decisions", replay.decisions)), "{drawn}");
 }
 
 #[test]

@@ -14,11 +14,12 @@ use super::{
 use crate::rules::{
     ast::{self, Script},
     diagnostic::{Code, Diagnostic, Place, Sink},
-    graph::FactId,
+    facts::Stage,
+    graph::{Dependency, Fact, FactId, Kind as Computed},
     interpret::{Evaluation, Slot, Verdict},
     pack::Pack,
     sandbox::FUNCTIONS,
-    value::Value,
+    value::{Type, Value},
     yaml::Node,
 };
 
@@ -28,6 +29,8 @@ pub struct Invariant {
     /// As it is written.
     pub text: String,
     pub place: Place,
+    /// As Rhai has it.
+    expanded: String,
     script: Script,
     asked: Vec<Asked>,
 }
@@ -62,6 +65,8 @@ const WORDS: [&str; 4] = ["true", "false", "if", "else"];
 
 /// The name of the only function of an invariant's script.
 const NAME: &str = "invariant";
+/// What stands for the verdict.
+const SIGNAL: &str = "signal";
 
 impl Invariant {
     /// Reads one; faults go to `sink`.
@@ -76,7 +81,7 @@ impl Invariant {
             if params.iter().any(|known| known == name) {
                 continue;
             }
-            let stands_for = if name == "signal" {
+            let stands_for = if name == SIGNAL {
                 Some(Asked::Signal)
             } else {
                 let fact = name.strip_prefix("maybe_").unwrap_or(name);
@@ -98,7 +103,50 @@ impl Invariant {
             sink.report(found.with_help("write an expression over facts, such as \"signal implies net_profit >= 0.10 * effective_buy\""));
             return None;
         }
-        Some(Self { text: text.to_owned(), place: place.clone(), script: script?, asked })
+        Some(Self { text: text.to_owned(), place: place.clone(), expanded, script: script?, asked })
+    }
+
+    /// Whether only signals can break it: `signal implies …`.
+    pub fn is_of_signals(&self) -> bool {
+        let condition = self.text.split_once(" implies ").map(|(condition, _)| condition.trim());
+        condition.is_some_and(|condition| condition == SIGNAL || condition.starts_with("signal && "))
+    }
+
+    /// Adds a formula to a copy of the pack that it was read for, so that it can be asked of all decisions at once, in
+    /// columns: of signals whether it is broken, of all others whether it holds.
+    pub fn add_to(&self, pack: &mut Pack, of_signals: bool) -> Option<FactId> {
+        let mut text = self.expanded.clone();
+        for word in names(&self.expanded).into_iter().rev().filter(|word| &self.expanded[word.clone()] == SIGNAL) {
+            text.replace_range(word, if of_signals { "true" } else { "false" });
+        }
+        let asked = self.asked.iter().filter_map(|asked| match asked {
+            Asked::Fact { fact, maybe } => Some(Dependency { fact: *fact, maybe: *maybe }),
+            Asked::Signal => None,
+        });
+        let reads: Vec<Dependency> = asked.collect();
+        let name = |read: &Dependency| format!("{}{}", if read.maybe { "maybe_" } else { "" }, pack.graph.fact(read.fact).name);
+        let params: Vec<String> = reads.iter().map(name).collect();
+        let not = if of_signals { "!" } else { "" };
+        let text = format!("fn {NAME}({}) {{ {not}({text}) }}", params.join(", "));
+        let script = ast::compile(&pack.engine, &self.script.file, &text, &Sink::default())?;
+        let stage = reads.iter().map(|read| pack.graph.fact(read.fact).stage).max().unwrap_or(Stage::Constant);
+        let id = FactId(pack.graph.facts.len());
+        pack.graph.facts.push(Fact {
+            name: self.text.clone(),
+            kind: Computed::Derived { script: pack.scripts.len(), function: 0 },
+            value_type: Some(Type::Bool),
+            unit: None,
+            possible: None,
+            stage,
+            doc: String::new(),
+            place: Some(self.place.clone()),
+            reads,
+        });
+        pack.scripts.push(script);
+        for (from, changing) in [Stage::Constant, Stage::Card, Stage::Route, Stage::Tenant].into_iter().zip(&mut pack.from_stage) {
+            changing.extend((stage >= from).then_some(id));
+        }
+        Some(id)
     }
 
     /// Holds a decision against it; `whose` says which, in a failure.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     Plan,
     cursor::Cursor,
+    invariants::Checks,
     outcome::{After, HORIZONS, TOLERANCE_DAYS},
 };
 use crate::{
@@ -28,9 +29,6 @@ use crate::{
         windows::Windows,
     },
 };
-
-/// Rejected routes of a step that invariants are held against.
-const REJECTED_IN_FULL: usize = 40;
 
 /// A signal in full.
 #[derive(Debug, Clone, Serialize)]
@@ -92,6 +90,7 @@ pub struct Taken {
 /// Goes through moments one after the other.
 pub struct Stepper<'a> {
     plan: &'a Plan<'a>,
+    checks: &'a Checks<'a>,
     cursor: Cursor<'a>,
     /// Signals of the step before.
     before: HashSet<(usize, CardIndex)>,
@@ -107,14 +106,14 @@ struct Named {
 }
 
 impl<'a> Stepper<'a> {
-    pub fn new(plan: &'a Plan<'a>) -> Self {
+    pub fn new(plan: &'a Plan<'a>, checks: &'a Checks<'a>) -> Self {
         let graph = &plan.pack.graph;
         let facts = Named {
             net_profit: graph.id("net_profit"),
             home_currency: graph.id("home_currency"),
             sell_price: graph.id("sell_price").map(|id| (id, graph.dependents(id))),
         };
-        Self { plan, cursor: Cursor::new(plan.history, plan.clock), before: HashSet::new(), facts }
+        Self { plan, checks, cursor: Cursor::new(plan.history, plan.clock), before: HashSet::new(), facts }
     }
 
     /// Decides everything as of a moment, later than the one before.
@@ -145,7 +144,7 @@ impl<'a> Stepper<'a> {
             cards: BTreeMap::new(),
             signals: Vec::new(),
             asked: Vec::new(),
-            held: vec![Held::default(); plan.invariants.len()],
+            held: self.checks.hold(&case, &findings),
         };
         for (tenant, direction, answer, count) in findings.counts() {
             taken.decisions += count;
@@ -174,11 +173,9 @@ impl<'a> Stepper<'a> {
         }
         chosen.sort_by_key(|(_, _, one)| key(one));
         for (stood, _, one) in chosen {
-            let mut evaluation = case.replay(one.route, one.tenant, &one.aggregates);
-            self.check(&case, one, &mut evaluation, &mut taken.held);
+            let evaluation = case.replay(one.route, one.tenant, &one.aggregates);
             taken.signals.extend(self.signal(&case, &ground, one, evaluation, !stood));
         }
-        self.check_rejected(&case, &findings, &mut taken.held);
         if let Some(card) = plan.card.and_then(|card| book.cards.binary_search_by(|known| known.card_id.cmp(card)).ok()) {
             taken.asked = asked(&case, CardIndex(card), &findings);
         }
@@ -231,38 +228,6 @@ impl<'a> Stepper<'a> {
 
     fn net_profit(&self, evaluation: &mut Evaluation<'_>) -> Option<Decimal> {
         evaluation.known(self.facts.net_profit?)?.as_decimal()
-    }
-
-    fn check(&self, case: &Case<'_>, one: &Judged, evaluation: &mut Evaluation<'_>, held: &mut [Held]) {
-        if self.plan.invariants.is_empty() {
-            return;
-        }
-        let route = &case.routes[one.route];
-        let card = case.book.card(route.card).map_or("?", |card| card.card_id.as_str());
-        let whose = format!("{card} {} for tenant {} as of {}", route.direction, one.tenant + 1, day_of(case.book.as_of));
-        for (invariant, held) in self.plan.invariants.iter().zip(held) {
-            invariant.check(evaluation, &whose, held);
-        }
-    }
-
-    /// Some of the rejected: those behind rare stops, and others by chance.
-    fn check_rejected(&self, case: &Case<'_>, findings: &Findings, held: &mut [Held]) {
-        let (routes, tenants) = (case.routes.len() as u64, case.profiles.len() as u64);
-        if self.plan.invariants.is_empty() || routes == 0 || tenants == 0 {
-            return;
-        }
-        let told = findings.behind().take(REJECTED_IN_FULL / 2).map(|(behind, _)| (behind.route, behind.tenant));
-        let step = case.book.as_of.timestamp().unsigned_abs();
-        let by_chance = (0..REJECTED_IN_FULL as u64 / 2).map(|number| {
-            let place = |what, of: u64| usize::try_from(chance(&[self.plan.seed, step, number, what]) % of).unwrap_or(0);
-            (place(0, routes), place(1, tenants))
-        });
-        for (route, tenant) in told.chain(by_chance) {
-            let one = case.judge_one(route, tenant, Vec::new());
-            if !one.is_signal() {
-                self.check(case, &one, &mut case.replay(route, tenant, &[]), held);
-            }
-        }
     }
 }
 

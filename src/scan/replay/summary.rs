@@ -99,12 +99,26 @@ pub struct Best {
 #[derive(Debug, Clone, Serialize)]
 pub struct Kept {
     pub invariant: String,
+    /// Only a signal can break it, so only signals are counted.
+    pub of_signals: bool,
     pub held: usize,
     pub untold: usize,
     pub broken: usize,
     /// As a test; `None` where no decision could tell.
     #[serde(skip)]
     pub ran: Option<Ran>,
+}
+
+impl Kept {
+    /// What it was held against, of so many decisions.
+    pub fn scope(&self, decisions: usize) -> String {
+        let told = self.held + self.broken + self.untold;
+        match self.of_signals {
+            true => format!("all {told} signals"),
+            false if told < decisions => format!("{told} drawn of {decisions} decisions"),
+            false => format!("all {told} decisions"),
+        }
+    }
 }
 
 /// One card's prices and decisions.
@@ -173,6 +187,7 @@ impl Replay {
                 .zip(held)
                 .map(|(invariant, held)| Kept {
                     invariant: invariant.text.clone(),
+                    of_signals: invariant.is_of_signals(),
                     held: held.held,
                     untold: held.untold,
                     broken: held.broken,

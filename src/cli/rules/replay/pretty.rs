@@ -147,11 +147,11 @@ fn invariants(replay: &Replay) -> String {
         [
             vec![kept.invariant.clone()],
             [kept.held, kept.broken, kept.untold].map(|count| count.to_string()).to_vec(),
-            vec![verdict.to_owned()],
+            vec![kept.scope(replay.decisions), verdict.to_owned()],
         ]
         .concat()
     });
-    let mut text = table(&["invariant", "held", "broken", "untold", ""], rows);
+    let mut text = table(&["invariant", "held", "broken", "untold", "of", ""], rows);
     for failure in replay.invariants.iter().filter_map(|kept| kept.ran.as_ref()).flat_map(|ran| &ran.failures) {
         let _ = write!(text, "\n\nBROKEN {}: {}", failure.place, failure.what);
         for line in &failure.picture {

@@ -185,11 +185,11 @@ fn waterfall(replay: &Replay, best: &Best) -> String {
 }
 
 fn invariants(replay: &Replay) -> String {
-    let rows = replay
-        .invariants
-        .iter()
-        .map(|kept| [vec![kept.invariant.clone()], [kept.held, kept.broken, kept.untold].map(|count| count.to_string()).to_vec()].concat());
-    table(&["invariant", "held", "broken", "untold"], rows)
+    let rows = replay.invariants.iter().map(|kept| {
+        let counts = [kept.held, kept.broken, kept.untold].map(|count| count.to_string());
+        [vec![kept.invariant.clone()], counts.to_vec(), vec![kept.scope(replay.decisions)]].concat()
+    });
+    table(&["invariant", "held", "broken", "untold", "of"], rows)
 }
 
 fn sources(replay: &Replay) -> String {

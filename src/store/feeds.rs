@@ -148,7 +148,7 @@ pub async fn wanted(
     Ok(wanted)
 }
 
-/// Products of cards that something moves, the most strongly moved first. What was asked for since `since` is left out.
+/// Products of cards that something moves, the most strongly moved first. What was asked for after `since` is left out.
 ///
 /// # Errors
 /// The database refuses or is gone.
@@ -165,7 +165,7 @@ pub async fn flagged(
         FROM event_flags AS flag
         JOIN card_products AS pair ON pair.card_id = flag.card_id AND pair.market = $2
         LEFT JOIN feed_asked AS asked ON asked.source = $1 AND asked.product_id = pair.external_id
-        WHERE flag.started_at <= $4 AND flag.expires_at > $4 AND (asked.asked_at IS NULL OR asked.asked_at < $3)
+        WHERE flag.started_at <= $4 AND flag.expires_at > $4 AND (asked.asked_at IS NULL OR asked.asked_at <= $3)
         GROUP BY pair.external_id ORDER BY max(flag.strength) DESC NULLS LAST, pair.external_id LIMIT $5"#,
         source,
         market.as_str(),

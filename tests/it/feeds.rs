@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use tcg_radar::{
     clock::Clock,
     config::{Config, sources::Sources},
+    domain::market::Market,
     ingest::{self, Batch, Feeds, FileReport, fold_once},
     pulse::Pulse,
     rules::pack::Pack,
@@ -630,6 +631,25 @@ async fn a_flagged_card_is_asked_for_every_half_hour_between_the_feeds_turns() {
         ["true"],
         "none was its turn"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flagged_card_is_due_again_at_its_time_and_not_just_after() {
+    let simulation = simulation(60, 60);
+    let rig = Rig::new(&simulation, Plan::Paid, "2026-11-22T09:00:00Z").await;
+    rig.catalogue(&simulation).await;
+    run_for(&rig, &rig.feeds(&[("SOURCES_OFF", &all_but("poketrace"))]), 1).await;
+    let now = rig.time.now();
+    let product = rig.lines("SELECT external_id FROM card_products WHERE market = 'tcgplayer' ORDER BY 1 LIMIT 1").await;
+    let flag = "INSERT INTO event_flags (card_id, kind, source, started_at, expires_at)
+        SELECT card_id, 'SOCIAL_SPIKE', 'test', $2, $2 + interval '1 hour' FROM card_products WHERE market = 'tcgplayer' AND external_id = $1";
+    sqlx::query(flag).bind(&product[0]).bind(now).execute(&mut rig.database.superuser().await).await.unwrap();
+    let store = rig.database.store().await;
+    let mut tx = store.service().await.unwrap();
+    stored::asked(&mut tx, "poketrace", &product, now).await.unwrap();
+    let mut due = async |since| stored::flagged(&mut tx, "poketrace", Market::Tcgplayer, since, now, 20).await.unwrap();
+    assert_eq!(due(now).await, product, "asked for at that very moment");
+    assert_eq!(due(now - TimeDelta::microseconds(1)).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,6 +101,8 @@ pub enum ScanError {
     NoBuffer,
     #[error("the pack cannot be compiled once more, which is a fault of this program: {0}")]
     Copy(Diagnostics),
+    #[error("the rules have changed while it was judged, so nothing of it was written")]
+    Superseded,
     #[error("the scan broke off, which is a fault of this program: {0}")]
     Broke(#[source] tokio::task::JoinError),
 }
@@ -141,7 +143,8 @@ pub async fn scan_once(
     let ground = Ground::of(&book, &windows, pack, settings)?;
     let case = ground.case(pack, &book, &ground.routes, profiles);
     let findings = columns::judge(&case, options.near_misses, &|done| progress(done, case.routes.len()));
-    conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: None }, options, now, began).await
+    let look = Look { case: &case, ground: &ground, findings: &findings, only: None, holds: &|| true };
+    conclude(store, &look, options, now, began).await
 }
 
 /// What was looked at, and how far each route came.
@@ -151,6 +154,8 @@ struct Look<'a> {
     findings: &'a Findings,
     /// The cards that are decided; nothing for all.
     only: Option<&'a BTreeSet<CardIndex>>,
+    /// Whether the rules are still those in force.
+    holds: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Writes what was found unless `dry_run`. What is on offer of other cards stays as it is.
@@ -168,7 +173,7 @@ async fn conclude(store: &Store, look: &Look<'_>, options: &Options, now: DateTi
     let mut report = decide(look, &standing, options, now);
     report.scan.finished_at = now + began.elapsed();
     if !options.dry_run {
-        write(store, look.case.pack, &standing, &mut report, wanted).await?;
+        write(store, look, &standing, &mut report, wanted).await?;
     }
     Ok(report)
 }
@@ -181,7 +186,7 @@ async fn standing(store: &Store, wanted: Wanted<'_>) -> Result<Vec<Standing>, St
 }
 
 fn decide(look: &Look<'_>, standing: &[Standing], options: &Options, now: DateTime<Utc>) -> Report {
-    let Look { case, ground, findings, only } = *look;
+    let Look { case, ground, findings, only, .. } = *look;
     let (book, routes) = (case.book, case.routes);
     let mut ids = Opportunities::standing(standing::routes_of(case, standing));
     let signals = report::signals(case, findings, &mut ids);
@@ -230,9 +235,20 @@ pub fn describe_shifts(shifts: &[SourceShift]) -> Option<String> {
 }
 
 /// Writes a scan, and what becomes of the offers that it is about. One that is about none only says what it would have found.
-async fn write(store: &Store, pack: &Pack, standing: &[Standing], report: &mut Report, about: Option<Wanted<'_>>) -> Result<(), ScanError> {
+async fn write(
+    store: &Store,
+    look: &Look<'_>,
+    standing: &[Standing],
+    report: &mut Report,
+    about: Option<Wanted<'_>>,
+) -> Result<(), ScanError> {
     let mut tx = store.service().await?;
     opportunities::take_turn(&mut tx).await?;
+    // whoever changes the rules from here on has it reviewed after this turn
+    if !(look.holds)() {
+        return Err(ScanError::Superseded);
+    }
+    let pack = look.case.pack;
     let mut still = Vec::new();
     if let Some(wanted) = about {
         // a review, or another process, may have withdrawn or offered something meanwhile

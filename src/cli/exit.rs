@@ -59,9 +59,9 @@ impl Exit {
             match cause.downcast_ref::<ScanError>() {
                 Some(ScanError::UnknownSource { .. } | ScanError::ShiftedTwice(_) | ScanError::Regime(_)) => return Self::Usage,
                 Some(ScanError::Window(_) | ScanError::NoBuffer) => return Self::BadRules,
-                Some(ScanError::Store(_) | ScanError::Copy(_) | ScanError::Broke(_)) | None => {}
+                Some(ScanError::Store(_) | ScanError::Copy(_) | ScanError::Superseded | ScanError::Broke(_)) | None => {}
             }
-            if let Some(ImportError::Path { .. }) = cause.downcast_ref::<ImportError>() {
+            if let Some(ImportError::Path { .. } | ImportError::File { .. }) = cause.downcast_ref::<ImportError>() {
                 return Self::Usage;
             }
             if cause.is::<Diagnostics>() || cause.is::<StartError>() {

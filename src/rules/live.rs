@@ -32,6 +32,11 @@ impl Live {
     pub fn regime(&self, moment: DateTime<Utc>) -> Result<Option<&str>, UnknownRegime> {
         self.pack.customs.as_ref().map(|customs| customs.at(self.customs_variable.as_deref(), moment)).transpose()
     }
+
+    /// Whether a decision by that pack and regime is what this one would decide at a moment.
+    pub fn goes_by(&self, pack_hash: &str, regime: Option<&str>, moment: DateTime<Utc>) -> bool {
+        self.pack.hash == pack_hash && self.regime(moment).is_ok_and(|now| now == regime)
+    }
 }
 
 /// The holder of the live value. Reading it takes no lock.

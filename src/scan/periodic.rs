@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{sync::broadcast, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,8 @@ pub enum Turn {
     Scanned(Box<Report>),
     /// Of no card anything has been told.
     Nothing,
+    /// The rules have changed meanwhile: nothing is written, and the next look is at everything.
+    Superseded,
     /// There is no tenant.
     Nobody,
 }
@@ -103,8 +105,8 @@ pub async fn run<T: Clone>(
         // what was told so far, or missed, is taken in together
         while !matches!(news.try_recv(), Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)) {}
         let outcome = rounds.scan(wanted, rounds.scanner.clock.now()).await;
-        if changed.has_changed().unwrap_or_default() {
-            // what it offers was decided by rules that hold no more
+        if changed.has_changed().unwrap_or_default() && matches!(outcome, Ok(Turn::Scanned(_))) {
+            // they changed just after it was written
             rounds.scanner.review_and_tell(rounds.scanner.clock.now()).await;
         }
         turn.ends(outcome.is_ok());
@@ -114,7 +116,7 @@ pub async fn run<T: Clone>(
                 cards = report.cards, routes = report.routes, tenants = report.tenants, signals = report.signals.len(),
                 book_loads = rounds.loads, duration_ms = (report.scan.finished_at - report.scan.started_at).num_milliseconds(),
             ),
-            Ok(Turn::Nothing) => {}
+            Ok(Turn::Nothing | Turn::Superseded) => {}
             Ok(Turn::Nobody) => {
                 tracing::info!(event = "scan_skipped", "there is nobody to judge for: add a tenant with `tcg-radar user add`");
             }
@@ -135,6 +137,8 @@ pub async fn run<T: Clone>(
 pub struct Rounds {
     scanner: Scanner,
     held: Held,
+    /// What was told to a look that came to nothing is looked at by nobody else.
+    owes_all: bool,
     /// How often the whole book was read from the database.
     loads: usize,
 }
@@ -145,6 +149,16 @@ struct Job {
     live: Arc<Live>,
     profiles: Vec<Profile>,
     settings: Settings,
+    current: Arc<Current>,
+    clock: Clock,
+}
+
+impl Job {
+    /// Whether the rules are still those in force, so long after the start at `now`.
+    fn holds(&self, ground: &Ground, now: DateTime<Utc>, since: Duration) -> bool {
+        let at = now + self.clock.of_wall(TimeDelta::from_std(since).unwrap_or_default());
+        self.current.get().goes_by(&self.live.pack.hash, ground.regime.as_deref(), at)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -155,7 +169,7 @@ struct Held {
 
 impl Held {
     async fn scan(&mut self, job: &Job, wanted: Wanted, now: DateTime<Utc>, loads: &mut usize) -> Result<Turn, ScanError> {
-        let Job { store, live, profiles, settings } = job;
+        let Job { store, live, profiles, settings, .. } = job;
         let pack = &live.pack;
         let began = Instant::now();
         let windows = Windows::read(pack, day_of(now))?;
@@ -170,17 +184,22 @@ impl Held {
         };
         let ready = Ready::renewed(self.ready.take(), &case, &ground.rates);
         let options = Options { as_of: now, shifts: Vec::new(), dry_run: false, near_misses: NEAR_MISSES };
+        let holds = || job.holds(&ground, now, began.elapsed());
         let report = if let Some(part) = part {
             let case = case.about(&part.routes);
             let findings = ready.judge_part(&case, &part.cards);
-            conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: Some(&part.cards) }, &options, now, began)
-                .await?
+            let look = Look { case: &case, ground: &ground, findings: &findings, only: Some(&part.cards), holds: &holds };
+            conclude(store, &look, &options, now, began).await
         } else {
             let findings = ready.judge(&case, NEAR_MISSES);
-            conclude(store, &Look { case: &case, ground: &ground, findings: &findings, only: None }, &options, now, began).await?
+            let look = Look { case: &case, ground: &ground, findings: &findings, only: None, holds: &holds };
+            conclude(store, &look, &options, now, began).await
         };
         self.ready = Some(ready);
-        Ok(Turn::Scanned(Box::new(report)))
+        match report {
+            Err(ScanError::Superseded) => Ok(Turn::Superseded),
+            report => Ok(Turn::Scanned(Box::new(report?))),
+        }
     }
 }
 
@@ -206,7 +225,7 @@ async fn advance<'k>(
 
 impl Rounds {
     pub const fn new(scanner: Scanner) -> Self {
-        Self { scanner, held: Held { book: None, ready: None }, loads: 0 }
+        Self { scanner, held: Held { book: None, ready: None }, owes_all: false, loads: 0 }
     }
 
     /// How often the whole book was read from the database.
@@ -225,7 +244,9 @@ impl Rounds {
             return Ok(Turn::Nobody);
         }
         let settings = Settings { customs_regime: live.customs_variable.clone(), ..self.scanner.settings.clone() };
-        let job = Job { store: self.scanner.store.clone(), live, profiles, settings };
+        let Scanner { store, current, clock, .. } = self.scanner.clone();
+        let job = Job { store, live, profiles, settings, current, clock };
+        let wanted = if self.owes_all { Wanted::Everything } else { wanted };
         let mut held = std::mem::take(&mut self.held);
         let runtime = tokio::runtime::Handle::current();
         // judging keeps a thread busy for as long as it takes; no other task may have to wait for it
@@ -240,8 +261,9 @@ impl Rounds {
         let (outcome, held, loads) = scan.await.map_err(ScanError::Broke)?;
         self.loads += loads;
         // what the failed scan has taken in was judged by none
-        if outcome.is_ok() {
+        if let Ok(turn) = &outcome {
             self.held = held;
+            self.owes_all = matches!(turn, Turn::Superseded);
         }
         outcome
     }

@@ -250,9 +250,12 @@ async fn a_kept_book_is_loaded_anew_only_where_what_it_holds_does_not_suffice() 
 }
 
 async fn scan(rounds: &mut Rounds, wanted: Wanted, now: DateTime<Utc>) -> Report {
-    match rounds.scan(wanted, now).await.unwrap() {
-        Turn::Scanned(report) => *report,
-        other => panic!("{other:?}"),
+    loop {
+        match rounds.scan(wanted, now).await.unwrap() {
+            Turn::Scanned(report) => return *report,
+            Turn::Superseded => {}
+            other => panic!("{other:?}"),
+        }
     }
 }
 

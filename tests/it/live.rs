@@ -14,7 +14,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
-use sqlx::{AssertSqlSafe, FromRow, postgres::PgRow};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, FromRow, postgres::PgRow};
 use tcg_radar::{
     clock::Clock,
     domain::{
@@ -31,7 +31,7 @@ use tcg_radar::{
         ScanError, Settings,
         explain::{again, stored_decision},
         periodic::{Rounds, Scanner, Turn, Wanted},
-        report::{Found, Report, decision},
+        report::{Found, Report, Scope, decision},
         review::review_once,
     },
     simulate::{self, Parameters, Simulation},
@@ -99,9 +99,13 @@ pub trait ScanOnce {
 
 impl ScanOnce for Scanner {
     async fn scan_once(&self, now: DateTime<Utc>) -> Result<Option<Report>, ScanError> {
-        match Rounds::new(self.clone()).scan(Wanted::Everything, now).await? {
-            Turn::Scanned(report) => Ok(Some(*report)),
-            Turn::Nothing | Turn::Nobody => Ok(None),
+        let mut rounds = Rounds::new(self.clone());
+        loop {
+            match rounds.scan(Wanted::Everything, now).await? {
+                Turn::Scanned(report) => return Ok(Some(*report)),
+                Turn::Nothing | Turn::Nobody => return Ok(None),
+                Turn::Superseded => {}
+            }
         }
     }
 }
@@ -335,6 +339,45 @@ async fn a_switch_of_the_regime_withdraws_and_re_prices_exactly_what_a_scan_by_t
     for (id,) in all {
         assert_eq!(stored_decision(&store, id, None, false).await.unwrap().differences, []);
     }
+    chains_are_whole(&database).await;
+}
+
+/// Nobody is told of the prices of a regime that is over: what a scan under way found by it is not written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_a_switch_overtakes_writes_nothing_and_the_next_looks_at_everything() {
+    let database = Database::migrated().await;
+    let store = database.store().await;
+    let now: DateTime<Utc> = "2026-08-03T10:00:00Z".parse().unwrap();
+    market(&store, now, FEW).await;
+    let (world, flat) = (live(shipped(), Some("world")), live(shipped(), Some("post_july_2026")));
+    let scanner = scanner(&store, &world);
+    let mut rounds = Rounds::new(scanner.clone());
+    assert!(matches!(rounds.scan(Wanted::Everything, now).await.unwrap(), Turn::Scanned(_)));
+
+    // the scan waits where it reads its prices: it goes by the old regime already
+    let mut brake = database.superuser().await;
+    let mut held = brake.begin().await.unwrap();
+    held.execute("LOCK TABLE exchange_rates IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let under_way = tokio::spawn(async move {
+        let turn = rounds.scan(Wanted::Everything, now + TimeDelta::minutes(1)).await.unwrap();
+        (turn, rounds)
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'exchange_rates'::regclass";
+    while count(&database, waiting).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    scanner.current.publish(Arc::clone(&flat));
+    let review = review_once(&store, &flat, true, now + TimeDelta::minutes(2), false).await.unwrap();
+    assert!(review.count(ChangeKind::Repriced) > 0, "{review:?}");
+    held.rollback().await.unwrap();
+    let (turn, mut rounds) = under_way.await.unwrap();
+    assert!(matches!(turn, Turn::Superseded), "{turn:?}");
+    let told = "SELECT count(*) FROM opportunity_changes WHERE change = 'repriced'";
+    assert_eq!(count(&database, told).await, i64::try_from(review.count(ChangeKind::Repriced)).unwrap(), "each is told once");
+    assert_eq!(count(&database, "SELECT count(*) FROM scans WHERE kind = 'scan'").await, 1);
+
+    let Turn::Scanned(report) = rounds.scan(Wanted::Changed, now + TimeDelta::minutes(3)).await.unwrap() else { panic!("it owes a scan") };
+    assert_eq!((report.scope, report.customs_regime.as_deref()), (Scope::Full, Some("post_july_2026")));
     chains_are_whole(&database).await;
 }
 

@@ -1,5 +1,7 @@
 //! What comes of a request: looked up, done, and answered in a few words.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use super::{Bot, BotError, request::Command};
@@ -17,16 +19,22 @@ use crate::{
     store::{
         ServiceTx,
         bot::{self, Started},
-        routings, signals, users,
+        routings,
+        signals::{self, Line},
+        users,
     },
 };
 
 /// Signals that `/signals` shows.
 const SHOWN: i64 = 10;
+/// Signals among which a card is looked for.
+const LOOKED_THROUGH: i64 = 200;
+/// Cards of which one has to be chosen.
+const CHOICES: usize = 5;
 
 const HELP: [&str; 8] = [
     "/signals: your last signals",
-    "/why ID: how a signal's profit comes about",
+    "/why ID or card: how a signal's profit comes about",
     "/profile: what you trade by, and where each value comes from",
     "/set FIELD VALUE: change one of these; the value default takes yours back",
     "/pause: no signals from now on; /pause off ends that",
@@ -77,8 +85,8 @@ impl Bot {
             }),
             Command::Start { code: None } | Command::Help | Command::Other => Ok(help()),
             Command::Signals => self.signals(tenant).await,
-            Command::Why { id: Some(id) } => self.why(tenant, id).await,
-            Command::Why { id: None } => Ok(line("Which one? /why ID; /signals shows the ids.")),
+            Command::Why { about: Some(about) } => self.why(tenant, about).await,
+            Command::Why { about: None } => Ok(line("Which one? /why ID, or words of the card's name; /signals shows the ids.")),
             Command::Profile => self.profile(tenant).await,
             Command::Set { field, value } => self.set(tenant, field, value).await,
             Command::Pause { resume } => {
@@ -118,20 +126,31 @@ impl Bot {
             return Ok(line("No signals yet."));
         }
         let shown = lines.into_iter().map(|signal| {
-            let name = signal.card_name.unwrap_or_else(|| signal.card_id.clone());
             let net = signal.net_profit.map_or_else(String::new, |net| format!(", {net:+.2}"));
             let until = signal.expires_at.filter(|_| signal.state == SignalState::Held);
             let until = until.map_or_else(String::new, |until| format!(" until {}", until.format("%H:%M UTC")));
-            format!("{} {name} ({}){net}: {}{until}", signal.short_id, signal.card_id, in_words(signal.state))
+            format!("{} {}{net}: {}{until}", signal.short_id, named(&signal), in_words(signal.state))
         });
         Ok(said("Your last signals", shown.collect::<Vec<_>>()))
     }
 
-    async fn why(&self, tenant: TenantId, short_id: &str) -> Result<Reply, BotError> {
+    /// `about` begins with a signal's id, or is a card's id or words of its name.
+    async fn why(&self, tenant: TenantId, about: &str) -> Result<Reply, BotError> {
+        let id = about.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
         let mut own = self.scanner.store.tenant(tenant).await?;
-        let decision = signals::own_decision(&mut own, &short_id.to_ascii_lowercase()).await?;
+        let found = signals::own_decision(&mut own, &id).await?;
+        let of_card = if found.is_none() { about_card(signals::own(&mut own, LOOKED_THROUGH).await?, about) } else { Vec::new() };
         own.commit().await?;
-        let Some(decision) = decision else { return Ok(line("You have no signal of that id; /signals shows yours.")) };
+        let decision = match (found, of_card.as_slice()) {
+            (Some(decision), _) => decision,
+            (None, [only]) => only.decision_id,
+            (None, []) => return Ok(line("You have no signal of that id or card; /signals shows yours.")),
+            (None, several) => {
+                let name = |one: &Line| format!("{} {}", one.short_id, named(one));
+                let shown = several.iter().take(CHOICES).map(name);
+                return Ok(said("Which one? Write /why and its id", shown.collect::<Vec<_>>()));
+            }
+        };
         match stored_decision(&self.scanner.store, decision, None, false).await {
             Ok(report) => Ok(told(&reply::stored(&report))),
             Err(ExplainError::Scan(error)) => Err(error.into()),
@@ -172,6 +191,21 @@ impl Bot {
         own.commit().await?;
         Ok(line(format!("{field} is {} now; the next scan goes by it.", value.trim())))
     }
+}
+
+fn named(signal: &Line) -> String {
+    format!("{} ({})", signal.card_name.as_deref().unwrap_or(&signal.card_id), signal.card_id)
+}
+
+/// The newest signal of each card that is meant: by its id, or by words that its name holds.
+fn about_card(signals: Vec<Line>, asked: &str) -> Vec<Line> {
+    let asked = asked.to_lowercase();
+    let is_meant = |signal: &Line| {
+        let name = signal.card_name.as_deref().unwrap_or_default().to_lowercase();
+        signal.card_id.eq_ignore_ascii_case(&asked) || asked.split_whitespace().all(|word| name.contains(word))
+    };
+    let mut seen = HashSet::new();
+    signals.into_iter().filter(|signal| is_meant(signal) && seen.insert(signal.card_id.clone())).collect()
 }
 
 fn popup(act: Act, answer: Answer) -> String {

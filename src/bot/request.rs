@@ -32,8 +32,9 @@ pub enum Command {
         code: Option<String>,
     },
     Signals,
+    /// About a signal's id, or words of a card's name.
     Why {
-        id: Option<String>,
+        about: Option<String>,
     },
     Profile,
     Set {
@@ -93,7 +94,7 @@ impl Command {
         Some(match name.as_str() {
             "start" => Self::Start { code: next() },
             "signals" => Self::Signals,
-            "why" => Self::Why { id: next() },
+            "why" => Self::Why { about: Some(words.collect::<Vec<_>>().join(" ")).filter(|words| !words.is_empty()) },
             "profile" => Self::Profile,
             "set" => Self::Set { field: next().unwrap_or_default(), value: words.collect::<Vec<_>>().join(" ") },
             "pause" => Self::Pause { resume: next().is_some_and(|word| word.eq_ignore_ascii_case("off")) },
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_command_is_read_with_its_words_and_talk_is_not() {
-        assert_eq!(Command::read("/why@tcg_radar_bot  4f2a91c0 please"), Some(Command::Why { id: Some("4f2a91c0".into()) }));
+        assert_eq!(Command::read("/why@tcg_radar_bot  4f2a91c0 please"), Some(Command::Why { about: Some("4f2a91c0 please".into()) }));
+        assert_eq!(Command::read("/why "), Some(Command::Why { about: None }));
         let set = Command::Set { field: "quiet_hours".into(), value: "22:00 - 07:00".into() };
         assert_eq!(Command::read("/SET quiet_hours 22:00 - 07:00"), Some(set));
         assert_eq!(Command::read("/pause off"), Some(Command::Pause { resume: true }));

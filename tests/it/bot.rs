@@ -175,6 +175,16 @@ async fn buttons_take_pass_explain_and_hide_and_the_message_says_so() {
     let last = why.lines().find(|line| line.starts_with("= ")).unwrap();
     let net = message.text.lines().nth(1).unwrap().split(' ').next().unwrap().trim_start_matches('+').to_owned();
     assert!(last.contains(&net), "the waterfall ends in what was promised: {last}, {net}");
+    // by its id, by its card's, by a word of its name where no other card of the tenant has it
+    let sql = format!("SELECT card_id, card_name FROM signals WHERE id = '{}'", first.signal);
+    let (card, name): (String, String) = rows(&talk.post.database, &sql).await.remove(0);
+    for about in [first.short.to_uppercase(), card.clone()] {
+        assert_eq!(talk.write(chat, chat, &format!("/why {about}")).await, why, "{about}");
+    }
+    let word = name.split(' ').next().unwrap().to_lowercase();
+    let by_name = talk.write(chat, chat, &format!("/why {word}")).await;
+    assert!(by_name == why || by_name.starts_with("Which one? ") && by_name.contains(&format!("{name} ({card})")), "{by_name}");
+    assert!(talk.write(chat, chat, "/why snorlax").await.contains("You have no signal of that id or card"));
 
     assert_eq!(talk.press(chat, chat, &message, "Took it").await, "It is yours.");
     assert_eq!(talk.state(&first).await, "acted");
@@ -214,7 +224,7 @@ async fn nobody_acts_on_a_signal_of_somebody_else() {
     talk.post.messengers.doing(&Doing::Forge { chat: 77, user: 77, message: own.id, data: format!("take:{}", one.short) });
     talk.listen(77).await;
     assert_eq!(talk.message(77, own.id).popups, ["You have no such signal."]);
-    assert!(talk.write(77, 77, &format!("/why {}", one.short)).await.contains("You have no signal of that id"));
+    assert!(talk.write(77, 77, &format!("/why {}", one.short)).await.contains("You have no signal of that id or card"));
     // somebody without a tenant
     talk.post.messengers.doing(&Doing::Forge { chat: 99, user: 99, message: 1, data: format!("take:{}", one.short) });
     talk.listen(99).await;

@@ -1,5 +1,6 @@
 //! Explains one card as a scan would judge it, or a decision as it was stored.
 
+pub mod near;
 pub mod reply;
 mod stored;
 
@@ -24,7 +25,7 @@ use crate::{
         profile::{Profile, TenantId},
     },
     rules::{
-        diagnostic::{Diagnostics, nearest},
+        diagnostic::Diagnostics,
         explain::{Explanation, Outcome, explain},
         pack::Pack,
     },
@@ -161,7 +162,8 @@ impl ExplainError {
     }
 }
 
-fn did_you_mean(near: &[String]) -> String {
+/// The end of a sentence that a card is not known.
+pub fn did_you_mean(near: &[String]) -> String {
     match near {
         [] => ": ids look like sv1-25, the set's code and the card's number".to_owned(),
         [only] => format!(": did you mean {only}?"),
@@ -208,21 +210,11 @@ pub async fn card(
     })
 }
 
-/// The card of that id; else those whose id or name is like it.
+/// The card of that id; else those that may be meant.
 fn find(book: &Book, asked: &str) -> Result<CardIndex, ExplainError> {
     let asked = asked.trim();
-    if let Some(index) = book.cards.iter().position(|card| card.card_id.as_str() == asked) {
-        return Ok(CardIndex(index));
-    }
-    let by_name = book.cards.iter().filter(|card| card.name.eq_ignore_ascii_case(asked)).take(5).map(|card| card.card_id.to_string());
-    let mut near: Vec<String> = by_name.collect();
-    if near.is_empty() {
-        near.extend(book.cards.iter().find(|card| card.card_id.as_str().eq_ignore_ascii_case(asked)).map(|card| card.card_id.to_string()));
-    }
-    if near.is_empty() {
-        near.extend(nearest(asked, book.cards.iter().map(|card| card.card_id.as_str())).map(str::to_owned));
-    }
-    Err(ExplainError::UnknownCard { card: asked.to_owned(), near })
+    let found = book.cards.iter().position(|card| card.card_id.as_str() == asked).map(CardIndex);
+    found.ok_or_else(|| ExplainError::UnknownCard { card: asked.to_owned(), near: near::near(&book.cards, asked) })
 }
 
 fn is_asked(route: &Route, card: CardIndex, direction: Option<Direction>) -> bool {

@@ -48,7 +48,7 @@ pub struct Plan<'a> {
     pub clock: Clock,
     /// Chooses the signals that are looked at in full where there are too many.
     pub seed: u64,
-    /// Signals of a step that are looked at in full.
+    /// Signals of a step that are looked at in full, and a thousandth of the rejected that are held against invariants.
     pub in_full: usize,
     pub invariants: &'a [Invariant],
     /// Only these are decided, though all are read; every one where it is empty.

@@ -371,7 +371,7 @@ async fn a_scan_that_a_switch_overtakes_writes_nothing_and_the_next_looks_at_eve
     assert!(review.count(ChangeKind::Repriced) > 0, "{review:?}");
     held.rollback().await.unwrap();
     let (turn, mut rounds) = under_way.await.unwrap();
-    assert!(matches!(turn, Turn::Superseded), "{turn:?}");
+    assert!(matches!(turn, Turn::Superseded), "it was written");
     let told = "SELECT count(*) FROM opportunity_changes WHERE change = 'repriced'";
     assert_eq!(count(&database, told).await, i64::try_from(review.count(ChangeKind::Repriced)).unwrap(), "each is told once");
     assert_eq!(count(&database, "SELECT count(*) FROM scans WHERE kind = 'scan'").await, 1);

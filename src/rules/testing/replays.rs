@@ -229,8 +229,8 @@ impl Replay {
             files.insert(name.clone(), write(&replayed.decisions));
             return Vec::new();
         }
-        let mut failures = told(flips, "more verdicts turned round; --accept-flips writes them", place);
-        failures.extend(told(figures, "more figures differ; --update writes them", place));
+        let mut failures = told(flips, "verdicts turned round", "--accept-flips writes them", place);
+        failures.extend(told(figures, "figures differ", "--update writes them", place));
         failures
     }
 }
@@ -238,12 +238,11 @@ impl Replay {
 /// Failures of one golden file that are told.
 const MOST_TOLD: usize = 10;
 
-fn told(mut failures: Vec<Failure>, more: &str, place: &Place) -> Vec<Failure> {
-    let surplus = failures.len().saturating_sub(MOST_TOLD);
+/// The first of them, and what can be done about all.
+fn told(mut failures: Vec<Failure>, what: &str, help: &str, place: &Place) -> Vec<Failure> {
+    let all = failures.len();
     failures.truncate(MOST_TOLD);
-    if surplus > 0 {
-        failures.push(failure(&format!("{surplus} {more}"), "none", "", place));
-    }
+    failures.extend((all > 0).then(|| failure(&format!("{all} {what}"), "none", help, place)));
     failures
 }
 
@@ -354,12 +353,16 @@ mod tests {
         assert_eq!(hold(None, &both, true, false), (Vec::new(), true));
 
         let changed = [one.clone(), golden("2026-05-02", "12.00")];
-        assert_eq!(hold(Some(&both), &changed, false, false).0, ["net_profit 11.00, score unknown → net_profit 12.00, score unknown"]);
+        assert_eq!(
+            hold(Some(&both), &changed, false, false).0,
+            ["net_profit 11.00, score unknown → net_profit 12.00, score unknown", "none → --update writes them"]
+        );
         assert_eq!(hold(Some(&both), &changed, true, false), (Vec::new(), true));
 
         let lost = std::slice::from_ref(&one);
-        assert_eq!(hold(Some(&both), lost, true, false), (vec!["signal → rejected".to_owned()], false));
-        assert_eq!(hold(Some(lost), &both, true, false), (vec!["rejected → signal".to_owned()], false));
+        let refused = |flip: &str| (vec![flip.to_owned(), "none → --accept-flips writes them".to_owned()], false);
+        assert_eq!(hold(Some(&both), lost, true, false), refused("signal → rejected"));
+        assert_eq!(hold(Some(lost), &both, true, false), refused("rejected → signal"));
         assert_eq!(hold(Some(&both), lost, false, true), (Vec::new(), true));
         assert_eq!(hold(Some(&[]), &both[..1], true, true), (Vec::new(), true));
     }

@@ -220,7 +220,7 @@ async fn invariants_are_held_against_every_decision_as_the_interpreter_would() {
         times: &times,
         clock: Row::counts_from,
         seed: 1,
-        in_full: 1,
+        in_full: usize::MAX,
         invariants: &suite.invariants,
         cards: &[],
         card: None,
@@ -241,6 +241,13 @@ async fn invariants_are_held_against_every_decision_as_the_interpreter_would() {
     // a quotient is the interpreter's: a few are drawn, and the report says so
     let drawn = replay.invariants[6].scope(replay.decisions);
     assert!(drawn.ends_with(&format!(" drawn of {} decisions", replay.decisions)), "{drawn}");
+
+    // of more than there is time for, some are drawn, and every signal
+    let short = replay::run(&Plan { in_full: 1, ..plan }, &|_, _| ()).unwrap();
+    for (some, all) in short.invariants.iter().zip(&replay.invariants).take(6) {
+        let (told, of) = (some.held + some.broken + some.untold, all.held + all.broken + all.untold);
+        assert!(if all.of_signals { told == of && some.broken == all.broken } else { told < of && told > of / 20 }, "{some:?} {all:?}");
+    }
 }
 
 #[test]
@@ -381,4 +388,91 @@ fn the_command_says_what_is_simulated_and_ends_with_the_codes_of_the_design() {
     for wrong in ["0d", "90", "2026-06-03..2026-06-01"] {
         assert_eq!(replay(&["--replay", wrong]).0, Some(64), "{wrong}");
     }
+    // what a replay would leave undone is refused, and so is a report that could not be written at its end
+    let folder = home.path().to_str().unwrap();
+    for wrong in [&["--coverage"][..], &["--mutate", "9"], &["--update"], &["--run", "x"], &["--format", "junit"], &["--report", folder]] {
+        let (code, text, errors) = replay(&[&["--replay", "2d"], wrong].concat());
+        assert_eq!((code, text.as_str()), (Some(64), ""), "{wrong:?}: {errors}");
+    }
+    let (_, _, errors) = replay(&["--replay", "2d", "--card", "vexa"]);
+    assert!(errors.contains("no card has the id \"vexa\": did you mean ") && errors.contains("(Vexadon)"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_replays_what_the_database_holds_for_its_tenants_as_the_library_does() {
+    let database = Database::migrated().await;
+    let store = database.store().await;
+    let (home, url) = (tempfile::tempdir().unwrap(), database.server.url(false));
+    let replay = |arguments: &[&str]| {
+        let pack = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
+        let all = [&["rules", "test", "--pack", pack, "--replay", "2d"], arguments].concat();
+        let output = program(home.path(), &[("DATABASE_URL", &url)], &all);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, _, errors) = replay(&[]);
+    assert_eq!(code, Some(4), "{errors}");
+    assert!(errors.contains("tcg-radar user add"), "{errors}");
+    let (code, _, errors) = replay(&["--tenants", "2"]);
+    assert_eq!(code, Some(65), "{errors}");
+    assert!(errors.contains("tcg-radar import FILE"), "{errors}");
+
+    simulate::write(&store, &simulation(), simulation().as_of(), &|_, _| ()).await.unwrap();
+    let market = Market { profiles: profiles(&store).await, history: stored(&store).await, store };
+    let (whole, _) = run(&market, &days(2), Row::counts_from, 1);
+    let (code, text, errors) = replay(&["--history", "db", "--lookahead", "20", "--format", "json"]);
+    assert_eq!(code, Some(0), "{errors}");
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let signals = |step: &serde_json::Value| step["signals"].as_u64();
+    let wanted: Vec<Option<u64>> = whole.steps.iter().map(|step| u64::try_from(step.signals).ok()).collect();
+    assert_eq!(told["steps"].as_array().unwrap().iter().map(signals).collect::<Vec<_>>(), wanted);
+    assert_eq!(told["decisions"].as_u64(), u64::try_from(whole.decisions).ok());
+    assert_eq!(told["lookahead"]["found"], 0, "{text}");
+    // what no source tells the past of is said
+    let remarks = told["remarks"].to_string();
+    assert!(remarks.contains("OF TODAY: ") && remarks.contains("bans"), "{remarks}");
+}
+
+#[test]
+fn a_golden_file_refuses_a_verdict_that_turned_round_until_that_is_accepted() {
+    let home = tempfile::tempdir().unwrap();
+    let rules = home.path().join("rules");
+    for folder in ["", "facts", "params", "tables", "fees", "customs", "tests"] {
+        std::fs::create_dir_all(rules.join(folder)).unwrap();
+        for file in std::fs::read_dir(crate::scan::root().join("rules").join(folder)).unwrap().map(Result::unwrap) {
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), rules.join(folder).join(file.file_name())).unwrap();
+            }
+        }
+    }
+    let test = |arguments: &[&str]| {
+        let all = [&["rules", "test", "--pack", rules.to_str().unwrap(), "--run", "replay.test.yaml"], arguments].concat();
+        let output = program(home.path(), &[], &all);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let golden = || std::fs::read_to_string(rules.join("tests/replay.golden.jsonl")).unwrap();
+    let before = golden();
+    assert_eq!(test(&[]).0, Some(0));
+
+    // amd1-3 brings 31 dollars a day, and others less without it
+    let profit = rules.join("params/profit.yaml");
+    let text = std::fs::read_to_string(&profit).unwrap();
+    assert!(text.contains("\"5.00\""));
+    std::fs::write(&profit, text.replacen("\"5.00\"", "\"45.00\"", 1)).unwrap();
+    let (code, text) = test(&[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("amd1-3 eu_us for tenant 1 as of 2026-05-02T00:00"), "{text}");
+    let (code, text) = test(&["--update"]);
+    assert_eq!((code, golden()), (Some(1), before.clone()), "{text}");
+    assert!(text.contains("--accept-flips"), "{text}");
+    let (code, text) = test(&["--accept-flips"]);
+    assert_eq!(code, Some(0), "{text}");
+    let cards = |text: &str| -> Vec<String> {
+        let card = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["card"].as_str().unwrap().to_owned();
+        text.lines().map(card).collect()
+    };
+    let (before, after) = (cards(&before), cards(&golden()));
+    assert!(after.len() < before.len() && after.iter().all(|card| before.contains(card)), "{after:?}");
+    assert!(before.contains(&"amd1-3".to_owned()) && !after.contains(&"amd1-3".to_owned()), "{after:?}");
+    assert!(after.contains(&"jdc1-1".to_owned()), "48 dollars are enough: {after:?}");
+    assert_eq!(test(&[]).0, Some(0));
 }

@@ -5,7 +5,10 @@ mod history;
 mod pretty;
 mod tenants;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::Context;
 use chrono::{NaiveDate, TimeDelta};
@@ -13,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};
 
 use self::{history::Source, tenants::Wanted};
-use super::super::{Exit, Global, exit::WrongUsage, scan::settings, scan::shift, tell};
+use super::super::{Exit, Format, Global, exit::WrongUsage, scan::settings, scan::shift, tell};
 use crate::{
     domain::{
         book::SourceShift,
@@ -23,6 +26,7 @@ use crate::{
     rules::{pack::Pack, testing::Suite},
     scan::{
         describe_shifts,
+        explain::{did_you_mean, near::near},
         replay::{self, IN_FULL, Plan, lookahead, report, window, window::Window},
     },
 };
@@ -84,10 +88,17 @@ fn every(text: &str) -> Result<TimeDelta, String> {
 
 /// Replays, tells, and says how it went.
 pub async fn run(global: &Global, args: &Args, wanted: Window, pack: &Pack, suite: &Suite, seed: u64) -> anyhow::Result<Exit> {
+    if global.format == Format::Junit {
+        let usage = "a replay has no JUnit form: use --format json, or put it into the pack's tests as `replays:`, whose results have one";
+        return Err(WrongUsage(usage.to_owned()).into());
+    }
     let source = Source::of(&args.history)?;
+    if let Some(path) = &args.report {
+        writable(path)?;
+    }
     let profiles = tenants::resolve(global, &args.tenants, &source).await?;
     if profiles.is_empty() {
-        tell(super::super::scan::NOBODY);
+        tell(&format!("{}, or make some up with `--tenants 4`", super::super::scan::NOBODY));
         return Ok(Exit::NothingRan);
     }
     let mut history = source.load(global).await?;
@@ -136,14 +147,28 @@ pub async fn run(global: &Global, args: &Args, wanted: Window, pack: &Pack, suit
     }
     let looks_ahead = lookahead.as_ref().is_some_and(|checked| checked.found > 0);
     global.show(&pretty::Told { remarks: &remarks, replay: &replay, lookahead }, pretty::told)?;
-    Ok(if looks_ahead {
-        Exit::NotReproducible
-    } else if replay.invariants.iter().any(|kept| kept.broken > 0) {
-        Exit::Failed
-    } else {
-        Exit::Good
-    })
+    Ok(exit(looks_ahead, replay.invariants.iter().any(|kept| kept.broken > 0)))
 }
+
+/// Whoever waits for minutes must not hear only then that the report can't be written.
+fn writable(path: &Path) -> Result<(), WrongUsage> {
+    // what is there stays until the new one is
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map(|_| ()).map_err(|error| WrongUsage(format!("--report: cannot write {}: {error}", path.display())))
+}
+
+/// A replay that looked ahead proves nothing, whatever else it says.
+const fn exit(looks_ahead: bool, broken: bool) -> Exit {
+    match (looks_ahead, broken) {
+        (true, _) => Exit::NotReproducible,
+        (false, true) => Exit::Failed,
+        (false, false) => Exit::Good,
+    }
+}
+
+/// What no source tells the past of.
+const TODAYS: &str = "OF TODAY: names, ids and bans of cards, as nobody tells since when they hold, and the rotation calendar, which is \
+    not dated by when it was announced. A card is there from its first known price on.";
 
 /// What has to be known before any figure is read.
 fn remarks(source: &Source, shifts: &[SourceShift], replay: &replay::summary::Replay) -> Vec<String> {
@@ -156,11 +181,14 @@ fn remarks(source: &Source, shifts: &[SourceShift], replay: &replay::summary::Re
         Source::Database | Source::Files(_) if replay.imported_rows > 0 => {
             let percent = replay.imported_rows * 100 / u64::try_from(replay.rows.max(1)).unwrap_or(u64::MAX);
             remarks.push(format!(
-                "IMPORTED: {percent} % of the {} prices were written later than they are dated: when they were known is their source's word. Cards and ids are those of today.",
+                "IMPORTED: {percent} % of the {} prices were written later than they are dated: when they were known is their source's word.",
                 replay.rows
             ));
         }
         Source::Database | Source::Files(_) => {}
+    }
+    if !matches!(source, Source::Simulated(_)) {
+        remarks.push(TODAYS.to_owned());
     }
     remarks
 }
@@ -183,11 +211,22 @@ fn known_card(history: &History, card: &str) -> Result<CardId, WrongUsage> {
     let found = history.cards.iter().find(|known| known.card_id.as_str() == card);
     found
         .map(|known| known.card_id.clone())
-        .ok_or_else(|| WrongUsage(format!("no card is called \"{card}\": --card takes an id such as sv1-25")))
+        .ok_or_else(|| WrongUsage(format!("no card has the id \"{card}\"{}", did_you_mean(&near(&history.cards, card)))))
 }
 
 /// A bar on a terminal, nothing elsewhere.
 fn bar(steps: usize) -> ProgressBar {
     let bar = if stderr().is_terminal() { ProgressBar::new(steps as u64) } else { ProgressBar::hidden() };
     ProgressStyle::with_template("{bar:30} {pos} of {len} steps {elapsed}").map_or(bar.clone(), |style| bar.with_style(style))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_ahead_is_told_before_a_broken_invariant() {
+        assert_eq!([(true, true), (true, false)].map(|(ahead, broken)| exit(ahead, broken)), [Exit::NotReproducible; 2]);
+        assert_eq!([(false, true), (false, false)].map(|(ahead, broken)| exit(ahead, broken)), [Exit::Failed, Exit::Good]);
+    }
 }

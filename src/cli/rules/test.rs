@@ -13,7 +13,7 @@ use serde_json::json;
 
 use self::minimum::Minimum;
 use super::{
-    super::{Exit, Format, Global, exit::WrongUsage, write},
+    super::{Exit, Format, Global, exit::WrongUsage, tell, write},
     PackArg, replay,
 };
 use crate::{
@@ -27,35 +27,40 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only tests whose file or name holds one of these.
+    #[arg(conflicts_with = "replay")]
     filter: Vec<String>,
     #[command(flatten)]
     pack: PackArg,
     /// Only tests whose `file: name` this regular expression matches.
-    #[arg(long, value_name = "RE")]
+    #[arg(long, value_name = "RE", conflicts_with = "replay")]
     run: Option<String>,
     /// Threads that tests run on; all cores if not given.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     jobs: Option<usize>,
     /// Tell what of the pack no test has reached: functions, branches, table rows, reasons, both sides of thresholds.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "replay")]
     coverage: bool,
     /// Plant this many small faults in the pack, one at a time, and tell which of them no test notices.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "replay")]
     mutate: Option<usize>,
     /// Chooses the faults that are planted, and the decisions that a replay looks at.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Fail below these percentages: one for everything that is measured, or such as `functions=95,reasons=100,killed=90`.
-    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with = "replay")]
     min: Vec<Minimum>,
     /// Write the figures that came out into the test files. Changed verdicts, reasons, types and flags stay failures.
-    #[arg(long, conflicts_with_all = ["mutate", "coverage"])]
+    #[arg(long, conflicts_with_all = ["mutate", "coverage", "replay"])]
     update: bool,
     /// Write golden files of replays although verdicts turned round.
-    #[arg(long, conflicts_with_all = ["mutate", "coverage"])]
+    #[arg(long, conflicts_with_all = ["mutate", "coverage", "replay"])]
     accept_flips: bool,
     #[command(flatten)]
     replay: replay::Args,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "write a whole number from 1 on, such as 200".to_owned())
 }
 
 /// Everything that a run has found out.
@@ -110,7 +115,11 @@ pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         failed = update.left > 0;
     }
     match global.format {
-        Format::Junit => write(junit::write(&report.tests))?,
+        Format::Junit => {
+            write(junit::write(&report.tests))?;
+            // its XML has no place for what a failed run measured
+            report.below.iter().for_each(|line| tell(&format!("FAILED {line}")));
+        }
         Format::Json | Format::Pretty => global.show(&report, |report| pretty::report(report, all))?,
     }
     Ok(if report.tests.ran.is_empty() {

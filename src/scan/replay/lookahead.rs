@@ -265,6 +265,7 @@ fn cut(history: &History, at: DateTime<Utc>) -> History {
         counted.rows.retain(|row| row.known <= now);
     }
     cut.rates.retain(|rate| rate.known_at <= at);
+    cut.flags.retain(|flag| flag.started_at <= at);
     cut
 }
 

@@ -166,9 +166,9 @@ const fn exit(looks_ahead: bool, broken: bool) -> Exit {
     }
 }
 
-/// What no source tells the past of.
-const TODAYS: &str = "OF TODAY: names, ids and bans of cards, as nobody tells since when they hold, and the rotation calendar, which is \
-    not dated by when it was announced. A card is there from its first known price on.";
+/// What nothing tells the past of.
+const TODAYS: &str = "OF TODAY: names, ids and bans of cards, as nobody tells since when they hold; the rotation calendar, which does not \
+    say when it was announced; and the customs regime, unless it is `auto`. A card is there from its first known price on.";
 
 /// What has to be known before any figure is read.
 fn remarks(source: &Source, shifts: &[SourceShift], replay: &replay::summary::Replay) -> Vec<String> {

@@ -15,62 +15,79 @@ pub struct Point {
     pub price: Option<Decimal>,
 }
 
+/// The points of a stretch of time, both its ends included.
+fn window(points: &[Point], from: DateTime<Utc>, to: DateTime<Utc>) -> &[Point] {
+    let known = &points[..points.partition_point(|point| point.at <= to)];
+    &known[known.partition_point(|point| point.at < from)..]
+}
+
+/// The points of the window: `now − days` and `now` belong to it.
+fn window_of(points: &[Point], now: DateTime<Utc>, days: i64) -> &[Point] {
+    window(points, now - Duration::days(days), now)
+}
+
 /// Least-squares slope over the days up to `now`, divided by the mean price: the relative change a day.
 ///
 /// `points` are ascending in time. The window includes its first instant; its first row is the origin even without a
 /// price. Zero for fewer than two priced points, equal times or a zero mean.
 pub fn daily_change(points: &[Point], now: DateTime<Utc>, days: i64) -> Decimal {
-    let from = now - Duration::days(days);
-    let window: Vec<_> = points.iter().filter(|point| point.at >= from && point.at <= now).collect();
+    let window = window_of(points, now, days);
     let Some(origin) = window.first().map(|point| point.at) else { return Decimal::ZERO };
-    let priced: Vec<(Decimal, Decimal)> =
-        window.iter().filter_map(|point| Some((Decimal::from((point.at - origin).num_seconds()), point.price?))).collect();
-    if priced.len() < 2 {
-        return Decimal::ZERO;
-    }
-    relative_slope(&priced).map_or(Decimal::ZERO, |slope| round_half_up(slope, SERIES_PLACES))
+    let priced = window.iter().filter_map(|point| Some(((point.at - origin).num_seconds(), point.price?)));
+    relative_slope(priced).map_or(Decimal::ZERO, |slope| round_half_up(slope, SERIES_PLACES))
 }
 
-/// Slope per day over mean price; seconds keep the sums exact, and `None` stands for a degenerate or overflowing fit.
-fn relative_slope(points: &[(Decimal, Decimal)]) -> Option<Decimal> {
+/// Slope per day over mean price; seconds and digits keep the sums exact, and `None` stands for a degenerate or overflowing
+/// fit.
+fn relative_slope(points: impl Iterator<Item = (i64, Decimal)> + Clone) -> Option<Decimal> {
     const SECONDS_A_DAY: i64 = 86_400;
-    let count = Decimal::from(points.len());
-    let (mut sum_x, mut sum_y, mut products, mut squares) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-    for (x, y) in points {
+    let scale = points.clone().map(|(_, price)| price.scale()).max()?;
+    let (mut count, mut sum_x, mut sum_y, mut products, mut squares) = (0_i128, 0_i128, 0_i128, 0_i128, 0_i128);
+    for (x, price) in points {
+        let (x, y) = (i128::from(x), price.mantissa().checked_mul(10_i128.checked_pow(scale - price.scale())?)?);
+        count += 1;
         sum_x += x;
-        sum_y += y;
-        products = products.checked_add(x.checked_mul(*y)?)?;
-        squares = squares.checked_add(x.checked_mul(*x)?)?;
+        sum_y = sum_y.checked_add(y)?;
+        products = products.checked_add(x.checked_mul(y)?)?;
+        squares += x * x;
+    }
+    if count < 2 {
+        return None;
     }
     let numerator = count.checked_mul(products)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
-    let denominator = count.checked_mul(squares)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
-    let per_second = numerator.checked_div(denominator)?;
-    let mean = sum_y.checked_div(count)?;
+    let denominator = count * squares - sum_x * sum_x;
+    let decimal = |digits, scale| Decimal::try_from_i128_with_scale(digits, scale).ok();
+    let per_second = decimal(numerator, scale)?.checked_div(decimal(denominator, 0)?)?;
+    let mean = decimal(sum_y, scale)?.checked_div(decimal(count, 0)?)?;
     per_second.checked_mul(Decimal::from(SECONDS_A_DAY))?.checked_div(mean)
 }
 
-/// The priced points of the window: `now − days` and `now` belong to it.
-fn priced(points: &[Point], now: DateTime<Utc>, days: i64) -> impl Iterator<Item = (DateTime<Utc>, Decimal)> {
-    let from = now - Duration::days(days);
-    points.iter().filter(move |point| point.at >= from && point.at <= now).filter_map(|point| Some((point.at, point.price?)))
+/// The priced points of the window.
+fn priced(points: &[Point], now: DateTime<Utc>, days: i64) -> impl DoubleEndedIterator<Item = (DateTime<Utc>, Decimal)> {
+    window_of(points, now, days).iter().filter_map(|point| Some((point.at, point.price?)))
 }
 
 /// How many points of the last `days` have a price.
 pub fn price_count(points: &[Point], now: DateTime<Utc>, days: i64) -> usize {
-    priced(points, now, days).count()
+    window_of(points, now, days).iter().filter(|point| point.price.is_some()).count()
 }
 
 /// How often the price moved in the last `days`: priced points that differ from the priced point before them in the window.
 pub fn price_changes(points: &[Point], now: DateTime<Utc>, days: i64) -> usize {
     let mut last = None;
-    priced(points, now, days).filter(|(_, price)| last.replace(*price).is_some_and(|last| last != *price)).count()
+    priced(points, now, days).filter(|(_, price)| last.replace(*price).is_some_and(|last| !is_same(last, *price))).count()
+}
+
+/// Whether two prices are the same amount. Most are of one scale, and digits compare faster than decimals.
+fn is_same(left: Decimal, right: Decimal) -> bool {
+    if left.scale() == right.scale() { left.mantissa() == right.mantissa() } else { left == right }
 }
 
 /// Whole hours between the first and the last priced point of the last `days`; 0 for fewer than two.
 pub fn span_hours(points: &[Point], now: DateTime<Utc>, days: i64) -> i64 {
     let mut times = priced(points, now, days).map(|(at, _)| at);
     let Some(first) = times.next() else { return 0 };
-    times.last().map_or(0, |last| (last - first).num_hours())
+    times.next_back().map_or(0, |last| (last - first).num_hours())
 }
 
 /// Whole days that the price up to `now` is known to stand still: since the first of the equal prices at the end.
@@ -84,7 +101,7 @@ pub fn days_unchanged(points: &[Point], now: DateTime<Utc>) -> Option<i64> {
     let mut count = 1;
     for (at, earlier) in latest_first {
         count += 1;
-        if earlier != price {
+        if !is_same(earlier, price) {
             break;
         }
         since = at;
@@ -109,17 +126,29 @@ pub fn jump_ratio(points: &[Point], latest: Point, days: i64, at_least: usize) -
 /// The middle one, or the mean of the middle two; `None` of nothing.
 pub fn median(mut prices: Vec<Decimal>) -> Option<Decimal> {
     // digits compare faster than decimals
-    match prices.first().map(Decimal::scale) {
-        Some(scale) if prices.iter().all(|price| price.scale() == scale) => prices.sort_unstable_by_key(Decimal::mantissa),
-        _ => prices.sort_unstable(),
+    let scale = prices.first()?.scale();
+    if prices.iter().all(|price| price.scale() == scale) {
+        let mut digits: Vec<i128> = prices.iter().map(Decimal::mantissa).collect();
+        let (lower, upper) = middle(&mut digits)?;
+        return mean(Decimal::from_i128_with_scale(lower, scale), Decimal::from_i128_with_scale(upper, scale));
     }
-    let middle = prices.len() / 2;
-    let upper = *prices.get(middle)?;
-    if prices.len() % 2 == 1 {
-        return Some(upper);
+    let (lower, upper) = middle(&mut prices)?;
+    mean(lower, upper)
+}
+
+/// The middle two; of an odd number the middle one twice.
+fn middle<T: Ord + Copy>(numbers: &mut [T]) -> Option<(T, T)> {
+    let (half, is_odd) = (numbers.len() / 2, numbers.len() % 2 == 1);
+    if numbers.is_empty() {
+        return None;
     }
-    let lower = *prices.get(middle.checked_sub(1)?)?;
-    lower.checked_add(upper)?.checked_div(Decimal::TWO)
+    let (below, upper, _) = numbers.select_nth_unstable(half);
+    let lower = if is_odd { *upper } else { below.iter().copied().max()? };
+    Some((lower, *upper))
+}
+
+fn mean(lower: Decimal, upper: Decimal) -> Option<Decimal> {
+    if lower == upper { Some(upper) } else { lower.checked_add(upper)?.checked_div(Decimal::TWO) }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     findings::{Findings, says_more},
-    inputs::{self, Facts},
+    inputs,
     judge::Case,
 };
 use crate::{
@@ -366,7 +366,7 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
 struct Names(Vec<(&'static str, Option<FactId>)>);
 
 impl Names {
-    fn fill(&mut self, pack: &Pack, given: Facts, facts: &mut [Option<Value>]) {
+    fn fill(&mut self, pack: &Pack, given: impl IntoIterator<Item = (&'static str, Value)>, facts: &mut [Option<Value>]) {
         for (position, (name, value)) in given.into_iter().enumerate() {
             if self.0.get(position).is_none_or(|(known, _)| !std::ptr::eq(*known, name)) {
                 self.0.truncate(position);

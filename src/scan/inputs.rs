@@ -57,8 +57,10 @@ impl<'a> ActivityIndex<'a> {
     }
 }
 
+const ROUTE_FACTS: usize = 48;
+
 /// Facts of the route: both prices, what their feeds say about them, the seller.
-pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, route: &Route) -> Facts {
+pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, route: &Route) -> [(&'static str, Value); ROUTE_FACTS] {
     let (buy, sell) = (&book.series[route.buy], &book.series[route.sell]);
     let (buy_signs, sell_signs) = (&health.signs[route.buy], &health.signs[route.sell]);
     let (buy_feed, sell_feed) = (&health.shares[route.buy], &health.shares[route.sell]);
@@ -73,7 +75,7 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
     let days = |days: Option<i64>| or_unknown(days, |days| Value::Integer(days.max(0)));
     let seller_known = buy.seller_id.is_some();
     let (scale, grade) = condition(buy);
-    vec![
+    [
         ("direction", Value::word(route.direction.as_str())),
         ("buy_market", Value::word(buy.market.as_str())),
         ("sell_market", Value::word(sell.market.as_str())),

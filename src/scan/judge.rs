@@ -98,7 +98,7 @@ impl Case<'_> {
         evaluation
     }
 
-    fn set(&self, evaluation: &mut Evaluation<'_>, facts: &Facts) {
+    fn set(&self, evaluation: &mut Evaluation<'_>, facts: &[(&'static str, Value)]) {
         for (name, value) in facts {
             if let Some(id) = self.pack.graph.id(name)
                 && let Err(error) = evaluation.set(id, value.clone())

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::{Count, Counted, Course, Figure, History, Row, Terms, moment};
 use crate::domain::{
     book::{CardActivity, CardIndex, PriceSeries},
@@ -32,13 +34,13 @@ pub struct Builder {
     sets: HashMap<String, CardSet>,
     cards: BTreeMap<CardId, Card>,
     /// By market and product: the cards, and whether the crosswalk doubts one of them.
-    products: HashMap<(Market, String), (BTreeSet<CardId>, bool)>,
-    of_cards: HashMap<(Market, CardId), BTreeSet<String>>,
+    products: FxHashMap<(Market, String), (BTreeSet<CardId>, bool)>,
+    of_cards: FxHashMap<(Market, CardId), BTreeSet<String>>,
     rates: BTreeMap<(chrono::NaiveDate, &'static str, String), DailyRate>,
     courses: Vec<Course>,
-    places: HashMap<Key, usize>,
+    places: FxHashMap<Key, usize>,
     activity: BTreeMap<(Subject, String, Market, Finish), Vec<Count>>,
-    texts: BTreeSet<Arc<str>>,
+    texts: FxHashSet<Arc<str>>,
     imported: u64,
 }
 

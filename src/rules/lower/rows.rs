@@ -64,10 +64,12 @@ impl Rows {
         for ((column, pair), last) in columns.iter().zip(self.columns.chunks_exact_mut(2)).zip(&mut self.last) {
             let fact = facts[column.fact.0].as_ref();
             let (value, told) = match (fact, &last) {
-                (Some(Value::Text(text)), Some((known, code))) if text == known => (*code, told::KNOWN),
+                (Some(Value::Text(text)), Some((known, code))) if text.ptr_eq(known) || text == known => (*code, told::KNOWN),
                 _ => encode(pack, *column, texts, fact),
             };
-            if let (Some(Value::Text(text)), told::KNOWN) = (fact, told) {
+            if let (Some(Value::Text(text)), told::KNOWN) = (fact, told)
+                && last.as_ref().is_none_or(|(known, _)| !text.ptr_eq(known))
+            {
                 *last = Some((text.clone(), value));
             }
             pair[0].push(value);
@@ -96,8 +98,8 @@ fn encode(pack: &Pack, column: Column, texts: &Texts, value: Option<&Value>) -> 
     if let Kind::Input(input) = fact.kind {
         if let (Domain::Decimal { places, min, max }, Value::Decimal(number)) = (input.domain, value) {
             // as it is admitted, on the number that the column takes
-            let bounds = i128::from(min) * 10_i128.pow(places)..=i128::from(max) * 10_i128.pow(places);
-            let scaled = scaled(*number, places).filter(|number| bounds.contains(number));
+            let scaled = scaled(*number, places)
+                .filter(|number| power(places).is_ok_and(|power| (i128::from(min) * power..=i128::from(max) * power).contains(number)));
             let scaled = scaled.and_then(|number| i64::try_from(number).ok());
             return scaled.map_or((0, told::FAULTY), |number| (number, told::KNOWN));
         }

@@ -14,7 +14,7 @@ use super::{
     market::Market,
     money::{Currency, Rates},
     observation::{PriceKind, Subject},
-    series::Point,
+    series::Points,
 };
 
 /// A card's position in [`Book::cards`].
@@ -56,7 +56,7 @@ pub struct PriceSeries {
     /// The last row known, whatever its age; its price may be unknown.
     pub latest: Quote,
     /// Ascending, the latest row included, no older than the asked number of days before `as_of`.
-    pub history: Vec<Point>,
+    pub history: Points,
 }
 
 /// The figures of one row of history.

@@ -15,15 +15,71 @@ pub struct Point {
     pub price: Option<Decimal>,
 }
 
-/// The points of a stretch of time, both its ends included.
-fn window(points: &[Point], from: DateTime<Utc>, to: DateTime<Utc>) -> &[Point] {
-    let known = &points[..points.partition_point(|point| point.at <= to)];
-    &known[known.partition_point(|point| point.at < from)..]
+/// Points that move on in time, ascending: new ones come at the end, old ones are forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    all: Vec<Point>,
+    /// How many are forgotten already.
+    forgotten: usize,
 }
+
+/// So many are moved away at once: a long history would else be moved as a whole for every point that leaves it.
+const FORGOTTEN: usize = 16;
+
+impl Points {
+    pub fn reserve_exact(&mut self, more: usize) {
+        self.all.reserve_exact(more);
+    }
+
+    /// Adds a point, in its place if it comes late. Of two of one moment the one that is added later counts.
+    pub fn add(&mut self, point: Point) {
+        // nearly all are later than the last
+        let place = self.all.iter().rposition(|known| known.at <= point.at).filter(|place| *place >= self.forgotten);
+        match place {
+            Some(place) if self.all[place].at == point.at => self.all[place] = point,
+            Some(place) => self.all.insert(place + 1, point),
+            None => self.all.insert(self.forgotten, point),
+        }
+    }
+
+    pub fn forget_before(&mut self, since: DateTime<Utc>) {
+        self.forgotten += self.iter().take_while(|point| point.at < since).count();
+        if self.forgotten >= FORGOTTEN {
+            self.all.drain(..self.forgotten);
+            self.forgotten = 0;
+        }
+    }
+}
+
+impl std::ops::Deref for Points {
+    type Target = [Point];
+
+    fn deref(&self) -> &[Point] {
+        &self.all[self.forgotten..]
+    }
+}
+
+impl FromIterator<Point> for Points {
+    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
+        Self { all: points.into_iter().collect(), forgotten: 0 }
+    }
+}
+
+impl PartialEq for Points {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Points {}
 
 /// The points of the window: `now − days` and `now` belong to it.
 fn window_of(points: &[Point], now: DateTime<Utc>, days: i64) -> &[Point] {
-    window(points, now - Duration::days(days), now)
+    let from = now - Duration::days(days);
+    // nearly all are known by now, and from there backwards they are read in any case
+    let end = points.iter().rposition(|point| point.at <= now).map_or(0, |last| last + 1);
+    let start = points[..end].iter().rposition(|point| point.at < from).map_or(0, |before| before + 1);
+    &points[start..end]
 }
 
 /// Least-squares slope over the days up to `now`, divided by the mean price: the relative change a day.
@@ -174,6 +230,28 @@ mod tests {
     fn a_fall_of_two_over_a_mean_of_twenty_is_a_tenth_a_day() {
         assert_eq!(daily_change(&series("21 19"), at(3, 0), 7), d("-0.1"));
         assert_eq!(daily_change(&series("100 92 85 77"), at(5, 0), 7), d("-0.085876"));
+    }
+
+    #[test]
+    fn points_move_on_and_keep_their_order() {
+        let mut points = Points::default();
+        for day in (1..=20).filter(|day| *day != 7) {
+            points.add(Point { at: at(day, 12), price: Some(day.into()) });
+        }
+        points.add(Point { at: at(7, 12), price: None });
+        points.add(Point { at: at(20, 12), price: Some(d("99")) });
+        let days = |points: &Points| points.iter().map(|point| (point.at - at(1, 12)).num_days() + 1).collect::<Vec<_>>();
+        assert_eq!(days(&points), (1..=20).collect::<Vec<_>>());
+        assert_eq!((points[6].price, points[19].price), (None, Some(d("99"))));
+        // a few are only hidden, many are moved away; whoever looks sees no difference
+        for since in [4, 11, 19] {
+            points.forget_before(at(since, 12));
+            assert_eq!(days(&points), (i64::from(since)..=20).collect::<Vec<_>>());
+            assert_eq!(points, points.iter().copied().collect());
+        }
+        // one that comes late stands before all that are left
+        points.add(Point { at: at(2, 12), price: None });
+        assert_eq!(days(&points), [2, 19, 20]);
     }
 
     #[test]

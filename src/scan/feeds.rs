@@ -183,7 +183,7 @@ fn others<'a>(book: &'a Book, aggregates: &'a ByCard, index: usize) -> impl Iter
 fn signs(book: &Book, aggregates: &ByCard, index: usize, one: &PriceSeries, windows: &Windows) -> Signs {
     let now = book.as_of;
     let latest = Point { at: one.latest.observed_at, price: one.latest.price };
-    let history = one.history.as_slice();
+    let history = &*one.history;
     let own = series::jump_ratio(history, latest, windows.history_days, windows.min_points);
     Signs {
         jump_ratio: own.or_else(|| {

@@ -14,7 +14,7 @@ use super::{
     market::Market,
     money::{Currency, Rates},
     observation::{PriceKind, Subject},
-    series::Point,
+    series::Points,
 };
 
 /// A card's position in [`Book::cards`].
@@ -56,7 +56,7 @@ pub struct PriceSeries {
     /// The last row known, whatever its age; its price may be unknown.
     pub latest: Quote,
     /// Ascending, the latest row included, no older than the asked number of days before `as_of`.
-    pub history: Vec<Point>,
+    pub history: Points,
 }
 
 /// The figures of one row of history.
@@ -92,6 +92,38 @@ pub struct SourceShift {
     pub source: String,
     /// Whole days, forward if positive.
     pub days: i64,
+}
+
+/// Positions in [`Book::series`] by card, each card's ascending.
+#[derive(Debug, Default)]
+pub struct ByCard {
+    /// Where each card's begin; one more at the end.
+    starts: Vec<usize>,
+    series: Vec<usize>,
+}
+
+impl ByCard {
+    /// The series that are kept.
+    pub fn of(book: &Book, keep: impl Fn(&PriceSeries) -> bool) -> Self {
+        let kept = || book.series.iter().enumerate().filter(|(_, one)| keep(one));
+        let pairs = || kept().flat_map(|(position, one)| one.cards.iter().map(move |card| (card.0, position)));
+        let known = || pairs().filter(|(card, _)| *card < book.cards.len());
+        let mut starts = vec![0; book.cards.len() + 1];
+        known().for_each(|(card, _)| starts[card + 1] += 1);
+        (1..starts.len()).for_each(|card| starts[card] += starts[card - 1]);
+        let (mut free, mut series) = (starts.clone(), vec![0; starts.last().copied().unwrap_or_default()]);
+        for (card, position) in known() {
+            series[free[card]] = position;
+            free[card] += 1;
+        }
+        Self { starts, series }
+    }
+
+    /// Those of a card.
+    pub fn get(&self, card: CardIndex) -> &[usize] {
+        let (Some(start), Some(end)) = (self.starts.get(card.0), self.starts.get(card.0 + 1)) else { return &[] };
+        &self.series[*start..*end]
+    }
 }
 
 impl Book {

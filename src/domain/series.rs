@@ -15,62 +15,135 @@ pub struct Point {
     pub price: Option<Decimal>,
 }
 
+/// Points that move on in time, ascending: new ones come at the end, old ones are forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    all: Vec<Point>,
+    /// How many are forgotten already.
+    forgotten: usize,
+}
+
+/// So many are moved away at once: a long history would else be moved as a whole for every point that leaves it.
+const FORGOTTEN: usize = 16;
+
+impl Points {
+    pub fn reserve_exact(&mut self, more: usize) {
+        self.all.reserve_exact(more);
+    }
+
+    /// Adds a point, in its place if it comes late. Of two of one moment the one that is added later counts.
+    pub fn add(&mut self, point: Point) {
+        // nearly all are later than the last
+        let place = self.all.iter().rposition(|known| known.at <= point.at).filter(|place| *place >= self.forgotten);
+        match place {
+            Some(place) if self.all[place].at == point.at => self.all[place] = point,
+            Some(place) => self.all.insert(place + 1, point),
+            None => self.all.insert(self.forgotten, point),
+        }
+    }
+
+    pub fn forget_before(&mut self, since: DateTime<Utc>) {
+        self.forgotten += self.iter().take_while(|point| point.at < since).count();
+        if self.forgotten >= FORGOTTEN {
+            self.all.drain(..self.forgotten);
+            self.forgotten = 0;
+        }
+    }
+}
+
+impl std::ops::Deref for Points {
+    type Target = [Point];
+
+    fn deref(&self) -> &[Point] {
+        &self.all[self.forgotten..]
+    }
+}
+
+impl FromIterator<Point> for Points {
+    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
+        Self { all: points.into_iter().collect(), forgotten: 0 }
+    }
+}
+
+impl PartialEq for Points {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Points {}
+
+/// The points of the window: `now − days` and `now` belong to it.
+fn window_of(points: &[Point], now: DateTime<Utc>, days: i64) -> &[Point] {
+    let from = now - Duration::days(days);
+    // nearly all are known by now, and from there backwards they are read in any case
+    let end = points.iter().rposition(|point| point.at <= now).map_or(0, |last| last + 1);
+    let start = points[..end].iter().rposition(|point| point.at < from).map_or(0, |before| before + 1);
+    &points[start..end]
+}
+
 /// Least-squares slope over the days up to `now`, divided by the mean price: the relative change a day.
 ///
 /// `points` are ascending in time. The window includes its first instant; its first row is the origin even without a
 /// price. Zero for fewer than two priced points, equal times or a zero mean.
 pub fn daily_change(points: &[Point], now: DateTime<Utc>, days: i64) -> Decimal {
-    let from = now - Duration::days(days);
-    let window: Vec<_> = points.iter().filter(|point| point.at >= from && point.at <= now).collect();
+    let window = window_of(points, now, days);
     let Some(origin) = window.first().map(|point| point.at) else { return Decimal::ZERO };
-    let priced: Vec<(Decimal, Decimal)> =
-        window.iter().filter_map(|point| Some((Decimal::from((point.at - origin).num_seconds()), point.price?))).collect();
-    if priced.len() < 2 {
-        return Decimal::ZERO;
-    }
-    relative_slope(&priced).map_or(Decimal::ZERO, |slope| round_half_up(slope, SERIES_PLACES))
+    let priced = window.iter().filter_map(|point| Some(((point.at - origin).num_seconds(), point.price?)));
+    relative_slope(priced).map_or(Decimal::ZERO, |slope| round_half_up(slope, SERIES_PLACES))
 }
 
-/// Slope per day over mean price; seconds keep the sums exact, and `None` stands for a degenerate or overflowing fit.
-fn relative_slope(points: &[(Decimal, Decimal)]) -> Option<Decimal> {
+/// Slope per day over mean price; seconds and digits keep the sums exact, and `None` stands for a degenerate or overflowing
+/// fit.
+fn relative_slope(points: impl Iterator<Item = (i64, Decimal)> + Clone) -> Option<Decimal> {
     const SECONDS_A_DAY: i64 = 86_400;
-    let count = Decimal::from(points.len());
-    let (mut sum_x, mut sum_y, mut products, mut squares) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-    for (x, y) in points {
+    let scale = points.clone().map(|(_, price)| price.scale()).max()?;
+    let (mut count, mut sum_x, mut sum_y, mut products, mut squares) = (0_i128, 0_i128, 0_i128, 0_i128, 0_i128);
+    for (x, price) in points {
+        let (x, y) = (i128::from(x), price.mantissa().checked_mul(10_i128.checked_pow(scale - price.scale())?)?);
+        count += 1;
         sum_x += x;
-        sum_y += y;
-        products = products.checked_add(x.checked_mul(*y)?)?;
-        squares = squares.checked_add(x.checked_mul(*x)?)?;
+        sum_y = sum_y.checked_add(y)?;
+        products = products.checked_add(x.checked_mul(y)?)?;
+        squares += x * x;
+    }
+    if count < 2 {
+        return None;
     }
     let numerator = count.checked_mul(products)?.checked_sub(sum_x.checked_mul(sum_y)?)?;
-    let denominator = count.checked_mul(squares)?.checked_sub(sum_x.checked_mul(sum_x)?)?;
-    let per_second = numerator.checked_div(denominator)?;
-    let mean = sum_y.checked_div(count)?;
+    let denominator = count * squares - sum_x * sum_x;
+    let decimal = |digits, scale| Decimal::try_from_i128_with_scale(digits, scale).ok();
+    let per_second = decimal(numerator, scale)?.checked_div(decimal(denominator, 0)?)?;
+    let mean = decimal(sum_y, scale)?.checked_div(decimal(count, 0)?)?;
     per_second.checked_mul(Decimal::from(SECONDS_A_DAY))?.checked_div(mean)
 }
 
-/// The priced points of the window: `now − days` and `now` belong to it.
-fn priced(points: &[Point], now: DateTime<Utc>, days: i64) -> impl Iterator<Item = (DateTime<Utc>, Decimal)> {
-    let from = now - Duration::days(days);
-    points.iter().filter(move |point| point.at >= from && point.at <= now).filter_map(|point| Some((point.at, point.price?)))
+/// The priced points of the window.
+fn priced(points: &[Point], now: DateTime<Utc>, days: i64) -> impl DoubleEndedIterator<Item = (DateTime<Utc>, Decimal)> {
+    window_of(points, now, days).iter().filter_map(|point| Some((point.at, point.price?)))
 }
 
 /// How many points of the last `days` have a price.
 pub fn price_count(points: &[Point], now: DateTime<Utc>, days: i64) -> usize {
-    priced(points, now, days).count()
+    window_of(points, now, days).iter().filter(|point| point.price.is_some()).count()
 }
 
 /// How often the price moved in the last `days`: priced points that differ from the priced point before them in the window.
 pub fn price_changes(points: &[Point], now: DateTime<Utc>, days: i64) -> usize {
     let mut last = None;
-    priced(points, now, days).filter(|(_, price)| last.replace(*price).is_some_and(|last| last != *price)).count()
+    priced(points, now, days).filter(|(_, price)| last.replace(*price).is_some_and(|last| !is_same(last, *price))).count()
+}
+
+/// Whether two prices are the same amount. Most are of one scale, and digits compare faster than decimals.
+fn is_same(left: Decimal, right: Decimal) -> bool {
+    if left.scale() == right.scale() { left.mantissa() == right.mantissa() } else { left == right }
 }
 
 /// Whole hours between the first and the last priced point of the last `days`; 0 for fewer than two.
 pub fn span_hours(points: &[Point], now: DateTime<Utc>, days: i64) -> i64 {
     let mut times = priced(points, now, days).map(|(at, _)| at);
     let Some(first) = times.next() else { return 0 };
-    times.last().map_or(0, |last| (last - first).num_hours())
+    times.next_back().map_or(0, |last| (last - first).num_hours())
 }
 
 /// Whole days that the price up to `now` is known to stand still: since the first of the equal prices at the end.
@@ -84,7 +157,7 @@ pub fn days_unchanged(points: &[Point], now: DateTime<Utc>) -> Option<i64> {
     let mut count = 1;
     for (at, earlier) in latest_first {
         count += 1;
-        if earlier != price {
+        if !is_same(earlier, price) {
             break;
         }
         since = at;
@@ -109,17 +182,29 @@ pub fn jump_ratio(points: &[Point], latest: Point, days: i64, at_least: usize) -
 /// The middle one, or the mean of the middle two; `None` of nothing.
 pub fn median(mut prices: Vec<Decimal>) -> Option<Decimal> {
     // digits compare faster than decimals
-    match prices.first().map(Decimal::scale) {
-        Some(scale) if prices.iter().all(|price| price.scale() == scale) => prices.sort_unstable_by_key(Decimal::mantissa),
-        _ => prices.sort_unstable(),
+    let scale = prices.first()?.scale();
+    if prices.iter().all(|price| price.scale() == scale) {
+        let mut digits: Vec<i128> = prices.iter().map(Decimal::mantissa).collect();
+        let (lower, upper) = middle(&mut digits)?;
+        return mean(Decimal::from_i128_with_scale(lower, scale), Decimal::from_i128_with_scale(upper, scale));
     }
-    let middle = prices.len() / 2;
-    let upper = *prices.get(middle)?;
-    if prices.len() % 2 == 1 {
-        return Some(upper);
+    let (lower, upper) = middle(&mut prices)?;
+    mean(lower, upper)
+}
+
+/// The middle two; of an odd number the middle one twice.
+fn middle<T: Ord + Copy>(numbers: &mut [T]) -> Option<(T, T)> {
+    let (half, is_odd) = (numbers.len() / 2, numbers.len() % 2 == 1);
+    if numbers.is_empty() {
+        return None;
     }
-    let lower = *prices.get(middle.checked_sub(1)?)?;
-    lower.checked_add(upper)?.checked_div(Decimal::TWO)
+    let (below, upper, _) = numbers.select_nth_unstable(half);
+    let lower = if is_odd { *upper } else { below.iter().copied().max()? };
+    Some((lower, *upper))
+}
+
+fn mean(lower: Decimal, upper: Decimal) -> Option<Decimal> {
+    if lower == upper { Some(upper) } else { lower.checked_add(upper)?.checked_div(Decimal::TWO) }
 }
 
 #[cfg(test)]
@@ -145,6 +230,28 @@ mod tests {
     fn a_fall_of_two_over_a_mean_of_twenty_is_a_tenth_a_day() {
         assert_eq!(daily_change(&series("21 19"), at(3, 0), 7), d("-0.1"));
         assert_eq!(daily_change(&series("100 92 85 77"), at(5, 0), 7), d("-0.085876"));
+    }
+
+    #[test]
+    fn points_move_on_and_keep_their_order() {
+        let mut points = Points::default();
+        for day in (1..=20).filter(|day| *day != 7) {
+            points.add(Point { at: at(day, 12), price: Some(day.into()) });
+        }
+        points.add(Point { at: at(7, 12), price: None });
+        points.add(Point { at: at(20, 12), price: Some(d("99")) });
+        let days = |points: &Points| points.iter().map(|point| (point.at - at(1, 12)).num_days() + 1).collect::<Vec<_>>();
+        assert_eq!(days(&points), (1..=20).collect::<Vec<_>>());
+        assert_eq!((points[6].price, points[19].price), (None, Some(d("99"))));
+        // a few are only hidden, many are moved away; whoever looks sees no difference
+        for since in [4, 11, 19] {
+            points.forget_before(at(since, 12));
+            assert_eq!(days(&points), (i64::from(since)..=20).collect::<Vec<_>>());
+            assert_eq!(points, points.iter().copied().collect());
+        }
+        // one that comes late stands before all that are left
+        points.add(Point { at: at(2, 12), price: None });
+        assert_eq!(days(&points), [2, 19, 20]);
     }
 
     #[test]

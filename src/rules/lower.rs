@@ -53,7 +53,7 @@ pub use self::{
     machine::{LANES, Machine},
     refusal::Refusal,
     registers::{Column, Slice},
-    rows::{ALONE, Cards, Facts, Rows},
+    rows::{ALONE, Cards, Rows},
     tenants::{Batch, Codes, Scores},
 };
 use self::{
@@ -67,7 +67,12 @@ use self::{
     tenants::{Class, Tenant},
     value::Shape,
 };
-use super::{facts::Stage, graph::FactId, pack::Pack, value::Value};
+use super::{
+    facts::Stage,
+    graph::FactId,
+    pack::Pack,
+    value::{Given, Value},
+};
 
 /// What a tenant's fact is on every row.
 #[derive(Debug, Clone, PartialEq)]
@@ -287,14 +292,29 @@ impl Lowered {
         self.state.columns.iter().filter(|column| column.interpreted).map(|column| column.fact)
     }
 
-    /// Rows to be filled by [`Lowered::push`].
+    /// Rows to be filled by [`Lowered::tell`] and [`Lowered::close`].
     pub fn rows(&self) -> Rows {
         self.state.rows()
     }
 
-    /// Adds a row by its facts.
-    pub fn push(&self, pack: &Pack, rows: &mut Rows, facts: &Facts) {
-        rows.push(pack, &self.state.columns, &self.state.texts, facts);
+    /// Where rows are told a fact; nothing where no formula reads it.
+    pub fn place_of(&self, fact: FactId) -> Option<usize> {
+        self.state.columns.iter().position(|column| column.fact == fact)
+    }
+
+    /// Tells the rows that follow a fact, by its place; nothing where it is something that it cannot be.
+    pub fn tell(&self, pack: &Pack, rows: &mut Rows, place: usize, given: Option<Given<'_>>) {
+        rows.tell(pack, &self.state.columns, &self.state.texts, place, given);
+    }
+
+    /// Adds a row of which everything is told.
+    pub fn close(rows: &mut Rows) {
+        rows.close();
+    }
+
+    /// Adds a row by all of its facts, by position.
+    pub fn push(&self, pack: &Pack, rows: &mut Rows, facts: &[Option<Value>]) {
+        self.state.push(pack, rows, facts);
     }
 
     /// Runs the card part.

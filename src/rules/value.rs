@@ -49,6 +49,49 @@ pub enum Value {
     Date(NaiveDate),
 }
 
+/// A fact as its source has it: its text is not copied.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Given<'a> {
+    Unknown,
+    Decimal(Decimal),
+    Integer(i64),
+    Bool(bool),
+    Date(NaiveDate),
+    /// A word of a closed set.
+    Word(&'static str),
+    /// A name of which there are few, as of sources.
+    Name(&'a str),
+    Text(&'a str),
+}
+
+impl<'a> From<&'a Value> for Given<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Unknown => Self::Unknown,
+            Value::Decimal(number) => Self::Decimal(*number),
+            Value::Integer(number) => Self::Integer(*number),
+            Value::Bool(truth) => Self::Bool(*truth),
+            Value::Date(date) => Self::Date(*date),
+            Value::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl From<Given<'_>> for Value {
+    fn from(given: Given<'_>) -> Self {
+        match given {
+            Given::Unknown => Self::Unknown,
+            Given::Decimal(number) => Self::Decimal(number),
+            Given::Integer(number) => Self::Integer(number),
+            Given::Bool(truth) => Self::Bool(truth),
+            Given::Date(date) => Self::Date(date),
+            Given::Word(word) => Self::word(word),
+            Given::Name(name) => Self::name(name),
+            Given::Text(text) => Self::Text(text.into()),
+        }
+    }
+}
+
 thread_local! {
     /// Words of closed sets; a scan tells them millions of times.
     static WORDS: RefCell<FxHashMap<&'static str, ImmutableString>> = RefCell::default();
@@ -58,12 +101,12 @@ thread_local! {
 
 impl Value {
     /// A word of a closed set. Unlike another text it is allocated once.
-    pub fn word(word: &'static str) -> Self {
+    fn word(word: &'static str) -> Self {
         Self::Text(WORDS.with_borrow_mut(|words| words.entry(word).or_insert_with(|| word.into()).clone()))
     }
 
     /// A name of which there are few, as of sources. It is allocated once, too, and kept.
-    pub fn name(name: &str) -> Self {
+    fn name(name: &str) -> Self {
         NAMES.with_borrow_mut(|names| {
             if let Some(known) = names.get(name) {
                 return Self::Text(known.clone());

@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     findings::{Findings, says_more},
-    inputs::{self, Facts},
+    inputs,
     judge::Case,
 };
 use crate::{
@@ -41,9 +41,9 @@ use crate::{
     rules::{
         graph::{FactId, Kind},
         interpret::Slot,
-        lower::{ALONE, Answer, Batch, Cards, Column, Lowered, Machine, Setting, Settings, Slice, Unfit, Unprepared},
+        lower::{ALONE, Answer, Batch, Cards, Column, Lowered, Machine, Rows, Setting, Settings, Slice, Unfit, Unprepared},
         pack::Pack,
-        value::{Type, Value},
+        value::{Given, Type, Value},
     },
 };
 
@@ -327,32 +327,32 @@ impl Work {
 
 /// Computes what depends on no tenant for some routes.
 fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
-    let interpreted: Vec<FactId> = lowered.interpreted().collect();
+    let interpreted: Vec<(FactId, usize)> = lowered.interpreted().filter_map(|id| Some((id, lowered.place_of(id)?))).collect();
     let mut evaluation = case.evaluation();
     let mut rows = lowered.rows();
-    let mut facts: Vec<Option<Value>> = vec![Some(Value::Unknown); case.pack.graph.facts.len()];
     let (mut names, mut card_names, mut last) = (Names::default(), Names::default(), None);
     for route in routes {
         let route = &case.routes[*route];
-        names.fill(case.pack, inputs::route_facts(case.book, case.health, &case.activity, route), &mut facts);
+        names.tell(case.pack, lowered, &mut rows, inputs::route_facts(case.book, case.health, &case.activity, route));
         // a card's routes follow each other
         if last.replace(route.card) != Some(route.card)
             && let Some(card) = case.book.card(route.card)
         {
-            let flags = case.book.flags_of(route.card);
-            card_names.fill(case.pack, inputs::card_facts(card, flags, day_of(case.book.as_of)), &mut facts);
+            let facts = inputs::card_facts(card, case.book.flags_of(route.card), day_of(case.book.as_of));
+            card_names.tell(case.pack, lowered, &mut rows, facts.iter().map(|(name, value)| (*name, value.into())));
         }
         if !interpreted.is_empty() {
             case.enter_route(&mut evaluation, route);
-            for id in &interpreted {
-                facts[id.0] = match evaluation.slot(*id) {
-                    Slot::Known(value) => Some(value.clone()),
-                    Slot::Unknown(_) => Some(Value::Unknown),
+            for (id, place) in &interpreted {
+                let given = match evaluation.slot(*id) {
+                    Slot::Known(value) => Some(value.into()),
+                    Slot::Unknown(_) => Some(Given::Unknown),
                     Slot::Fault(_) | Slot::Pending => None,
                 };
+                lowered.tell(case.pack, &mut rows, *place, given);
             }
         }
-        lowered.push(case.pack, &mut rows, &facts);
+        Lowered::close(&mut rows);
     }
     let mut cards = lowered.screen(&rows);
     let gates = case.pack.gates.len();
@@ -366,19 +366,20 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
     cards
 }
 
-/// The facts that names stand for. Facts come in the same order for every route, so that a name is looked up once.
+/// The places of the facts that names stand for. Facts come in the same order for every route, so that a name is looked up
+/// once.
 #[derive(Default)]
-struct Names(Vec<(&'static str, Option<FactId>)>);
+struct Names(Vec<(&'static str, Option<usize>)>);
 
 impl Names {
-    fn fill(&mut self, pack: &Pack, given: Facts, facts: &mut [Option<Value>]) {
-        for (position, (name, value)) in given.into_iter().enumerate() {
+    fn tell<'f>(&mut self, pack: &Pack, lowered: &Lowered, rows: &mut Rows, facts: impl IntoIterator<Item = (&'static str, Given<'f>)>) {
+        for (position, (name, given)) in facts.into_iter().enumerate() {
             if self.0.get(position).is_none_or(|(known, _)| !std::ptr::eq(*known, name)) {
                 self.0.truncate(position);
-                self.0.push((name, pack.graph.id(name)));
+                self.0.push((name, pack.graph.id(name).and_then(|id| lowered.place_of(id))));
             }
-            if let Some((_, Some(id))) = self.0.get(position) {
-                facts[id.0] = Some(value);
+            if let Some((_, Some(place))) = self.0.get(position) {
+                lowered.tell(pack, rows, *place, Some(given));
             }
         }
     }

@@ -9,8 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::windows::{ACTIVITY_DAYS, TREND_DAYS, Windows};
 use crate::domain::{
-    book::{Book, CardIndex, PriceSeries},
-    card::Finish,
+    book::{Book, ByCard, PriceSeries},
     market::Market,
     money::{Currency, round_half_up},
     observation::PriceKind,
@@ -95,9 +94,9 @@ pub struct FeedShares {
 impl Health {
     /// Looks at every series of the book.
     pub fn of(book: &Book, windows: &Windows) -> Self {
-        let comparable = Comparable::of(book);
+        let aggregates = ByCard::of(book, |one| is_aggregate(one) && one.condition.is_none());
         let signs: Vec<Signs> =
-            book.series.par_iter().enumerate().map(|(index, one)| signs(book, &comparable, index, one, windows)).collect();
+            book.series.par_iter().enumerate().map(|(index, one)| signs(book, &aggregates, index, one, windows)).collect();
         let shares = Vec::with_capacity(signs.len());
         let mut health = Self { signs, shares, jumped: FxHashMap::default(), frozen: FxHashMap::default(), feeds: FxHashMap::default() };
         let lately = book.as_of - Duration::days(windows.frozen_days);
@@ -174,37 +173,22 @@ fn is_jump(ratio: Decimal, factor: Decimal) -> bool {
     ratio > factor || ratio * factor < Decimal::ONE
 }
 
-/// Aggregate series of the same card, market and finish: what one price can be held against.
-struct Comparable {
-    by_thing: FxHashMap<(CardIndex, Market, Finish), Vec<usize>>,
+/// The other aggregate series of the same card, market and finish: what one price can be held against.
+fn others<'a>(book: &'a Book, aggregates: &'a ByCard, index: usize) -> impl Iterator<Item = usize> + 'a {
+    let one = &book.series[index];
+    let of_card = one.cards.first().map_or(&[][..], |card| aggregates.get(*card)).iter().copied();
+    of_card.filter(move |other| *other != index && book.series[*other].market == one.market && book.series[*other].finish == one.finish)
 }
 
-impl Comparable {
-    fn of(book: &Book) -> Self {
-        let mut by_thing: FxHashMap<_, Vec<usize>> = FxHashMap::default();
-        for (index, one) in book.series.iter().enumerate().filter(|(_, one)| is_aggregate(one) && one.condition.is_none()) {
-            for card in &book.series[index].cards {
-                by_thing.entry((*card, one.market, one.finish)).or_default().push(index);
-            }
-        }
-        Self { by_thing }
-    }
-
-    fn others<'a>(&'a self, book: &'a Book, index: usize, one: &PriceSeries) -> impl Iterator<Item = usize> + 'a {
-        let found = book.series[index].cards.first().and_then(|card| self.by_thing.get(&(*card, one.market, one.finish)));
-        found.into_iter().flatten().copied().filter(move |other| *other != index)
-    }
-}
-
-fn signs(book: &Book, comparable: &Comparable, index: usize, one: &PriceSeries, windows: &Windows) -> Signs {
+fn signs(book: &Book, aggregates: &ByCard, index: usize, one: &PriceSeries, windows: &Windows) -> Signs {
     let now = book.as_of;
     let latest = Point { at: one.latest.observed_at, price: one.latest.price };
-    let history = one.history.as_slice();
+    let history = &*one.history;
     let own = series::jump_ratio(history, latest, windows.history_days, windows.min_points);
     Signs {
         jump_ratio: own.or_else(|| {
             let mut merged: Vec<Point> =
-                comparable.others(book, index, one).flat_map(|other| book.series[other].history.iter()).chain(history).copied().collect();
+                others(book, aggregates, index).flat_map(|other| book.series[other].history.iter()).chain(history).copied().collect();
             merged.sort_by_key(|point| point.at);
             series::jump_ratio(&merged, latest, windows.history_days, windows.min_points)
         }),
@@ -214,7 +198,7 @@ fn signs(book: &Book, comparable: &Comparable, index: usize, one: &PriceSeries, 
         daily_change_7d: series::daily_change(history, now, TREND_DAYS),
         trend_points: series::price_count(history, now, TREND_DAYS),
         trend_hours: series::span_hours(history, now, TREND_DAYS),
-        cross_source_ratio: cross_source(comparable.others(book, index, one).map(|other| &book.series[other]), one, windows),
+        cross_source_ratio: cross_source(others(book, aggregates, index).map(|other| &book.series[other]), one, windows),
     }
 }
 

@@ -15,25 +15,21 @@ use crate::{
         money::{cents, round_half_up},
         observation::PriceKind,
     },
-    rules::value::Value,
+    rules::value::Given,
 };
 
 pub use crate::rules::inputs::{Facts, card_facts, taste_facts, tenant_facts};
 
-fn text(text: impl AsRef<str>) -> Value {
-    Value::Text(text.as_ref().into())
+fn or_unknown<'a, T>(value: Option<T>, known: impl FnOnce(T) -> Given<'a>) -> Given<'a> {
+    value.map_or(Given::Unknown, known)
 }
 
-fn or_unknown<T>(value: Option<T>, known: impl FnOnce(T) -> Value) -> Value {
-    value.map_or(Value::Unknown, known)
+fn count(number: usize) -> Given<'static> {
+    i64::try_from(number).map_or(Given::Unknown, Given::Integer)
 }
 
-fn count(number: usize) -> Value {
-    i64::try_from(number).map_or(Value::Unknown, Value::Integer)
-}
-
-fn money(amount: Option<Decimal>) -> Value {
-    or_unknown(amount, |amount| Value::Decimal(cents(amount)))
+fn money(amount: Option<Decimal>) -> Given<'static> {
+    or_unknown(amount, |amount| Given::Decimal(cents(amount)))
 }
 
 /// Finds what a card's sales and offers were counted to be on a market; the freshest source speaks.
@@ -57,45 +53,52 @@ impl<'a> ActivityIndex<'a> {
     }
 }
 
+const ROUTE_FACTS: usize = 48;
+
 /// Facts of the route: both prices, what their feeds say about them, the seller.
-pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, route: &Route) -> Facts {
+pub fn route_facts<'a>(
+    book: &'a Book,
+    health: &Health,
+    activity: &ActivityIndex<'_>,
+    route: &Route,
+) -> [(&'static str, Given<'a>); ROUTE_FACTS] {
     let (buy, sell) = (&book.series[route.buy], &book.series[route.sell]);
     let (buy_signs, sell_signs) = (&health.signs[route.buy], &health.signs[route.sell]);
     let (buy_feed, sell_feed) = (&health.shares[route.buy], &health.shares[route.sell]);
-    let card_id = or_unknown(book.card(route.card), |card| text(card.card_id.as_str()));
+    let card_id = or_unknown(book.card(route.card), |card| Given::Text(card.card_id.as_str()));
     let counted = activity.find(route.card, sell.market, route.sell_printing);
     let hours = |one: &PriceSeries| {
         let seconds = (book.as_of - one.latest.observed_at).num_seconds().max(0);
         // rounded to four places, halves up
-        Value::Decimal(Decimal::new((seconds * 10_000 + 1_800) / 3_600, 4).normalize())
+        Given::Decimal(Decimal::new((seconds * 10_000 + 1_800) / 3_600, 4).normalize())
     };
-    let ratio = |ratio: Option<Decimal>| or_unknown(ratio, Value::Decimal);
-    let days = |days: Option<i64>| or_unknown(days, |days| Value::Integer(days.max(0)));
+    let ratio = |ratio: Option<Decimal>| or_unknown(ratio, Given::Decimal);
+    let days = |days: Option<i64>| or_unknown(days, |days| Given::Integer(days.max(0)));
     let seller_known = buy.seller_id.is_some();
     let (scale, grade) = condition(buy);
-    vec![
-        ("direction", Value::word(route.direction.as_str())),
-        ("buy_market", Value::word(buy.market.as_str())),
-        ("sell_market", Value::word(sell.market.as_str())),
-        ("origin", Value::word(buy.market.zone().as_str())),
-        ("sales_30d", or_unknown(counted.and_then(|counted| counted.sales_30d), Value::Integer)),
-        ("active_listings", or_unknown(counted.and_then(|counted| counted.active_listings), Value::Integer)),
-        ("buy_card_id", card_id.clone()),
+    [
+        ("direction", Given::Word(route.direction.as_str())),
+        ("buy_market", Given::Word(buy.market.as_str())),
+        ("sell_market", Given::Word(sell.market.as_str())),
+        ("origin", Given::Word(buy.market.zone().as_str())),
+        ("sales_30d", or_unknown(counted.and_then(|counted| counted.sales_30d), Given::Integer)),
+        ("active_listings", or_unknown(counted.and_then(|counted| counted.active_listings), Given::Integer)),
+        ("buy_card_id", card_id),
         ("sell_card_id", card_id),
         ("buy_id_claims", count(route.buy_claims)),
         ("sell_id_claims", count(route.sell_claims)),
-        ("id_verified", Value::Bool(!buy.doubted && !sell.doubted)),
-        ("buy_printing", or_unknown(route.buy_printing, |printing| Value::word(printing.as_str()))),
-        ("sell_printing", or_unknown(route.sell_printing, |printing| Value::word(printing.as_str()))),
-        ("buy_edition", Value::word(buy.finish.edition.as_str())),
-        ("sell_edition", Value::word(sell.finish.edition.as_str())),
-        ("buy_language", Value::word(buy.finish.language.as_str())),
-        ("sell_language", Value::word(sell.finish.language.as_str())),
-        ("buy_source", Value::name(&buy.source)),
-        ("sell_source", Value::name(&sell.source)),
-        ("buy_price_kind", Value::word(buy.kind.as_str())),
-        ("condition_scale", Value::word(scale.as_str())),
-        ("condition", or_unknown(grade, |grade| Value::word(grade.as_str()))),
+        ("id_verified", Given::Bool(!buy.doubted && !sell.doubted)),
+        ("buy_printing", or_unknown(route.buy_printing, |printing| Given::Word(printing.as_str()))),
+        ("sell_printing", or_unknown(route.sell_printing, |printing| Given::Word(printing.as_str()))),
+        ("buy_edition", Given::Word(buy.finish.edition.as_str())),
+        ("sell_edition", Given::Word(sell.finish.edition.as_str())),
+        ("buy_language", Given::Word(buy.finish.language.as_str())),
+        ("sell_language", Given::Word(sell.finish.language.as_str())),
+        ("buy_source", Given::Name(&buy.source)),
+        ("sell_source", Given::Name(&sell.source)),
+        ("buy_price_kind", Given::Word(buy.kind.as_str())),
+        ("condition_scale", Given::Word(scale.as_str())),
+        ("condition", or_unknown(grade, |grade| Given::Word(grade.as_str()))),
         ("buy_price", money(buy.latest.price)),
         ("buy_shipping", money(buy.latest.shipping)),
         ("buy_low", money(buy.latest.low)),
@@ -103,15 +106,15 @@ pub fn route_facts(book: &Book, health: &Health, activity: &ActivityIndex<'_>, r
         ("sell_low", money(sell.latest.low)),
         ("buy_age_hours", hours(buy)),
         ("sell_age_hours", hours(sell)),
-        ("seller_known", Value::Bool(seller_known)),
-        ("seller_id", or_unknown(buy.seller_id.as_ref(), text)),
-        ("seller_rating", or_unknown(buy.latest.seller_rating, |rating| Value::Decimal(round_half_up(rating, 2)))),
-        ("seller_sales", or_unknown(buy.latest.seller_sales, Value::Integer)),
+        ("seller_known", Given::Bool(seller_known)),
+        ("seller_id", or_unknown(buy.seller_id.as_deref(), Given::Text)),
+        ("seller_rating", or_unknown(buy.latest.seller_rating, |rating| Given::Decimal(round_half_up(rating, 2)))),
+        ("seller_sales", or_unknown(buy.latest.seller_sales, Given::Integer)),
         ("sell_price_changes_30d", count(sell_signs.changes_30d)),
         ("sell_points_30d", count(sell_signs.points_30d)),
-        ("sell_daily_change_7d", or_unknown((sell_signs.trend_points >= 2).then_some(sell_signs.daily_change_7d), Value::Decimal)),
+        ("sell_daily_change_7d", or_unknown((sell_signs.trend_points >= 2).then_some(sell_signs.daily_change_7d), Given::Decimal)),
         ("sell_trend_points", count(sell_signs.trend_points)),
-        ("sell_trend_hours", Value::Decimal(sell_signs.trend_hours.into())),
+        ("sell_trend_hours", Given::Decimal(sell_signs.trend_hours.into())),
         ("buy_jump_ratio", ratio(buy_signs.jump_ratio)),
         ("sell_jump_ratio", ratio(sell_signs.jump_ratio)),
         ("buy_days_unchanged", days(buy_signs.days_unchanged)),

@@ -102,14 +102,14 @@ impl Case<'_> {
 
     pub(super) fn evaluation(&self) -> Evaluation<'_> {
         let mut evaluation = Evaluation::new(self.pack);
-        self.set(&mut evaluation, &self.constants);
+        self.set(&mut evaluation, self.constants.iter().cloned());
         evaluation
     }
 
-    fn set(&self, evaluation: &mut Evaluation<'_>, facts: &Facts) {
+    fn set(&self, evaluation: &mut Evaluation<'_>, facts: impl IntoIterator<Item = (&'static str, Value)>) {
         for (name, value) in facts {
             if let Some(id) = self.pack.graph.id(name)
-                && let Err(error) = evaluation.set(id, value.clone())
+                && let Err(error) = evaluation.set(id, value)
             {
                 evaluation.set_fault(id, &error.to_string());
             }
@@ -120,16 +120,17 @@ impl Case<'_> {
     pub(super) fn enter_route(&self, evaluation: &mut Evaluation<'_>, route: &Route) {
         evaluation.forget_from(Stage::Card);
         if let Some(card) = self.book.card(route.card) {
-            self.set(evaluation, &inputs::card_facts(card, self.book.flags_of(route.card), day_of(self.book.as_of)));
+            self.set(evaluation, inputs::card_facts(card, self.book.flags_of(route.card), day_of(self.book.as_of)));
         }
-        self.set(evaluation, &inputs::route_facts(self.book, self.health, &self.activity, route));
+        let facts = inputs::route_facts(self.book, self.health, &self.activity, route);
+        self.set(evaluation, facts.map(|(name, given)| (name, given.into())));
     }
 
     fn enter_tenant(&self, evaluation: &mut Evaluation<'_>, route: &Route, tenant: usize) {
         evaluation.forget_from(Stage::Tenant);
-        self.set(evaluation, &self.tenants[tenant][route.direction as usize]);
+        self.set(evaluation, self.tenants[tenant][route.direction as usize].iter().cloned());
         if let Some(card) = self.book.card(route.card) {
-            self.set(evaluation, &inputs::taste_facts(&self.profiles[tenant], card));
+            self.set(evaluation, inputs::taste_facts(&self.profiles[tenant], card));
         }
     }
 

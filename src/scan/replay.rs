@@ -18,7 +18,10 @@ pub mod step;
 pub mod summary;
 pub mod window;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
@@ -59,10 +62,13 @@ pub struct Plan<'a> {
 
 impl Plan<'_> {
     /// The routes that are decided.
-    fn routes(&self, history: &History, all: &[Route]) -> Vec<Route> {
+    fn routes<'r>(&self, history: &History, all: &'r [Route]) -> Cow<'r, [Route]> {
+        if self.cards.is_empty() {
+            return Cow::Borrowed(all);
+        }
         let is_wanted = |route: &&Route| {
             let card = history.cards.get(route.card.0);
-            self.cards.is_empty() || card.is_some_and(|card| self.cards.contains(&card.card_id))
+            card.is_some_and(|card| self.cards.contains(&card.card_id))
         };
         all.iter().filter(is_wanted).cloned().collect()
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::feeds::{is_aggregate, is_look};
 use crate::domain::{
-    book::{Book, CardIndex, PriceSeries},
+    book::{Book, ByCard, CardIndex, PriceSeries},
     card::{Edition, Finish, Printing},
     market::{Direction, Market},
     observation::{PriceKind, Subject},
@@ -59,16 +59,10 @@ impl Routes {
     /// Where somebody has looked at the sellers since, nobody buys at the aggregate price nor takes an offer that another source
     /// told of before: there are the offers that were seen, or none.
     pub fn of(book: &Book) -> Self {
-        let mut by_card: Vec<Vec<usize>> = vec![Vec::new(); book.cards.len()];
-        for (index, one) in book.series.iter().enumerate() {
-            for card in &one.cards {
-                if let Some(of_card) = by_card.get_mut(card.0) {
-                    of_card.push(index);
-                }
-            }
-        }
+        let by_card = ByCard::of(book, |_| true);
+        let cards = (0..book.cards.len()).map(CardIndex).map(|card| (card, by_card.get(card)));
         let mut found = Self::default();
-        for (card, series) in (0..).map(CardIndex).zip(&by_card).filter(|(_, series)| !series.is_empty()) {
+        for (card, series) in cards.filter(|(_, series)| !series.is_empty()) {
             let before = found.routes.len();
             for direction in Direction::ALL {
                 found.pair(book, card, *direction, series);

@@ -1,6 +1,6 @@
 //! The simulated market as history in memory: what a replay of it reads, without a database between.
 
-use super::Simulation;
+use super::{Simulation, feeds::Batch};
 use crate::domain::history::{Builder, History, TooManyDigits};
 
 /// All rows of the market. Told how many of its days are there.
@@ -22,14 +22,19 @@ pub fn history(simulation: &Simulation, progress: &dyn Fn(i64, u32)) -> Result<H
         builder.add_rate(rate);
     }
     let (first, days) = (simulation.parameters().first_day(), simulation.parameters().days);
-    for batch in simulation.batches() {
-        for seen in &batch.observations {
-            builder.add(seen)?;
-        }
-        for counted in batch.activity {
-            builder.add_activity(counted);
-        }
-        progress((batch.date - first).num_days() + 1, days);
+    let mut batches = simulation.batches();
+    let mut next = batches.next();
+    while let Some(batch) = next {
+        let date = batch.date;
+        let (following, added) = rayon::join(|| batches.next(), || add(&mut builder, batch));
+        added?;
+        next = following;
+        progress((date - first).num_days() + 1, days);
     }
     Ok(builder.finish())
+}
+
+fn add(builder: &mut Builder, batch: Batch) -> Result<(), TooManyDigits> {
+    batch.activity.into_iter().for_each(|counted| builder.add_activity(counted));
+    batch.observations.iter().try_for_each(|seen| builder.add(seen))
 }

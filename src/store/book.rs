@@ -22,7 +22,7 @@ use crate::domain::{
     money::{RateOrigin, Rates},
     observation::Subject,
     product::SUSPICIOUS,
-    series::Point,
+    series::{Point, Points},
 };
 
 /// Loads the book as it was known at `as_of`, with `history_days` of history before it. `shifts` move sources in time
@@ -261,7 +261,7 @@ async fn series(
                 observed_at: row.observed_at + shifted,
                 known_at: row.known_at + shifted,
             },
-            history: Vec::new(),
+            history: Points::default(),
         })
     });
     Ok((series.collect::<Result<_, StoreError>>()?, ids))
@@ -308,12 +308,8 @@ async fn history(
         let shifted = moved.by(&series.source);
         series.history.reserve_exact(row.moments.len());
         for (moment, price) in row.moments.into_iter().zip(row.prices) {
-            let point = Point { at: moment + shifted, price };
-            // Rows of one moment come in the order in which they became known: the last one counts.
-            match series.history.last_mut() {
-                Some(last) if last.at == point.at => *last = point,
-                _ => series.history.push(point),
-            }
+            // rows of one moment come in the order in which they became known: the last one counts
+            series.history.add(Point { at: moment + shifted, price });
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ use crate::domain::{
     money::{Currency, DailyRate},
     observation::Activity,
     product::CardProduct,
+    series::Points,
 };
 
 /// Series whose rows are asked for together.
@@ -126,7 +127,7 @@ async fn series(tx: &mut ServiceTx, builder: &mut Builder) -> Result<Vec<i32>, S
             kind: member(&row.kind, TABLE)?,
             seller_id: row.seller_id.map(|seller| shared(&mut texts, &seller)),
             latest: Row::BLANK.quote(None),
-            history: Vec::new(),
+            history: Points::default(),
         });
     }
     Ok(ids)

@@ -132,7 +132,7 @@ pub async fn run(global: &Global, args: &Args, wanted: Window, pack: &Pack, suit
         card: card.as_ref(),
     };
     let begun = Instant::now();
-    let bar = bar(times.len());
+    let bar = bar(times.len(), "steps");
     let replay = tokio::task::block_in_place(|| replay::run(&plan, &|done, _| bar.set_position(done as u64)))?;
     bar.finish_and_clear();
     let took = begun.elapsed();
@@ -215,9 +215,10 @@ fn known_card(history: &History, card: &str) -> Result<CardId, WrongUsage> {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn bar(steps: usize) -> ProgressBar {
-    let bar = if stderr().is_terminal() { ProgressBar::new(steps as u64) } else { ProgressBar::hidden() };
-    ProgressStyle::with_template("{bar:30} {pos} of {len} steps {elapsed}").map_or(bar.clone(), |style| bar.with_style(style))
+fn bar(length: usize, of: &str) -> ProgressBar {
+    let bar = if stderr().is_terminal() { ProgressBar::new(length as u64) } else { ProgressBar::hidden() };
+    let template = format!("{{bar:30}} {{pos}} of {{len}} {of} {{elapsed}}");
+    ProgressStyle::with_template(&template).map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::{Count, Counted, Course, Figure, History, Row, Terms, moment};
 use crate::domain::{
     book::{CardActivity, CardIndex, PriceSeries},
@@ -14,6 +16,7 @@ use crate::domain::{
     money::{Currency, DailyRate},
     observation::{Activity, Observation, PriceKind, Subject},
     product::{CardProduct, PRODUCT_KEYED, SUSPICIOUS},
+    series::Points,
 };
 
 /// A price with more digits than a market prints.
@@ -32,13 +35,15 @@ pub struct Builder {
     sets: HashMap<String, CardSet>,
     cards: BTreeMap<CardId, Card>,
     /// By market and product: the cards, and whether the crosswalk doubts one of them.
-    products: HashMap<(Market, String), (BTreeSet<CardId>, bool)>,
-    of_cards: HashMap<(Market, CardId), BTreeSet<String>>,
+    products: FxHashMap<(Market, String), (BTreeSet<CardId>, bool)>,
+    of_cards: FxHashMap<(Market, CardId), BTreeSet<String>>,
     rates: BTreeMap<(chrono::NaiveDate, &'static str, String), DailyRate>,
     courses: Vec<Course>,
-    places: HashMap<Key, usize>,
+    places: FxHashMap<Key, usize>,
     activity: BTreeMap<(Subject, String, Market, Finish), Vec<Count>>,
-    texts: BTreeSet<Arc<str>>,
+    /// Of the last row.
+    last: Option<usize>,
+    texts: FxHashSet<Arc<str>>,
     imported: u64,
 }
 
@@ -124,6 +129,24 @@ impl Builder {
     }
 
     fn place(&mut self, seen: &Observation) -> usize {
+        let place = self.following(seen).unwrap_or_else(|| self.find(seen));
+        self.last = Some(place);
+        place
+    }
+
+    /// The series after that of the last row, if this row is of it: feeds tell the same things in the same order every day.
+    fn following(&self, seen: &Observation) -> Option<usize> {
+        let place = self.last? + 1;
+        let known = &self.courses.get(place)?.first;
+        let seller = seen.listing.as_ref().map(|listing| listing.seller_id.as_str());
+        let is_it = known.subject == seen.subject
+            && *known.source == *seen.source
+            && (known.market, known.currency, known.finish) == (seen.market, seen.currency, seen.finish)
+            && (known.condition, known.kind, known.seller_id.as_deref()) == (seen.condition, seen.kind, seller);
+        is_it.then_some(place)
+    }
+
+    fn find(&mut self, seen: &Observation) -> usize {
         let (source, seller) = (self.shared(&seen.source), seen.listing.as_ref().map(|listing| listing.seller_id.clone()));
         let seller: Option<Arc<str>> = seller.map(|seller| self.shared(&seller));
         let subject = self.subject_of(seen);
@@ -144,7 +167,7 @@ impl Builder {
             kind: seen.kind,
             seller_id,
             latest: Row::BLANK.quote(None),
-            history: Vec::new(),
+            history: Points::default(),
         });
         self.places.insert(key, place);
         place

@@ -15,7 +15,7 @@ use crate::rules::{
     facts::Domain,
     graph::{FactId, Kind},
     pack::Pack,
-    value::Value,
+    value::{Given, Value},
 };
 
 /// A fact that rows tell: two inputs of the graph, one for its value and one for what is known of it.
@@ -38,40 +38,67 @@ pub mod told {
     pub const UNTOLD: i64 = 3;
 }
 
-/// Facts of a row by position; nothing where a fact is something that it cannot be.
-pub type Facts = [Option<Value>];
-
-/// Rows as their sources tell them: two columns for each fact that formulas read.
+/// Rows as their sources tell them: two columns for each fact that formulas read. What is told of a fact holds for every row
+/// that is closed afterwards, until something else is told.
 #[derive(Debug)]
 pub struct Rows {
     /// Value and what is known of it, in turns.
     columns: Vec<Vec<i64>>,
-    /// By fact: the last text that was told, and its number. Most rows tell the same as the one before.
-    last: Vec<Option<(ImmutableString, i64)>>,
+    /// By fact, what holds.
+    current: Vec<Current>,
     count: usize,
+}
+
+/// What holds of a fact.
+#[derive(Debug, Clone, Default)]
+struct Current {
+    value: i64,
+    told: i64,
+    /// The word that this is.
+    word: Option<&'static str>,
+    /// The last text that was told, and its number. Most rows tell the same as one before.
+    last: Option<(ImmutableString, i64)>,
 }
 
 impl Rows {
     pub(super) fn new(columns: &[Column]) -> Self {
-        Self { columns: vec![Vec::new(); columns.len() * 2], last: vec![None; columns.len()], count: 0 }
+        Self { columns: vec![Vec::new(); columns.len() * 2], current: vec![Current::default(); columns.len()], count: 0 }
     }
 
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    pub(super) fn push(&mut self, pack: &Pack, columns: &[Column], texts: &Texts, facts: &Facts) {
-        for ((column, pair), last) in columns.iter().zip(self.columns.chunks_exact_mut(2)).zip(&mut self.last) {
-            let fact = facts[column.fact.0].as_ref();
-            let (value, told) = match (fact, &last) {
-                (Some(Value::Text(text)), Some((known, code))) if text == known => (*code, told::KNOWN),
-                _ => encode(pack, *column, texts, fact),
-            };
-            if let (Some(Value::Text(text)), told::KNOWN) = (fact, told) {
-                *last = Some((text.clone(), value));
-            }
-            pair[0].push(value);
-            pair[1].push(told);
+    /// Tells a fact; nothing where it is something that it cannot be.
+    pub(super) fn tell(&mut self, pack: &Pack, columns: &[Column], texts: &Texts, place: usize, given: Option<Given<'_>>) {
+        let (Some(column), Some(current)) = (columns.get(place), self.current.get_mut(place)) else { return };
+        let word = if let Some(Given::Word(word)) = given { Some(word) } else { None };
+        // it is the very word that holds
+        if word.is_some_and(|word| current.word.is_some_and(|known| std::ptr::eq(word, known))) {
+            return;
+        }
+        current.word = word;
+        let text = if let Some(Given::Word(text) | Given::Name(text) | Given::Text(text)) = given { Some(text) } else { None };
+        if let (Some(text), Some((known, code))) = (text, &current.last)
+            && text == known.as_str()
+        {
+            (current.value, current.told) = (*code, told::KNOWN);
+            return;
+        }
+        let value = given.map(Value::from);
+        (current.value, current.told) = encode(pack, *column, texts, value.as_ref());
+        if current.told != told::KNOWN {
+            current.word = None;
+        } else if let Some(Value::Text(text)) = value {
+            current.last = Some((text, current.value));
+        }
+    }
+
+    /// Adds a row of which everything is told.
+    pub(super) fn close(&mut self) {
+        for (pair, current) in self.columns.chunks_exact_mut(2).zip(&self.current) {
+            pair[0].push(current.value);
+            pair[1].push(current.told);
         }
         self.count += 1;
     }
@@ -96,8 +123,8 @@ fn encode(pack: &Pack, column: Column, texts: &Texts, value: Option<&Value>) -> 
     if let Kind::Input(input) = fact.kind {
         if let (Domain::Decimal { places, min, max }, Value::Decimal(number)) = (input.domain, value) {
             // as it is admitted, on the number that the column takes
-            let bounds = i128::from(min) * 10_i128.pow(places)..=i128::from(max) * 10_i128.pow(places);
-            let scaled = scaled(*number, places).filter(|number| bounds.contains(number));
+            let scaled = scaled(*number, places)
+                .filter(|number| power(places).is_ok_and(|power| (i128::from(min) * power..=i128::from(max) * power).contains(number)));
             let scaled = scaled.and_then(|number| i64::try_from(number).ok());
             return scaled.map_or((0, told::FAULTY), |number| (number, told::KNOWN));
         }
@@ -212,5 +239,13 @@ impl State {
     /// Rows to be filled.
     pub fn rows(&self) -> Rows {
         Rows::new(&self.columns)
+    }
+
+    /// Adds a row by all of its facts, by position; nothing where a fact is something that it cannot be.
+    pub fn push(&self, pack: &Pack, rows: &mut Rows, facts: &[Option<Value>]) {
+        for (place, column) in self.columns.iter().enumerate() {
+            rows.tell(pack, &self.columns, &self.texts, place, facts[column.fact.0].as_ref().map(Given::from));
+        }
+        rows.close();
     }
 }

@@ -1,13 +1,12 @@
 //! Texts as numbers: the same text has the same number, in formulas, tables and rows.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
 
 /// The numbers of texts. Rows are filled while others are judged, so the list may grow behind a shared reference.
 #[derive(Debug, Default)]
-pub struct Texts(Mutex<HashMap<Box<str>, i64>>);
+pub struct Texts(Mutex<FxHashMap<Box<str>, i64>>);
 
 impl Texts {
     /// The text's number; a text that was never seen gets the next.

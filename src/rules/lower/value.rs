@@ -73,8 +73,19 @@ pub fn day(date: NaiveDate) -> i128 {
 
 /// Ten to that power.
 pub fn power(places: u32) -> Result<i128, TooLarge> {
-    if places > MOST_PLACES { Err(TooLarge) } else { Ok(10_i128.pow(places)) }
+    POWERS.get(places as usize).copied().ok_or(TooLarge)
 }
+
+/// Rows ask for them by the million.
+const POWERS: [i128; MOST_PLACES as usize + 1] = {
+    let mut powers = [1; MOST_PLACES as usize + 1];
+    let mut place = 1;
+    while place < powers.len() {
+        powers[place] = powers[place - 1] * 10;
+        place += 1;
+    }
+    powers
+};
 
 impl Number {
     /// A decimal as a constant, without trailing zeros.

@@ -58,10 +58,7 @@ impl<'h> Cursor<'h> {
         self.take_prices(now.timestamp_micros());
         self.take_counts(now.timestamp_micros());
         let since = now - TimeDelta::days(history_days);
-        for series in &mut self.book.series {
-            let gone = series.history.iter().take_while(|point| point.at < since).count();
-            series.history.drain(..gone);
-        }
+        self.book.series.iter_mut().for_each(|series| series.history.forget_before(since));
         &self.book
     }
 
@@ -97,7 +94,7 @@ impl<'h> Cursor<'h> {
                 if (row.observed, row.known) >= (series.latest.observed_at.timestamp_micros(), series.latest.known_at.timestamp_micros()) {
                     series.latest = row.quote(terms);
                 }
-                insert(&mut series.history, Point { at: moment(row.observed), price: row.price.get() });
+                series.history.add(Point { at: moment(row.observed), price: row.price.get() });
             }
         }
         if !fresh.is_empty() {
@@ -134,14 +131,5 @@ impl<'h> Cursor<'h> {
             let filled = |card: &CardActivity| CardActivity { sales_30d, active_listings, observed_at: moment(observed), ..card.clone() };
             self.book.activity.extend(counted.cards.iter().map(filled));
         }
-    }
-}
-
-/// Of two rows of one moment the one that was known later counts.
-fn insert(history: &mut Vec<Point>, point: Point) {
-    let at = history.partition_point(|known| known.at < point.at);
-    match history.get_mut(at) {
-        Some(known) if known.at == point.at => *known = point,
-        _ => history.insert(at, point),
     }
 }

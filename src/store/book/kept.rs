@@ -138,10 +138,7 @@ impl Kept {
     }
 
     fn forget_before(&mut self, since: DateTime<Utc>) {
-        for series in &mut self.book.series {
-            let old = series.history.partition_point(|point| point.at < since);
-            series.history.drain(..old);
-        }
+        self.book.series.iter_mut().for_each(|series| series.history.forget_before(since));
     }
 }
 

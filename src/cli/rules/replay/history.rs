@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use indicatif::ProgressBar;
+
+use super::bar;
 use crate::{
     cli::{Global, exit::WrongUsage, tell},
     clock::Clock,
@@ -32,22 +35,47 @@ impl Source {
         }
     }
 
+    /// What reading it goes through.
+    const fn unit(&self) -> &'static str {
+        match self {
+            Self::Database => "series",
+            Self::Files(_) => "files",
+            Self::Simulated(_) => "days",
+        }
+    }
+
     pub async fn load(&self, global: &Global) -> anyhow::Result<History> {
+        let bar = bar(0, self.unit());
+        let history = self.read(global, &bar).await;
+        bar.finish_and_clear();
+        history
+    }
+
+    async fn read(&self, global: &Global, bar: &ProgressBar) -> anyhow::Result<History> {
+        let reached = |done: u64, of: u64| {
+            bar.set_length(of);
+            bar.set_position(done);
+        };
         match self {
             Self::Database => {
                 let store = global.store().await?;
                 let mut tx = store.service().await?;
-                let history = store::history::load(&mut tx, &|_, _| ()).await?;
+                let history = store::history::load(&mut tx, &|done, of| reached(done as u64, of as u64)).await?;
                 tx.commit().await?;
                 Ok(history)
             }
             Self::Files(files) => {
                 let files = ingest::walk(files)?;
-                tokio::task::block_in_place(|| {
-                    Ok(ingest::read_history(&files, Clock::machine().now(), &|file| tell(&format!("reading {file}")))?)
-                })
+                bar.set_length(files.len() as u64);
+                let begin = |file: &str| {
+                    bar.inc(1);
+                    bar.suspend(|| tell(&format!("reading {file}")));
+                };
+                tokio::task::block_in_place(|| Ok(ingest::read_history(&files, Clock::machine().now(), &begin)?))
             }
-            Self::Simulated(simulation) => tokio::task::block_in_place(|| Ok(simulate::history(simulation, &|_, _| ())?)),
+            Self::Simulated(simulation) => tokio::task::block_in_place(|| {
+                Ok(simulate::history(simulation, &|day, days| reached(day.unsigned_abs(), u64::from(days)))?)
+            }),
         }
     }
 }

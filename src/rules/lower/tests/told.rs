@@ -54,7 +54,7 @@ impl Told {
         let interpreted: Vec<FactId> = state.columns.iter().filter(|column| column.interpreted).map(|column| column.fact).collect();
         let mut filling = state.rows();
         for row in 0..ground.rows.len() {
-            filling.push(pack, &state.columns, &state.texts, &ground.given(row, &interpreted));
+            state.push(pack, &mut filling, &ground.given(row, &interpreted));
         }
         let facts = outcomes
             .into_iter()

@@ -18,7 +18,7 @@ use tcg_radar::{
     },
     scan::{
         ground::Ground,
-        judge::best_of_each,
+        judge::{Judged, best_of_each},
         replay::{self, Plan, cursor::Cursor, lookahead, report, summary::Replay, window, window::Window},
         windows::Windows,
     },
@@ -153,8 +153,8 @@ async fn no_decision_looks_ahead_and_a_clock_that_does_is_found() {
 
 /// The shipped pack with some invariants for its only tests.
 fn with_invariants(invariants: &[&str]) -> (Pack, Suite) {
-    let lines: String = invariants.iter().map(|one| format!("  - '{one}'\n")).collect();
-    let tests = [("tests/a.test.yaml".into(), format!("invariants:\n{lines}").into())].into();
+    let lines: Vec<String> = invariants.iter().map(|one| format!("  - '{one}'")).collect();
+    let tests = [("tests/a.test.yaml".into(), format!("invariants:\n{}\n", lines.join("\n")).into())].into();
     let pack = Pack::from_source(PackSource { tests, ..shipped().source }).unwrap();
     let suite = Suite::read(&pack).unwrap();
     (pack, suite)
@@ -172,7 +172,7 @@ fn held(plan: &Plan<'_>, at: DateTime<Utc>) -> Vec<[usize; 3]> {
     let key = |route: usize, tenant: usize| (tenant, case.routes[route].card, case.routes[route].direction);
     let signals: BTreeMap<_, _> = best_of_each(&judged, case.routes, plan.pack)
         .into_iter()
-        .filter(|one| one.is_signal())
+        .filter(Judged::is_signal)
         .map(|one| (key(one.route, one.tenant), one))
         .collect();
     let of = |one: &Held| [one.broken, one.held, one.untold];
@@ -444,27 +444,27 @@ fn a_golden_file_refuses_a_verdict_that_turned_round_until_that_is_accepted() {
             }
         }
     }
-    let test = |arguments: &[&str]| {
+    let put_to = |arguments: &[&str]| {
         let all = [&["rules", "test", "--pack", rules.to_str().unwrap(), "--run", "replay.test.yaml"], arguments].concat();
         let output = program(home.path(), &[], &all);
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let golden = || std::fs::read_to_string(rules.join("tests/replay.golden.jsonl")).unwrap();
     let before = golden();
-    assert_eq!(test(&[]).0, Some(0));
+    assert_eq!(put_to(&[]).0, Some(0));
 
     // amd1-3 brings 31 dollars a day, and others less without it
     let profit = rules.join("params/profit.yaml");
     let text = std::fs::read_to_string(&profit).unwrap();
     assert!(text.contains("\"5.00\""));
     std::fs::write(&profit, text.replacen("\"5.00\"", "\"45.00\"", 1)).unwrap();
-    let (code, text) = test(&[]);
+    let (code, text) = put_to(&[]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("amd1-3 eu_us for tenant 1 as of 2026-05-02T00:00"), "{text}");
-    let (code, text) = test(&["--update"]);
+    let (code, text) = put_to(&["--update"]);
     assert_eq!((code, golden()), (Some(1), before.clone()), "{text}");
     assert!(text.contains("--accept-flips"), "{text}");
-    let (code, text) = test(&["--accept-flips"]);
+    let (code, text) = put_to(&["--accept-flips"]);
     assert_eq!(code, Some(0), "{text}");
     let cards = |text: &str| -> Vec<String> {
         let card = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["card"].as_str().unwrap().to_owned();
@@ -474,5 +474,5 @@ fn a_golden_file_refuses_a_verdict_that_turned_round_until_that_is_accepted() {
     assert!(after.len() < before.len() && after.iter().all(|card| before.contains(card)), "{after:?}");
     assert!(before.contains(&"amd1-3".to_owned()) && !after.contains(&"amd1-3".to_owned()), "{after:?}");
     assert!(after.contains(&"jdc1-1".to_owned()), "48 dollars are enough: {after:?}");
-    assert_eq!(test(&[]).0, Some(0));
+    assert_eq!(put_to(&[]).0, Some(0));
 }

@@ -101,6 +101,9 @@ pub async fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     });
     let threads = rayon::ThreadPoolBuilder::new().num_threads(args.jobs.unwrap_or(0)).build().context("cannot start threads")?;
     let mut report = threads.install(|| measure(args, &pack, &suite));
+    if args.mutate.is_some() && report.mutation.is_none() {
+        tell("no fault was planted: a test that fails already would notice every one");
+    }
     let rewrite = Rewrite { update: args.update, accept_flips: args.accept_flips };
     let golden = replay::checks::run(global, &args.pack.pack, (&pack, &suite), args.seed, rewrite).await?;
     report.tests.ran.extend(golden.ran);

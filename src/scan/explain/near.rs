@@ -10,7 +10,7 @@ const TOLD: usize = 5;
 pub fn near(cards: &[Card], asked: &str) -> Vec<String> {
     let asked = asked.trim().to_lowercase();
     let told = |card: &Card| format!("{} ({})", card.card_id, card.name);
-    let some = |is_meant: &dyn Fn(&Card) -> bool| cards.iter().filter(|card| is_meant(card)).take(TOLD).map(told).collect::<Vec<_>>();
+    let those = |is_meant: &dyn Fn(&Card) -> bool| cards.iter().filter(|card| is_meant(card)).take(TOLD).map(told).collect::<Vec<_>>();
     let holds_words = |card: &Card| {
         let name = card.name.to_lowercase();
         asked.split_whitespace().all(|word| name.contains(word))
@@ -18,18 +18,18 @@ pub fn near(cards: &[Card], asked: &str) -> Vec<String> {
     if asked.is_empty() {
         return Vec::new();
     }
-    let same = some(&|card| card.card_id.as_str().eq_ignore_ascii_case(&asked) || card.name.to_lowercase() == asked);
-    let found = if same.is_empty() { some(&holds_words) } else { same };
+    let same = those(&|card| card.card_id.as_str().eq_ignore_ascii_case(&asked) || card.name.to_lowercase() == asked);
+    let found = if same.is_empty() { those(&holds_words) } else { same };
     if !found.is_empty() {
         return found;
     }
     let names: Vec<String> = cards.iter().map(|card| card.name.to_lowercase()).collect();
     // a name that is spelt alike says more than an id
     if let Some(name) = nearest(&asked, names.iter().map(String::as_str)) {
-        return some(&|card| card.name.to_lowercase() == name);
+        return those(&|card| card.name.to_lowercase() == name);
     }
     let id = nearest(&asked, cards.iter().map(|card| card.card_id.as_str()));
-    id.map(|id| some(&|card| card.card_id.as_str() == id)).unwrap_or_default()
+    id.map(|id| those(&|card| card.card_id.as_str() == id)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -171,8 +171,9 @@ pub fn days_unchanged(points: &[Point], now: DateTime<Utc>) -> Option<i64> {
 /// earlier prices (one at least), and where the median is not positive.
 pub fn jump_ratio(points: &[Point], latest: Point, days: i64, at_least: usize) -> Option<Decimal> {
     let price = latest.price?;
-    let earlier: Vec<Decimal> = priced(points, latest.at, days).filter(|(at, _)| *at < latest.at).map(|(_, price)| price).collect();
-    if earlier.len() < at_least {
+    let window = window_of(points, latest.at, days);
+    let earlier = window.iter().filter(|point| point.at < latest.at).filter_map(|point| point.price);
+    if earlier.clone().count() < at_least {
         return None;
     }
     let usual = median(earlier).filter(|usual| *usual > Decimal::ZERO)?;
@@ -180,16 +181,16 @@ pub fn jump_ratio(points: &[Point], latest: Point, days: i64, at_least: usize) -
 }
 
 /// The middle one, or the mean of the middle two; `None` of nothing.
-pub fn median(mut prices: Vec<Decimal>) -> Option<Decimal> {
-    // digits compare faster than decimals
-    let scale = prices.first()?.scale();
-    if prices.iter().all(|price| price.scale() == scale) {
-        let mut digits: Vec<i128> = prices.iter().map(Decimal::mantissa).collect();
-        let (lower, upper) = middle(&mut digits)?;
-        return mean(Decimal::from_i128_with_scale(lower, scale), Decimal::from_i128_with_scale(upper, scale));
+pub fn median(prices: impl Iterator<Item = Decimal> + Clone) -> Option<Decimal> {
+    let scale = prices.clone().next()?.scale();
+    if !prices.clone().all(|price| price.scale() == scale) {
+        let (lower, upper) = middle(&mut prices.collect::<Vec<_>>())?;
+        return mean(lower, upper);
     }
-    let (lower, upper) = middle(&mut prices)?;
-    mean(lower, upper)
+    // digits compare faster than decimals
+    let mut digits: Vec<i128> = prices.map(|price| price.mantissa()).collect();
+    let (lower, upper) = middle(&mut digits)?;
+    mean(Decimal::from_i128_with_scale(lower, scale), Decimal::from_i128_with_scale(upper, scale))
 }
 
 /// The middle two; of an odd number the middle one twice.
@@ -310,9 +311,12 @@ mod tests {
 
     #[test]
     fn the_median_of_an_even_number_is_the_mean_of_the_middle_two() {
-        assert_eq!(median(vec![d("9"), d("1"), d("2")]), Some(d("2")));
-        assert_eq!(median(vec![d("4"), d("1"), d("2"), d("9")]), Some(d("3")));
-        assert_eq!(median(vec![d("0.01"), d("0.02")]), Some(d("0.015")));
-        assert_eq!(median(vec![]), None);
+        let of = |prices: &[&str]| median(prices.iter().map(|price| d(price)));
+        assert_eq!(of(&["9", "1", "2"]), Some(d("2")));
+        assert_eq!(of(&["4", "1", "2", "9"]), Some(d("3")));
+        // prices of several scales, too
+        assert_eq!(of(&["4.00", "1", "2.5", "9"]), Some(d("3.25")));
+        assert_eq!(of(&["0.01", "0.02"]), Some(d("0.015")));
+        assert_eq!(of(&[]), None);
     }
 }

@@ -102,7 +102,7 @@ impl<'a> Columns<'a> {
         };
         let tenants: Vec<_> = workload.tenants.iter().map(settings).collect();
         let lowered = Lowered::new(pack, date, &workload.constants, &tenants).ok()?;
-        let mut rows = lowered.rows();
+        let mut rows = lowered.rows(workload.routes.len());
         let mut facts = vec![Some(Value::Unknown); pack.graph.facts.len()];
         for route in &workload.routes {
             facts.fill(Some(Value::Unknown));

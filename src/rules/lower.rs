@@ -292,9 +292,9 @@ impl Lowered {
         self.state.columns.iter().filter(|column| column.interpreted).map(|column| column.fact)
     }
 
-    /// Rows to be filled by [`Lowered::tell`] and [`Lowered::close`].
-    pub fn rows(&self) -> Rows {
-        self.state.rows()
+    /// So many rows, to be filled by [`Lowered::tell`] and [`Lowered::close`].
+    pub fn rows(&self, capacity: usize) -> Rows {
+        self.state.rows(capacity)
     }
 
     /// Where rows are told a fact; nothing where no formula reads it.

@@ -195,7 +195,7 @@ impl<'a> Side<'a> {
         routes.sort_by_key(|route| case.routes[*route].card);
         let at_once = routes.len().div_ceil(rayon::current_num_threads()).clamp(FEWEST, AT_ONCE);
         let screened: Vec<Cards> = routes.par_chunks(at_once).map(|routes| screen(case, lowered, routes)).collect();
-        let mut cards = lowered.screen(&lowered.rows());
+        let mut cards = lowered.screen(&lowered.rows(0));
         for mut part in screened {
             cards.append(&mut part);
         }
@@ -329,7 +329,7 @@ impl Work {
 fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
     let interpreted: Vec<(FactId, usize)> = lowered.interpreted().filter_map(|id| Some((id, lowered.place_of(id)?))).collect();
     let mut evaluation = case.evaluation();
-    let mut rows = lowered.rows();
+    let mut rows = lowered.rows(routes.len());
     let (mut names, mut card_names, mut last) = (Names::default(), Names::default(), None);
     for route in routes {
         let route = &case.routes[*route];

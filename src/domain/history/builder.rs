@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Count, Counted, Course, Figure, History, Row, Terms, moment};
@@ -222,14 +223,14 @@ impl Builder {
             }
         };
         courses.retain(|course| !course.rows.is_empty());
-        for course in &mut courses {
+        courses.par_iter_mut().for_each(|course| {
             (course.first.cards, course.first.doubted) = of(&course.first.subject);
             course.rows.shrink_to_fit();
             if !course.terms.is_empty() {
                 course.terms.resize(course.rows.len(), Terms::default());
             }
             course.sort();
-        }
+        });
         let activity = activity
             .into_iter()
             .map(|((subject, source, market, finish), rows)| counted(&of(&subject).0, source, market, finish, rows))

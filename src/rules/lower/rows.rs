@@ -61,8 +61,13 @@ struct Current {
 }
 
 impl Rows {
-    pub(super) fn new(columns: &[Column]) -> Self {
-        Self { columns: vec![Vec::new(); columns.len() * 2], current: vec![Current::default(); columns.len()], count: 0 }
+    pub(super) fn new(columns: &[Column], capacity: usize) -> Self {
+        let column = || Vec::with_capacity(capacity);
+        Self {
+            columns: std::iter::repeat_with(column).take(columns.len() * 2).collect(),
+            current: vec![Current::default(); columns.len()],
+            count: 0,
+        }
     }
 
     pub const fn count(&self) -> usize {
@@ -237,8 +242,8 @@ pub(super) fn screen(program: &Program, rows: &Rows, aggregates: usize) -> Cards
 
 impl State {
     /// Rows to be filled.
-    pub fn rows(&self) -> Rows {
-        Rows::new(&self.columns)
+    pub fn rows(&self, capacity: usize) -> Rows {
+        Rows::new(&self.columns, capacity)
     }
 
     /// Adds a row by all of its facts, by position; nothing where a fact is something that it cannot be.

@@ -117,7 +117,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 4] {
     let settings: Vec<Settings> = tenants.iter().map(as_settings).collect();
     let lowered = Lowered::new(&pack, "2026-07-15".parse().unwrap(), &constants, &settings).unwrap();
     let data: Vec<Vec<(FactId, Value)>> = (0..rows).map(|_| row(&pack, &mut random)).collect();
-    let mut filling = lowered.rows();
+    let mut filling = lowered.rows(0);
     for row in &data {
         let mut facts = vec![Some(Value::Unknown); pack.graph.facts.len()];
         for (id, value) in row {
@@ -183,5 +183,5 @@ fn every_fact_of_the_shipped_pack_is_lowered() {
     let lowered = Lowered::new(&pack, "2026-07-15".parse().unwrap(), &constants(&pack), &[tenant]).unwrap();
     let named: Vec<String> = lowered.refused().iter().map(|(id, because)| format!("{}: {because}", pack.graph.fact(*id).name)).collect();
     assert!(named.is_empty(), "{named:?}");
-    assert!(lowered.screen(&lowered.rows()).groups.iter().all(|groups| groups.iter().all(|group| *group == ALONE)));
+    assert!(lowered.screen(&lowered.rows(0)).groups.iter().all(|groups| groups.iter().all(|group| *group == ALONE)));
 }

@@ -6,10 +6,12 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use crate::domain::{
-    history::{Figure, History, moment},
+    history::{Course, Figure, History, Row, moment},
     market::{Direction, Market},
     observation::{day_of, end_of_day},
 };
@@ -65,19 +67,17 @@ fn markets() -> impl Iterator<Item = Market> {
 }
 
 fn told(history: &History) -> Told {
-    let mut told = Told::new();
-    for course in &history.courses {
-        let days = told.entry(course.first.market).or_default();
-        let mut last = i64::MIN;
-        for row in course.rows.iter().filter(|row| row.price != Figure::UNKNOWN) {
-            let day = row.observed.div_euclid(DAY);
-            if day != last {
-                last = day;
-                days.insert(day);
-            }
-        }
-    }
-    told
+    let days_of = |mut told: FxHashMap<Market, FxHashSet<i64>>, course: &Course| {
+        let priced = course.rows.iter().filter(|row| row.price != Figure::UNKNOWN);
+        told.entry(course.first.market).or_default().extend(priced.map(|row| row.observed.div_euclid(DAY)));
+        told
+    };
+    let both = |mut left: FxHashMap<Market, FxHashSet<i64>>, right: FxHashMap<Market, FxHashSet<i64>>| {
+        right.into_iter().for_each(|(market, days)| left.entry(market).or_default().extend(days));
+        left
+    };
+    let told = history.courses.par_iter().fold(FxHashMap::default, days_of).reduce(FxHashMap::default, both);
+    told.into_iter().map(|(market, days)| (market, days.into_iter().collect())).collect()
 }
 
 /// What history lacks for some moments.
@@ -99,11 +99,18 @@ pub fn gaps(history: &History, times: &[DateTime<Utc>]) -> Vec<Gap> {
 
 /// The first and the last day of every source, of one market or of all.
 pub fn sources(history: &History, market: Option<Market>) -> BTreeMap<String, (NaiveDate, NaiveDate)> {
+    let stretches = history.courses.par_iter().filter(|course| market.is_none_or(|market| course.first.market == market)).map(|course| {
+        let stretch = |known: Option<(i64, i64)>, row: &Row| {
+            let (first, last) = known.unwrap_or((row.observed, row.observed));
+            Some((first.min(row.observed), last.max(row.observed)))
+        };
+        (&course.first.source, course.rows.iter().fold(None, stretch))
+    });
+    let stretches: Vec<_> = stretches.collect();
     let mut sources: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-    for course in history.courses.iter().filter(|course| market.is_none_or(|market| course.first.market == market)) {
-        let observed = || course.rows.iter().map(|row| row.observed);
-        let (Some(first), Some(last)) = (observed().min(), observed().max()) else { continue };
-        let entry = sources.entry(course.first.source.to_string()).or_insert((first, last));
+    for (source, stretch) in stretches {
+        let Some((first, last)) = stretch else { continue };
+        let entry = sources.entry(source.to_string()).or_insert((first, last));
         *entry = (entry.0.min(first), entry.1.max(last));
     }
     sources.into_iter().map(|(source, (first, last))| (source, (moment(first).date_naive(), moment(last).date_naive()))).collect()

@@ -195,7 +195,7 @@ impl<'p> Ground<'p> {
             lowered = Lowered::new(self.pack, today(), &self.constants, &now).unwrap();
         }
         let interpreted: Vec<FactId> = lowered.interpreted().collect();
-        let mut filling = lowered.rows();
+        let mut filling = lowered.rows(0);
         for row in 0..self.rows.len() {
             lowered.push(self.pack, &mut filling, &self.given(row, &interpreted));
         }

@@ -52,7 +52,7 @@ impl Told {
             outcomes.push(pack.graph.ids().map(|id| builder.fact(id).ok()).collect());
         }
         let interpreted: Vec<FactId> = state.columns.iter().filter(|column| column.interpreted).map(|column| column.fact).collect();
-        let mut filling = state.rows();
+        let mut filling = state.rows(0);
         for row in 0..ground.rows.len() {
             state.push(pack, &mut filling, &ground.given(row, &interpreted));
         }

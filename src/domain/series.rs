@@ -1,5 +1,7 @@
 //! Facts of one market's price history: trend, jump, standstill. Pure arithmetic over dated prices of one currency.
 
+use std::{fmt, ops::Deref};
+
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
 
@@ -16,7 +18,7 @@ pub struct Point {
 }
 
 /// Points that move on in time, ascending: new ones come at the end, old ones are forgotten.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Points {
     all: Vec<Point>,
     /// How many are forgotten already.
@@ -51,7 +53,7 @@ impl Points {
     }
 }
 
-impl std::ops::Deref for Points {
+impl Deref for Points {
     type Target = [Point];
 
     fn deref(&self) -> &[Point] {
@@ -62,6 +64,12 @@ impl std::ops::Deref for Points {
 impl FromIterator<Point> for Points {
     fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
         Self { all: points.into_iter().collect(), forgotten: 0 }
+    }
+}
+
+impl fmt::Debug for Points {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 

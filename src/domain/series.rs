@@ -1,6 +1,6 @@
 //! Facts of one market's price history: trend, jump, standstill. Pure arithmetic over dated prices of one currency.
 
-use std::fmt;
+use std::{fmt, ops::Deref};
 
 use chrono::{DateTime, Duration, Utc};
 use rust_decimal::Decimal;
@@ -53,7 +53,7 @@ impl Points {
     }
 }
 
-impl std::ops::Deref for Points {
+impl Deref for Points {
     type Target = [Point];
 
     fn deref(&self) -> &[Point] {
@@ -69,8 +69,7 @@ impl FromIterator<Point> for Points {
 
 impl fmt::Debug for Points {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // what is forgotten is nobody's, not moved away yet or not
-        f.debug_list().entries(self.iter()).finish()
+        (**self).fmt(f)
     }
 }
 

@@ -73,7 +73,9 @@ fn told(history: &History) -> Told {
         told
     };
     let both = |mut left: FxHashMap<Market, FxHashSet<i64>>, right: FxHashMap<Market, FxHashSet<i64>>| {
-        right.into_iter().for_each(|(market, days)| left.entry(market).or_default().extend(days));
+        for (market, days) in right {
+            left.entry(market).or_default().extend(days);
+        }
         left
     };
     let told = history.courses.par_iter().fold(FxHashMap::default, days_of).reduce(FxHashMap::default, both);

@@ -47,8 +47,10 @@ use crate::{
     },
 };
 
-/// Routes that are encoded at a time: their facts are in memory together.
-const AT_ONCE: usize = 2_048;
+/// Routes that are encoded at a time: their facts are in a core's own memory together.
+const AT_ONCE: usize = 512;
+/// So few routes leave a core idle one side after the other.
+const FEW: usize = 2_048;
 /// Fewer are not worth a thread of their own.
 const FEWEST: usize = 32;
 /// Blocks that a thread judges at a time.
@@ -122,8 +124,7 @@ impl Prepared {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Findings {
         let mut findings = Findings::new(case.pack, case.profiles.len());
-        if case.routes.len() <= AT_ONCE {
-            // so few routes leave a core idle one side after the other
+        if case.routes.len() <= FEW {
             let side = |direction: Direction| Side::of(case, &self.0[direction as usize], direction, asked);
             let (eu_us, us_eu) = rayon::join(|| side(Direction::EuUs), || side(Direction::UsEu));
             eu_us.judge(keep, &mut findings, progress);
@@ -194,7 +195,8 @@ impl<'a> Side<'a> {
         // a card's routes stand together; among themselves they keep their order, which settles ties
         routes.sort_by_key(|route| case.routes[*route].card);
         let at_once = routes.len().div_ceil(rayon::current_num_threads()).clamp(FEWEST, AT_ONCE);
-        let screened: Vec<Cards> = routes.par_chunks(at_once).map(|routes| screen(case, lowered, routes)).collect();
+        let screened: Vec<Cards> =
+            routes.par_chunks(at_once).map_init(|| lowered.rows(at_once), |rows, routes| screen(case, lowered, rows, routes)).collect();
         let mut cards = lowered.screen(&lowered.rows(0));
         for mut part in screened {
             cards.append(&mut part);
@@ -326,20 +328,20 @@ impl Work {
 }
 
 /// Computes what depends on no tenant for some routes.
-fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
+fn screen(case: &Case<'_>, lowered: &Lowered, rows: &mut Rows, routes: &[usize]) -> Cards {
     let interpreted: Vec<(FactId, usize)> = lowered.interpreted().filter_map(|id| Some((id, lowered.place_of(id)?))).collect();
     let mut evaluation = case.evaluation();
-    let mut rows = lowered.rows(routes.len());
+    rows.clear();
     let (mut names, mut card_names, mut last) = (Names::default(), Names::default(), None);
     for route in routes {
         let route = &case.routes[*route];
-        names.tell(case.pack, lowered, &mut rows, inputs::route_facts(case.book, case.health, &case.activity, route));
+        names.tell(case.pack, lowered, rows, inputs::route_facts(case.book, case.health, &case.activity, route));
         // a card's routes follow each other
         if last.replace(route.card) != Some(route.card)
             && let Some(card) = case.book.card(route.card)
         {
             let facts = inputs::card_facts(card, case.book.flags_of(route.card), day_of(case.book.as_of));
-            card_names.tell(case.pack, lowered, &mut rows, facts.iter().map(|(name, value)| (*name, value.into())));
+            card_names.tell(case.pack, lowered, rows, facts.iter().map(|(name, value)| (*name, value.into())));
         }
         if !interpreted.is_empty() {
             case.enter_route(&mut evaluation, route);
@@ -349,12 +351,12 @@ fn screen(case: &Case<'_>, lowered: &Lowered, routes: &[usize]) -> Cards {
                     Slot::Unknown(_) => Some(Given::Unknown),
                     Slot::Fault(_) | Slot::Pending => None,
                 };
-                lowered.tell(case.pack, &mut rows, *place, given);
+                lowered.tell(case.pack, rows, *place, given);
             }
         }
-        Lowered::close(&mut rows);
+        Lowered::close(rows);
     }
-    let mut cards = lowered.screen(&rows);
+    let mut cards = lowered.screen(rows);
     let gates = case.pack.gates.len();
     for (code, route) in cards.codes.iter_mut().zip(routes) {
         if let Answer::Open(_) = Answer::of(*code, gates) {

@@ -74,6 +74,15 @@ impl Rows {
         self.count
     }
 
+    /// Forgets all rows and what was told, but keeps the room.
+    pub fn clear(&mut self) {
+        self.columns.iter_mut().for_each(Vec::clear);
+        for current in &mut self.current {
+            (current.value, current.told, current.word) = (0, told::UNKNOWN, None);
+        }
+        self.count = 0;
+    }
+
     /// Tells a fact; nothing where it is something that it cannot be.
     pub(super) fn tell(&mut self, pack: &Pack, columns: &[Column], texts: &Texts, place: usize, given: Option<Given<'_>>) {
         let (Some(column), Some(current)) = (columns.get(place), self.current.get_mut(place)) else { return };

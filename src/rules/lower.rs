@@ -26,6 +26,7 @@ pub mod costs;
 mod dag;
 mod facts;
 mod gates;
+mod hopes;
 mod host;
 mod instruction;
 mod loops;

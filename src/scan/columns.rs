@@ -1,6 +1,7 @@
 //! Judges every route for every tenant in columns, as [`super::judge`] means it.
 //!
 //! 1. Routes become rows; what depends on no tenant is computed once for each ([`Side`]). Most rows stop there.
+//!    Where only some cards are asked for, what none of their signals can hang on is left out ([`hopes`]).
 //! 2. The rows that are left are laid out in blocks ([`blocks`]).
 //! 3. Batch by batch, tenants count what aggregates count ([`groups`]) and judge the blocks, then the rows that are counted
 //!    together ([`grouped`]), and of each card the best route is kept ([`tally`]).
@@ -10,13 +11,12 @@
 mod blocks;
 mod grouped;
 mod groups;
+mod hopes;
 mod tally;
 mod variants;
+mod work;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -24,7 +24,8 @@ use self::{
     blocks::{Block, Layout},
     grouped::Grouped,
     groups::{Counted, Groups},
-    tally::{Closed, Seat, Tally},
+    tally::{Closed, Seat, Tally, Told},
+    work::Work,
 };
 use super::{
     findings::{Findings, says_more},
@@ -123,15 +124,15 @@ impl Prepared {
         keep: usize,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Findings {
+        let judged = |direction: Direction| Side::asked(case, &self.0[direction as usize], direction, asked).judge(keep, progress);
         let mut findings = Findings::new(case.pack, case.profiles.len());
         if case.routes.len() <= FEW {
-            let side = |direction: Direction| Side::of(case, &self.0[direction as usize], direction, asked);
-            let (eu_us, us_eu) = rayon::join(|| side(Direction::EuUs), || side(Direction::UsEu));
-            eu_us.judge(keep, &mut findings, progress);
-            us_eu.judge(keep, &mut findings, progress);
+            let (eu_us, us_eu) = rayon::join(|| judged(Direction::EuUs), || judged(Direction::UsEu));
+            eu_us.settle(&mut findings);
+            us_eu.settle(&mut findings);
         } else {
             for direction in Direction::ALL {
-                Side::of(case, &self.0[*direction as usize], *direction, asked).judge(keep, &mut findings, progress);
+                judged(*direction).settle(&mut findings);
             }
         }
         findings.settle(case.routes, keep);
@@ -182,15 +183,25 @@ struct Side<'a> {
     case: &'a Case<'a>,
     lowered: &'a Lowered,
     direction: Direction,
-    /// The cards that are judged, if not all.
-    asked: Option<&'a BTreeSet<CardIndex>>,
+    /// Those for whom it is judged.
+    batches: Vec<&'a Batch>,
     /// The route of each row.
     routes: Vec<usize>,
     cards: Cards,
+    /// If only some cards are asked for and only their signals: which rows may be one. The others are there for what is counted.
+    hoping: Option<Vec<bool>>,
 }
 
 impl<'a> Side<'a> {
-    fn of(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction, asked: Option<&'a BTreeSet<CardIndex>>) -> Self {
+    fn asked(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction, asked: Option<&BTreeSet<CardIndex>>) -> Self {
+        let all = Self::of(case, lowered, direction);
+        match asked {
+            Some(asked) => all.narrowed(|card| asked.contains(&card)),
+            None => all,
+        }
+    }
+
+    fn of(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction) -> Self {
         let mut routes: Vec<usize> = (0..case.routes.len()).filter(|route| case.routes[*route].direction == direction).collect();
         // a card's routes stand together; among themselves they keep their order, which settles ties
         routes.sort_by_key(|route| case.routes[*route].card);
@@ -201,34 +212,38 @@ impl<'a> Side<'a> {
         for mut part in screened {
             cards.append(&mut part);
         }
-        Self { case, lowered, direction, asked, routes, cards }
+        Self { case, lowered, direction, batches: lowered.batches().iter().collect(), routes, cards, hoping: None }
     }
 
-    fn judge(mut self, keep: usize, findings: &mut Findings, progress: &(dyn Fn(usize) + Sync)) {
+    fn judge(mut self, keep: usize, progress: &(dyn Fn(usize) + Sync)) -> Told<'a> {
         let groups = Groups::of(&self);
         let layout = Layout::of(&self, &groups);
         let grouped = Grouped::of(&self, &layout.grouped, &groups);
-        let beside = Grouped::of(&self, &layout.beside, &groups);
-        // laid out anew for those who read them
-        self.cards.columns = Vec::new();
-        self.judge_all(&groups, &layout, (&grouped, &beside), keep, findings, progress);
+        if self.hoping.is_none() {
+            // laid out anew for those who read them
+            self.cards.columns = Vec::new();
+        }
+        let closed = self.closed(&layout, keep);
+        let tallies = self.judge_all(&groups, &layout, (&grouped, &closed), keep, progress);
+        Told { side: self, closed, tallies }
     }
 
     fn judge_all(
         &self,
         groups: &Groups,
         layout: &Layout,
-        (grouped, beside): (&Grouped, &Grouped),
+        (grouped, closed): (&Grouped, &Closed),
         keep: usize,
-        findings: &mut Findings,
         progress: &(dyn Fn(usize) + Sync),
-    ) {
-        let closed = self.closed(layout, keep, findings);
+    ) -> Vec<Tally> {
         let open = layout.open();
         progress(self.routes.len() - open);
-        let batches = self.lowered.batches();
-        let work = Work { done: AtomicUsize::new(0), reached: AtomicUsize::new(0), steps: batches.len() * (layout.blocks.len() + 1), open };
-        let tallies: Vec<Tally> = batches
+        let steps = self.batches.len() * (layout.blocks.len() + 1);
+        let work = Work::new(steps, open);
+        if self.batches.is_empty() {
+            progress(open);
+        }
+        self.batches
             .par_iter()
             .map_init(Machine::default, |machine, batch| {
                 let mut tally = self.judge_batch(batch, machine, layout, keep, &|blocks| work.tell(blocks, progress));
@@ -239,21 +254,15 @@ impl<'a> Side<'a> {
                     Counted::nothing(batch)
                 } else {
                     let counted = groups.count(self, batch, machine);
-                    grouped.judge(self, batch, machine, (&counted, groups), beside, &mut tally);
+                    grouped.judge(self, batch, machine, (&counted, groups), layout, &mut tally);
                     counted
                 };
-                tally.take_closed(self, &closed);
+                tally.take_closed(self, closed);
                 tally.close(self, batch, &counted, groups);
                 work.tell(1, progress);
                 tally
             })
-            .collect();
-        for (tally, batch) in tallies.into_iter().zip(batches) {
-            tally.settle(self, batch, findings);
-        }
-        if batches.is_empty() {
-            progress(open);
-        }
+            .collect()
     }
 
     /// Judges the rows that are counted with no others.
@@ -280,50 +289,36 @@ impl<'a> Side<'a> {
     }
 
     /// Cards that no tenant can come further with than the gates before all tenants.
-    fn closed(&self, layout: &Layout, keep: usize, findings: &mut Findings) -> Closed {
+    fn closed(&self, layout: &Layout, keep: usize) -> Closed {
         let gates = self.case.pack.gates.len();
-        let tenants = self.case.profiles.len();
         let mut cards: BTreeMap<u8, u32> = BTreeMap::new();
-        for (code, row) in &layout.closed {
-            *cards.entry(*code).or_default() += 1;
-            if says_more(Answer::of((*code).into(), gates), self.case.pack) && tenants > 0 {
-                findings.stand_behind(self.routes[*row], (*code).into(), 0, tenants);
-            }
-        }
+        layout.closed.iter().for_each(|(code, _)| *cards.entry(*code).or_default() += 1);
+        let says_more = |(code, _): &(u8, usize)| says_more(Answer::of((*code).into(), gates), self.case.pack);
+        let behind = layout.closed.iter().copied().filter(says_more).collect();
         let is_rejection = |(code, _): &(u8, usize)| matches!(Answer::of((*code).into(), gates), Answer::Rejected(_));
         let mut furthest: Vec<(u8, usize)> = layout.closed.iter().copied().filter(is_rejection).collect();
         furthest.sort_by_key(|(code, row)| (std::cmp::Reverse(*code), self.routes[*row]));
         furthest.truncate(keep);
-        Closed { cards: cards.into_iter().collect(), furthest }
+        Closed { cards: cards.into_iter().collect(), behind, furthest }
     }
 
-    /// Whether a card is judged, and not only there for what is counted.
-    fn is_asked(&self, card: CardIndex) -> bool {
-        self.asked.is_none_or(|asked| asked.contains(&card))
+    /// Whether a row is judged, and not only there for what is counted.
+    fn is_hoping(&self, row: usize) -> bool {
+        self.hoping.as_ref().is_none_or(|hoping| hoping[row])
+    }
+
+    fn card_of(&self, row: usize) -> CardIndex {
+        self.case.routes[self.routes[row]].card
+    }
+
+    /// What the cards' columns hold of some rows.
+    fn pick(&self, rows: &[usize]) -> Vec<Column> {
+        self.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect()
     }
 
     /// Whether a row is counted together with others.
     fn is_grouped(&self, row: usize) -> bool {
         self.cards.groups.iter().any(|groups| groups[row] != ALONE)
-    }
-}
-
-/// Counts work done in steps, and tells it as routes.
-struct Work {
-    done: AtomicUsize,
-    reached: AtomicUsize,
-    steps: usize,
-    open: usize,
-}
-
-impl Work {
-    fn tell(&self, steps: usize, progress: &(dyn Fn(usize) + Sync)) {
-        let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
-        let reached = self.open * done / self.steps.max(1);
-        let before = self.reached.fetch_max(reached, Ordering::Relaxed);
-        if reached > before {
-            progress(reached - before);
-        }
     }
 }
 

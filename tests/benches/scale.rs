@@ -220,8 +220,11 @@ fn one_card(case: &Case<'_>, prepared: &Prepared, book: &Book) {
         most = most.max(routes.len());
         let about = case.about(&routes);
         let found = alone.measure(|| prepared.judge_part(&about, &[CardIndex(card)].into()));
-        let whole = beside.measure(|| prepared.judge(&about, 0, &|_| ()));
+        let cards = routes.iter().map(|route| route.card).collect();
+        let found_beside = beside.measure(|| prepared.judge_part(&about, &cards));
+        let whole = prepared.judge(&about, 0, &|_| ());
         let of_card = |one: &Judged| routes[one.route].card.0 == card;
+        assert!(found_beside.signals().eq(whole.signals()), "what is left out is nobody's signal");
         assert!(found.signals().eq(whole.signals().filter(of_card)), "a card alone is decided as it is among others");
     }
     println!("\none changed price, decided for all tenants: ms (up to {most} routes)");

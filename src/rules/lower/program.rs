@@ -25,11 +25,11 @@ pub struct Program {
 }
 
 impl Program {
-    /// Whether anything is read from that column on.
-    pub fn reads_from(&self, first: usize) -> bool {
+    /// The columns that are read.
+    pub fn inputs(&self) -> impl Iterator<Item = usize> + '_ {
         let operands = self.instructions.iter().flat_map(|instruction| instruction.operands);
         let outputs = self.answers.iter().flat_map(|answer| answer.outputs.iter().copied());
-        operands.chain(outputs).any(|source| matches!(source, Source::Input(column) if column as usize >= first))
+        operands.chain(outputs).filter_map(|source| if let Source::Input(column) = source { Some(column as usize) } else { None })
     }
 }
 

@@ -207,6 +207,17 @@ impl Cards {
         self.codes.len()
     }
 
+    /// These rows alone.
+    #[must_use]
+    pub fn pick(&self, rows: &[usize]) -> Self {
+        let of = |numbers: &Vec<i64>| rows.iter().map(|row| numbers[*row]).collect();
+        Self {
+            codes: of(&self.codes),
+            groups: self.groups.iter().map(of).collect(),
+            columns: self.columns.iter().map(|column| column.pick(rows.iter().copied())).collect(),
+        }
+    }
+
     /// Adds other rows behind these.
     pub fn append(&mut self, other: &mut Self) {
         self.codes.append(&mut other.codes);

@@ -9,6 +9,7 @@ use super::{
     Lowered,
     dag::{Dag, NodeId, Op},
     gates::{Terms, code, kind},
+    hopes,
     machine::{Machine, Told},
     program::{Planner, Program},
     registers::{Slice, Source},
@@ -55,10 +56,14 @@ pub struct Batch {
     pub alike: Vec<usize>,
     /// No row suits any of its tenants, whatever is counted.
     pub hopeless: bool,
+    /// Where every tenant stops a row, and where only the interpreter can tell.
+    hopes: Program,
     /// An answer for each class: whether a row counts.
     counts: Program,
     /// An answer for each tenant: code and score.
     judges: Program,
+    /// By column of the cards: whether its tenants' judging reads it.
+    reads: Vec<bool>,
 }
 
 /// What a tenant makes of a block of rows.
@@ -104,6 +109,15 @@ impl Batch {
         });
     }
 
+    /// Tells the lanes that may hold a signal for one of the tenants; no other does. `columns` are as for [`Batch::judge`].
+    pub fn hope(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, mut hoping: impl FnMut(usize)) {
+        machine.run(&self.hopes, columns, lanes, |_, answer, told| {
+            let Some((stopped, doubts)) = answer.outputs.split_first() else { return };
+            let is_open = |lane: &usize| told.read(*stopped, *lane) == 0 || doubts.iter().any(|doubt| told.read(*doubt, *lane) != 0);
+            (0..lanes).filter(is_open).for_each(&mut hoping);
+        });
+    }
+
     /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, for each aggregate
     /// what was counted.
     pub fn judge(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, mut judged: impl FnMut(usize, Codes<'_>, Scores<'_>)) {
@@ -111,6 +125,11 @@ impl Batch {
             let code = answer.outputs.first().map_or(Codes::Same(0), |source| codes(told, *source));
             judged(position, code, Scores { told, source: answer.outputs.get(1).copied(), places: self.places[position] });
         });
+    }
+
+    /// Whether [`Batch::judge`] or [`Batch::hope`] reads a column of the cards; it may be empty otherwise.
+    pub fn reads(&self, column: usize) -> bool {
+        self.reads[column]
     }
 
     /// The place among the batch's classes of the one that a tenant counts an aggregate in.
@@ -179,8 +198,11 @@ impl Lowered {
                 vec![fold(&mut self.state.dag, &ranked(&self.popularity, &conditions), Dag::and)]
             })
             .collect();
+        let terms: Vec<&[NodeId]> = tenants.iter().map(|tenant| self.tenants[*tenant].terms.terms.as_slice()).collect();
+        let hopes = hopes::of(&mut self.state.dag, self.gates, &terms, |node| self.cut.contains_key(&node));
         let mut planner = Planner::default();
         let given = |node| self.given(node);
+        let hopes = planner.plan(&self.state.dag, &given, &[hopes.to_vec()]);
         let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
         let mut first = FxHashMap::default();
         let alike = questions.iter().enumerate().map(|(position, question)| *first.entry(question).or_insert(position)).collect();
@@ -189,8 +211,12 @@ impl Lowered {
         let place = |class: &usize| classes.binary_search(class).ok().and_then(|place| u32::try_from(place).ok()).unwrap_or(u32::MAX);
         let class_of = tenants.iter().flat_map(|tenant| self.tenants[*tenant].classes.iter().map(place)).collect();
         let places = tenants.iter().map(|tenant| self.tenants[*tenant].terms.score.map_or(0, |(_, places)| places)).collect();
-        let hopeless = questions.iter().all(never_passes) && !judges.reads_from(self.cut.len());
-        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, counts, judges };
+        let hopeless = questions.iter().all(never_passes) && !judges.inputs().any(|column| column >= self.cut.len());
+        let mut reads = vec![false; self.cut.len()];
+        for column in hopes.inputs().chain(judges.inputs()).filter(|column| *column < self.cut.len()) {
+            reads[column] = true;
+        }
+        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, hopes, counts, judges, reads };
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! [`variants`]: super::variants
 
+mod beside;
 mod fallen;
 
 use std::{collections::BTreeMap, ops::Range};
@@ -15,6 +16,7 @@ use rust_decimal::Decimal;
 
 use super::{
     Side,
+    blocks::Layout,
     groups::{self, Counted, Groups},
     tally::{Seat, Tally, best_of, code, is_open},
     variants::{Lanes, Variants},
@@ -109,31 +111,50 @@ impl Grouped {
         self.rows.len()
     }
 
-    /// Judges the rows for the tenants of a batch. `beside` are rows of cards that nobody asked for: whether they pass matters
-    /// only to groups of which a row passes.
+    /// Judges the rows for the tenants of a batch.
     pub fn judge(
         &self,
         side: &Side<'_>,
         batch: &Batch,
         machine: &mut Machine,
         (counted, groups): (&Counted<'_>, &Groups),
-        beside: &Self,
+        layout: &Layout,
         tally: &mut Tally,
     ) {
         if self.rows.is_empty() {
             return;
         }
-        let mut told = self.first(side, batch, machine, (counted, groups), tally);
-        let is_counted = |passing: &Passing| self.group_of.iter().any(|group| group[passing.row].is_some());
-        let others = if !beside.rows.is_empty() && told.passing.iter().flatten().any(is_counted) {
-            beside.first(side, batch, machine, (counted, groups), tally).passing
+        let all = vec![true; batch.tenants.len()];
+        if side.hoping.is_some() {
+            let hoping = self.hoping(side, batch, machine, (counted, groups), &layout.grouped, &all);
+            hoping.judge_hoping(side, batch, machine, (counted, groups), (layout, &all), tally);
         } else {
-            Vec::new()
-        };
-        let (lanes, mut again) = self.fallen(batch, (counted, groups), &told.passing, (beside, &others));
+            self.judge_hoping(side, batch, machine, (counted, groups), (layout, &all), tally);
+        }
+    }
+
+    /// Judges rows for all tenants.
+    fn judge_hoping(
+        &self,
+        side: &Side<'_>,
+        batch: &Batch,
+        machine: &mut Machine,
+        (counted, groups): (&Counted<'_>, &Groups),
+        (layout, all): (&Layout, &[bool]),
+        tally: &mut Tally,
+    ) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let mut told = self.first(side, batch, machine, (counted, groups), all, tally);
+        let (near, others) = self.beside(side, batch, machine, (counted, groups), (&layout.beside, &told.passing), tally);
+        let (lanes, mut again) = self.fallen(batch, (counted, groups), &told.passing, (&near, &others));
         self.judge_again(side, batch, machine, &lanes, &mut again);
         let mut best = Vec::new();
         for (position, tenant) in batch.tenants.iter().enumerate() {
+            if side.hoping.is_some() && told.passing[position].is_empty() {
+                continue;
+            }
             let seat = Seat { position, tenant: *tenant };
             let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
             again[position].iter().for_each(|one| codes[one.row] = one.code);
@@ -185,9 +206,10 @@ impl Grouped {
         batch: &Batch,
         machine: &mut Machine,
         (counted, groups): (&Counted<'_>, &Groups),
+        whose: &[bool],
         tally: &Tally,
     ) -> Told {
-        let (variants, lanes) = Variants::of(side, counted, groups, self);
+        let (variants, lanes) = Variants::of(counted, groups, self, whose);
         let choices = variants.choices(batch, counted);
         let tenants = batch.tenants.len();
         let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
@@ -196,6 +218,9 @@ impl Grouped {
         for block in &blocks {
             own.clear();
             self.run(batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
+                if !whose[position] {
+                    return;
+                }
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
                 if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
                     variants.own(choices.of(position), block, &mut own);
@@ -232,11 +257,19 @@ impl Grouped {
         block: Range<usize>,
         told: impl FnMut(usize, Codes<'_>, Scores<'_>),
     ) {
+        self.with_columns(batch, lanes, block.clone(), |columns| batch.judge(machine, columns, block.len(), told));
+    }
+
+    /// What a batch reads of some of the lanes.
+    fn with_columns(&self, batch: &Batch, lanes: &Lanes, block: Range<usize>, read: impl FnOnce(&[Slice<'_>])) {
         let rows = &lanes.rows[block.clone()];
-        let columns: Vec<Column> = self.columns.iter().map(|column| column.pick(rows.iter().copied())).collect();
+        let pick = |(number, column): (usize, &Column)| {
+            if batch.reads(number) { column.pick(rows.iter().copied()) } else { Column::new(true) }
+        };
+        let columns: Vec<Column> = self.columns.iter().enumerate().map(pick).collect();
         let counts = lanes.counts.iter().map(|counts| Slice::Numbers(&counts[block.clone()]));
         let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counts).collect();
-        batch.judge(machine, &columns, rows.len(), told);
+        read(&columns);
     }
 
     /// Asks the interpreter where only it can tell.

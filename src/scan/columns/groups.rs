@@ -135,11 +135,13 @@ impl<'b> Counted<'b> {
         Self { batch, sizes: Vec::new() }
     }
 
-    /// For each group of an aggregate, by size from 0 on: whether any tenant of the batch counted so many.
-    pub fn sizes_seen(&self, side: &Side<'_>, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
+    /// For each group of an aggregate, by size from 0 on: whether one of these tenants of the batch counted so many.
+    pub fn sizes_seen(&self, aggregate: usize, groups: &Groups, whose: &[bool]) -> Vec<Vec<bool>> {
         let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places + 1]).collect();
-        let of_aggregate = self.batch.classes.iter().zip(&self.sizes).filter(|(class, _)| side.lowered.class(**class).0 == aggregate);
-        for (_, sizes) in of_aggregate {
+        let mut classes = vec![false; self.sizes.len()];
+        let of_tenants = (0..whose.len()).filter(|position| whose[*position]);
+        of_tenants.filter_map(|position| self.batch.class_of(position, aggregate)).for_each(|class| classes[class] = true);
+        for (sizes, _) in self.sizes.iter().zip(classes).filter(|(_, is_theirs)| *is_theirs) {
             for (seen, size) in seen.iter_mut().zip(sizes) {
                 if let Some(seen) = usize::try_from(*size).ok().and_then(|size| seen.get_mut(size)) {
                     *seen = true;

@@ -26,6 +26,7 @@ use crate::{
 /// What the tenants of a batch came to, by position in the batch.
 #[derive(Debug)]
 pub struct Tally {
+    /// How many cards stopped where; nothing where only signals are asked for.
     stops: Vec<u32>,
     codes: usize,
     signals: Signals,
@@ -55,6 +56,8 @@ type Near = (u8, Reverse<usize>, usize, Option<Vec<(FactId, i64)>>);
 pub struct Closed {
     /// By code.
     pub cards: Vec<(u8, u32)>,
+    /// The code and row of those that a report says more about.
+    pub behind: Vec<(u8, usize)>,
     /// The code and row of those that got furthest.
     pub furthest: Vec<(u8, usize)>,
 }
@@ -72,10 +75,10 @@ impl Tally {
         let codes = Answer::codes(gates);
         let says_more = (0..).take(codes).map(|code| says_more(Answer::of(code, gates), side.case.pack)).collect();
         Self {
-            stops: vec![0; codes * batch.tenants.len()],
+            stops: vec![0; if side.hoping.is_none() { codes * batch.tenants.len() } else { 0 }],
             codes,
             signals: Signals::new(batch.tenants.len()),
-            nearest: vec![BinaryHeap::new(); batch.tenants.len()],
+            nearest: vec![BinaryHeap::new(); if keep > 0 { batch.tenants.len() } else { 0 }],
             near_misses: Vec::new(),
             stopped: Vec::new(),
             keep,
@@ -149,11 +152,16 @@ impl Tally {
 
     /// Counts cards that stopped alike.
     pub fn count(&mut self, seat: Seat, code: u8, cards: usize) {
-        self.stops[seat.position * self.codes + usize::from(code)] += u32::try_from(cards).unwrap_or(u32::MAX);
+        if let Some(stops) = self.stops.get_mut(seat.position * self.codes + usize::from(code)) {
+            *stops += u32::try_from(cards).unwrap_or(u32::MAX);
+        }
     }
 
     /// Counts cards by their codes.
     pub fn count_all(&mut self, seat: Seat, codes: &[u8]) {
+        if self.stops.is_empty() {
+            return;
+        }
         let stops = &mut self.stops[seat.position * self.codes..][..self.codes];
         for code in codes {
             stops[usize::from(*code)] += 1;
@@ -214,10 +222,7 @@ impl Tally {
     pub fn close(&mut self, side: &Side<'_>, batch: &Batch, counted: &Counted<'_>, groups: &Groups) {
         let stops =
             |stops: &[u32]| (0..).zip(stops).filter(|(_, cards)| **cards > 0).map(|(code, cards)| (code, *cards as usize)).collect();
-        // of a part of the market it says nothing
-        if side.asked.is_none() {
-            self.stopped = self.stops.chunks(self.codes).map(stops).collect();
-        }
+        self.stopped = self.stops.chunks(self.codes).map(stops).collect();
         let gates = side.case.pack.gates.len();
         for (position, (nearest, tenant)) in std::mem::take(&mut self.nearest).into_iter().zip(&batch.tenants).enumerate() {
             self.near_misses.extend(nearest.into_iter().map(|Reverse((code, Reverse(route), row, counts))| Judged {
@@ -240,6 +245,28 @@ impl Tally {
         }
         findings.take_signals(self.signals, &batch.tenants);
         findings.near_misses.extend(self.near_misses);
+    }
+}
+
+/// What all tenants make of a side.
+pub struct Told<'a> {
+    pub side: Side<'a>,
+    pub closed: Closed,
+    /// By batch of the side.
+    pub tallies: Vec<Tally>,
+}
+
+impl Told<'_> {
+    /// Tells everything that was found.
+    pub fn settle(self, findings: &mut Findings) {
+        let Self { side, closed, tallies } = self;
+        let tenants = side.case.profiles.len();
+        for (code, row) in closed.behind.into_iter().filter(|_| tenants > 0) {
+            findings.stand_behind(side.routes[row], code.into(), 0, tenants);
+        }
+        for (tally, batch) in tallies.into_iter().zip(&side.batches) {
+            tally.settle(&side, batch, findings);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     dice::{Dice, TEXTS, TODAY},
     fuzz::Seen,
     generator::inputs,
+    is_hopeless,
     told::Told,
 };
 use crate::rules::{
@@ -218,7 +219,10 @@ impl<'p> Ground<'p> {
                 let counted: Vec<Vec<i64>> = counted.collect();
                 let columns: Vec<Slice<'_>> =
                     columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
+                let mut hoping = vec![false; lanes];
+                batch.hope(&mut machine, &columns, lanes, |lane| hoping[lane] = true);
                 batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
+                    assert!((0..lanes).all(|lane| hoping[lane] || is_hopeless(codes.of(lane), gates)), "a signal that nobody hoped for");
                     let lane = |lane: usize| {
                         let code = cards.codes[first + lane];
                         let answer = Answer::of(if code == through { codes.of(lane).into() } else { code }, gates);

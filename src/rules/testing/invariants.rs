@@ -65,6 +65,12 @@ const WORDS: [&str; 4] = ["true", "false", "if", "else"];
 
 /// The name of the only function of an invariant's script.
 const NAME: &str = "invariant";
+fn is_of_signals(text: &str) -> bool {
+    let condition = text.split_once(" implies ").map(|(condition, _)| condition.trim());
+    // `signal && a || b` holds of others, too
+    condition.is_some_and(|condition| condition == SIGNAL || condition.starts_with("signal && ") && !condition.contains("||"))
+}
+
 /// What stands for the verdict.
 const SIGNAL: &str = "signal";
 
@@ -108,8 +114,7 @@ impl Invariant {
 
     /// Whether only signals can break it: `signal implies …`.
     pub fn is_of_signals(&self) -> bool {
-        let condition = self.text.split_once(" implies ").map(|(condition, _)| condition.trim());
-        condition.is_some_and(|condition| condition == SIGNAL || condition.starts_with("signal && "))
+        is_of_signals(&self.text)
     }
 
     /// Adds a formula to a copy of the pack that it was read for, so that it can be asked of all decisions at once, in
@@ -267,5 +272,17 @@ mod tests {
         let text = "!(signal) || (net_profit >= 0.10 * max(effective_buy, 1) && tier == \"tier_1\")";
         let found: Vec<&str> = names(text).into_iter().map(|range| &text[range]).collect();
         assert_eq!(found, ["signal", "net_profit", "effective_buy", "tier"]);
+    }
+
+    #[test]
+    fn only_what_a_signal_alone_can_break_is_asked_of_signals_alone() {
+        for text in ["signal implies net_profit > 0", "signal && tier == \"tier_1\" implies net_profit > 0"] {
+            assert!(is_of_signals(text), "{text}");
+        }
+        for text in
+            ["net_profit > 0", "signal || stale_buy_price implies net_profit > 0", "signal && a || b implies c", "!signal implies a"]
+        {
+            assert!(!is_of_signals(text), "{text}");
+        }
     }
 }

@@ -22,13 +22,14 @@ mod algebra;
 mod answer;
 mod body;
 mod branches;
+mod clauses;
 pub mod costs;
 mod dag;
 mod facts;
 mod gates;
-mod hopes;
 mod host;
 mod instruction;
+mod kinds;
 mod loops;
 mod machine;
 mod money;
@@ -51,6 +52,7 @@ use rustc_hash::FxHashMap;
 
 pub use self::{
     answer::Answer,
+    kinds::Suits,
     machine::{LANES, Machine},
     refusal::Refusal,
     registers::{Column, Slice},

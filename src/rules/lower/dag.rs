@@ -219,18 +219,15 @@ impl Dag {
 
     /// The conditions that have to hold together for a truth to hold. `is_given` are not taken apart.
     pub fn conditions(&self, truth: NodeId, is_given: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
-        parts(truth, |node| match self.op(node) {
-            Op::And(one, two) if !is_given(node) => Some([one, two]),
-            _ => None,
-        })
-    }
-
-    /// The conditions of which one is enough for a truth to hold. `is_given` are not taken apart.
-    pub fn alternatives(&self, truth: NodeId, is_given: impl Fn(NodeId) -> bool) -> Vec<NodeId> {
-        parts(truth, |node| match self.op(node) {
-            Op::Or(one, two) if !is_given(node) => Some([one, two]),
-            _ => None,
-        })
+        let (mut conditions, mut open) = (Vec::new(), vec![truth]);
+        while let Some(node) = open.pop() {
+            match self.op(node) {
+                Op::And(one, two) if !is_given(node) => open.extend([one, two]),
+                _ if conditions.contains(&node) => {}
+                _ => conditions.push(node),
+            }
+        }
+        conditions
     }
 
     /// Where a node has that value.
@@ -291,19 +288,6 @@ impl Dag {
             Op::Select(_, one, two) => Range { low: of(one).low.min(of(two).low), high: of(one).high.max(of(two).high) },
         }
     }
-}
-
-/// What is left of a truth when all that `apart` takes apart is.
-fn parts(truth: NodeId, apart: impl Fn(NodeId) -> Option<[NodeId; 2]>) -> Vec<NodeId> {
-    let (mut parts, mut open) = (Vec::new(), vec![truth]);
-    while let Some(node) = open.pop() {
-        match apart(node) {
-            Some(both) => open.extend(both),
-            None if parts.contains(&node) => {}
-            None => parts.push(node),
-        }
-    }
-    parts
 }
 
 /// Quotients of a range, rounded by `divide`: a divisor is at least 1 away from 0, and 0 gives 0.

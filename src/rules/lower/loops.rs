@@ -34,6 +34,29 @@ pub fn each<T: Copy, U: Copy>(target: &mut [U], one: Lanes<'_, T>, two: Lanes<'_
     }
 }
 
+/// As [`each`], with what was there before.
+#[inline(always)]
+pub fn each_also<T: Copy, U: Copy>(target: &mut [U], one: Lanes<'_, T>, two: Lanes<'_, T>, apply: impl Fn(U, T, T) -> U) {
+    match (one, two) {
+        (Lanes::Column(one), Lanes::Column(two)) => {
+            for ((target, one), two) in target.iter_mut().zip(one).zip(two) {
+                *target = apply(*target, *one, *two);
+            }
+        }
+        (Lanes::Column(one), Lanes::Splat(two)) => {
+            for (target, one) in target.iter_mut().zip(one) {
+                *target = apply(*target, *one, two);
+            }
+        }
+        (Lanes::Splat(one), Lanes::Column(two)) => {
+            for (target, two) in target.iter_mut().zip(two) {
+                *target = apply(*target, one, *two);
+            }
+        }
+        (Lanes::Splat(one), Lanes::Splat(two)) => target.iter_mut().for_each(|target| *target = apply(*target, one, two)),
+    }
+}
+
 #[inline(always)]
 pub fn select<T: Copy>(target: &mut [T], condition: Lanes<'_, u8>, one: Lanes<'_, T>, two: Lanes<'_, T>) {
     // a constant condition was chosen by while the graph was built

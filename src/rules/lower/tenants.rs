@@ -9,7 +9,7 @@ use super::{
     Lowered,
     dag::{Dag, NodeId, Op},
     gates::{Terms, code, kind},
-    hopes,
+    kinds::{Kinds, Suits},
     machine::{Machine, Told},
     program::{Planner, Program},
     registers::{Slice, Source},
@@ -56,8 +56,7 @@ pub struct Batch {
     pub alike: Vec<usize>,
     /// No row suits any of its tenants, whatever is counted.
     pub hopeless: bool,
-    /// Where every tenant stops a row, and where only the interpreter can tell.
-    hopes: Program,
+    kinds: Kinds,
     /// An answer for each class: whether a row counts.
     counts: Program,
     /// An answer for each tenant: code and score.
@@ -110,12 +109,14 @@ impl Batch {
     }
 
     /// Tells the lanes that may hold a signal for one of the tenants; no other does. `columns` are as for [`Batch::judge`].
-    pub fn hope(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, mut hoping: impl FnMut(usize)) {
-        machine.run(&self.hopes, columns, lanes, |_, answer, told| {
-            let Some((stopped, doubts)) = answer.outputs.split_first() else { return };
-            let is_open = |lane: &usize| told.read(*stopped, *lane) == 0 || doubts.iter().any(|doubt| told.read(*doubt, *lane) != 0);
-            (0..lanes).filter(is_open).for_each(&mut hoping);
-        });
+    pub fn hope(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, hoping: impl FnMut(usize)) {
+        self.kinds.hope(machine, columns, lanes, hoping);
+    }
+
+    /// Tells by position what suits a tenant of a block of rows: the lane, and how. `columns` are as for [`Batch::judge`],
+    /// which tells of every row what becomes of it.
+    pub fn signals(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, found: impl FnMut(usize, usize, Suits)) {
+        self.kinds.signals(machine, columns, lanes, found);
     }
 
     /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, for each aggregate
@@ -127,7 +128,7 @@ impl Batch {
         });
     }
 
-    /// Whether [`Batch::judge`] or [`Batch::hope`] reads a column of the cards; it may be empty otherwise.
+    /// Whether tenants' judging reads a column of the cards; it may be empty otherwise.
     pub fn reads(&self, column: usize) -> bool {
         self.reads[column]
     }
@@ -157,15 +158,6 @@ impl Lowered {
     /// The conditions under which rows count, down to what the cards' columns hold.
     pub(super) fn conditions(&self, counts: NodeId) -> Vec<NodeId> {
         self.state.dag.conditions(counts, |node| self.cut.contains_key(&node))
-    }
-
-    /// The columns that tenants' programs find, and whether they are of bytes: the cards', then one for each aggregate.
-    fn given(&self, node: NodeId) -> Option<(u32, bool)> {
-        let counted = || {
-            let aggregate = self.counted.iter().position(|input| *input == node)?;
-            Some((u32::try_from(self.cut.len() + aggregate).unwrap_or(u32::MAX), false))
-        };
-        self.cut.get(&node).copied().or_else(counted)
     }
 
     /// Puts tenants that have much in common into one batch.
@@ -198,11 +190,11 @@ impl Lowered {
                 vec![fold(&mut self.state.dag, &ranked(&self.popularity, &conditions), Dag::and)]
             })
             .collect();
-        let terms: Vec<&[NodeId]> = tenants.iter().map(|tenant| self.tenants[*tenant].terms.terms.as_slice()).collect();
-        let hopes = hopes::of(&mut self.state.dag, self.gates, &terms, |node| self.cut.contains_key(&node));
+        let terms: Vec<&Terms> = tenants.iter().map(|tenant| &self.tenants[*tenant].terms).collect();
         let mut planner = Planner::default();
-        let given = |node| self.given(node);
-        let hopes = planner.plan(&self.state.dag, &given, &[hopes.to_vec()]);
+        let (cut, counted) = (&self.cut, &self.counted);
+        let given = |node| given(cut, counted, node);
+        let kinds = Kinds::of(&mut self.state.dag, &mut planner, self.gates, &terms, &given);
         let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
         let mut first = FxHashMap::default();
         let alike = questions.iter().enumerate().map(|(position, question)| *first.entry(question).or_insert(position)).collect();
@@ -213,11 +205,20 @@ impl Lowered {
         let places = tenants.iter().map(|tenant| self.tenants[*tenant].terms.score.map_or(0, |(_, places)| places)).collect();
         let hopeless = questions.iter().all(never_passes) && !judges.inputs().any(|column| column >= self.cut.len());
         let mut reads = vec![false; self.cut.len()];
-        for column in hopes.inputs().chain(judges.inputs()).filter(|column| *column < self.cut.len()) {
+        for column in kinds.inputs().chain(judges.inputs()).filter(|column| *column < self.cut.len()) {
             reads[column] = true;
         }
-        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, hopes, counts, judges, reads };
+        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, kinds, counts, judges, reads };
     }
+}
+
+/// The columns that tenants' programs find, and whether they are of bytes: the cards', then one for each aggregate.
+fn given(cut: &FxHashMap<NodeId, (u32, bool)>, counted: &[NodeId], node: NodeId) -> Option<(u32, bool)> {
+    let count = || {
+        let aggregate = counted.iter().position(|input| *input == node)?;
+        Some((u32::try_from(cut.len() + aggregate).unwrap_or(u32::MAX), false))
+    };
+    cut.get(&node).copied().or_else(count)
 }
 
 /// Terms that many tenants share before those that few do.

@@ -18,7 +18,7 @@ use rand_chacha::{
 };
 use rust_decimal::Decimal;
 
-use super::{ALONE, Answer, Column, LANES, Lowered, Machine, Setting, Settings, Slice};
+use super::{ALONE, Answer, Batch, Column, LANES, Lowered, Machine, Setting, Settings, Slice, Suits};
 use crate::rules::{
     facts::{Domain, INPUTS, Input, Stage},
     graph::FactId,
@@ -130,7 +130,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
     let through = Answer::Signal { scored: true }.code(pack.gates.len());
     let mut counts = [0; 4];
     let mut hopeless = 0;
-    let mut check = |row: usize, tenant: usize, code: i64, score: Option<Decimal>| {
+    let mut check = |row: usize, tenant: usize, code: i64, score: Option<Decimal>, suits: Option<Suits>| {
         let counted = pack.aggregates.iter().enumerate();
         let counted: Vec<(FactId, Value)> =
             counted.map(|(aggregate, counted)| (counted.fact, Value::Integer(density(row, aggregate)))).collect();
@@ -147,6 +147,7 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
             let score = if found == (Answer::Signal { scored: true }) { score.map(|score| score.normalize()) } else { None };
             assert_eq!((found, score), expected, "row {row}, tenant {tenant}: {:?}", data[row]);
         }
+        assert!(suits.is_some() || !matches!(expected.0, Answer::Signal { .. }), "row {row}, tenant {tenant}: a signal that was not told");
     };
     for batch in lowered.batches() {
         let mut machine = Machine::default();
@@ -157,20 +158,17 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
             let counted: Vec<Vec<i64>> = counted.collect();
             let columns: Vec<Slice<'_>> =
                 columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-            let mut hoping = vec![false; lanes];
-            batch.hope(&mut machine, &columns, lanes, |lane| hoping[lane] = true);
-            hopeless += hoping.iter().filter(|hoping| !**hoping).count();
+            let (suited, hopes) = suited(batch, &mut machine, &columns, lanes);
+            hopeless += lanes - hopes;
             batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
                 let tenant = batch.tenants[position];
-                for (lane, hoping) in hoping.iter().enumerate() {
-                    assert!(
-                        *hoping || is_hopeless(codes.of(lane), pack.gates.len()),
-                        "row {}, tenant {tenant}: a signal that nobody hoped for",
-                        first + lane
-                    );
+                for lane in 0..lanes {
+                    let suits = suited[position][lane];
+                    let code = codes.of(lane).into();
+                    assert!(agree(suits, Answer::of(code, pack.gates.len()), scores.of(lane)), "row {}, tenant {tenant}", first + lane);
                     let screened = cards.codes[first + lane];
-                    let code = if screened == through { codes.of(lane).into() } else { screened };
-                    check(first + lane, tenant, code, scores.of(lane));
+                    let code = if screened == through { code } else { screened };
+                    check(first + lane, tenant, code, scores.of(lane), suits);
                 }
             });
         }
@@ -179,9 +177,26 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
     [signals, rejected, other, open, hopeless]
 }
 
-/// Whether a tenant's code is no signal, and none that the interpreter might give.
-fn is_hopeless(code: u8, gates: usize) -> bool {
-    matches!(Answer::of(code.into(), gates), Answer::Rejected(_) | Answer::Unknown(_) | Answer::Failed(_))
+/// What suits the tenants of a batch, by position and lane, and how many lanes there is hope for.
+fn suited(batch: &Batch, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize) -> (Vec<Vec<Option<Suits>>>, usize) {
+    let mut hoping = vec![false; lanes];
+    batch.hope(machine, columns, lanes, |lane| hoping[lane] = true);
+    let mut suited = vec![vec![None; lanes]; batch.tenants.len()];
+    batch.signals(machine, columns, lanes, |position, lane, suits| {
+        assert!(hoping[lane], "what suits somebody was hoped for");
+        assert!(suited[position][lane].replace(suits).is_none(), "it is told once");
+    });
+    (suited, hoping.iter().filter(|hoping| **hoping).count())
+}
+
+/// Whether what is told of a row for a tenant is what judging answers. What only the interpreter can tell may be told to stop.
+fn agree(suits: Option<Suits>, answer: Answer, score: Option<Decimal>) -> bool {
+    match (answer, suits) {
+        (Answer::Signal { scored }, Some(Suits::Signal(found))) => found == score.filter(|_| scored),
+        (Answer::Signal { .. }, _) => false,
+        (Answer::Open(_), suits) => suits.is_none_or(|suits| suits == Suits::Open),
+        (Answer::Rejected(_) | Answer::Unknown(_) | Answer::Failed(_), suits) => suits.is_none(),
+    }
 }
 
 #[test]

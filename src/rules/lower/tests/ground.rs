@@ -4,10 +4,11 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{
+    agree,
     dice::{Dice, TEXTS, TODAY},
     fuzz::Seen,
     generator::inputs,
-    is_hopeless,
+    suited,
     told::Told,
 };
 use crate::rules::{
@@ -130,7 +131,12 @@ impl<'p> Ground<'p> {
                 let verdict = evaluation.verdict();
                 let score = if verdict.reason(self.pack).is_none() { evaluation.score() } else { None };
                 let meant = (Answer::of_verdict(&verdict, score.is_some()), score);
-                let found = answers[row];
+                let (found, is_told) = answers[row];
+                assert!(
+                    is_told || verdict.reason(self.pack).is_some(),
+                    "a signal that was not told: {}",
+                    self.described(about, row, tenant)
+                );
                 seen.count(found.0);
                 if !matches!(found.0, Answer::Open(_)) {
                     assert_eq!(found, meant, "{}", self.described(about, row, tenant));
@@ -204,8 +210,8 @@ impl<'p> Ground<'p> {
         (lowered, cards)
     }
 
-    /// By tenant and row.
-    fn answers(&self, lowered: &Lowered, cards: &Cards) -> Vec<Vec<(Answer, Option<Decimal>)>> {
+    /// By tenant and row, and whether it is told among what suits the tenant.
+    fn answers(&self, lowered: &Lowered, cards: &Cards) -> Vec<Vec<((Answer, Option<Decimal>), bool)>> {
         let gates = self.pack.gates.len();
         let through = Answer::Signal { scored: true }.code(gates);
         let mut answers = vec![Vec::new(); self.tenants.len()];
@@ -219,14 +225,15 @@ impl<'p> Ground<'p> {
                 let counted: Vec<Vec<i64>> = counted.collect();
                 let columns: Vec<Slice<'_>> =
                     columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-                let mut hoping = vec![false; lanes];
-                batch.hope(&mut machine, &columns, lanes, |lane| hoping[lane] = true);
+                let (suited, _) = suited(batch, &mut machine, &columns, lanes);
                 batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
-                    assert!((0..lanes).all(|lane| hoping[lane] || is_hopeless(codes.of(lane), gates)), "a signal that nobody hoped for");
+                    let agrees = |lane: usize| agree(suited[position][lane], Answer::of(codes.of(lane).into(), gates), scores.of(lane));
+                    assert!((0..lanes).all(agrees), "signals that are told alone are others");
                     let lane = |lane: usize| {
                         let code = cards.codes[first + lane];
                         let answer = Answer::of(if code == through { codes.of(lane).into() } else { code }, gates);
-                        (answer, if answer == (Answer::Signal { scored: true }) { scores.of(lane) } else { None })
+                        let score = if answer == (Answer::Signal { scored: true }) { scores.of(lane) } else { None };
+                        ((answer, score), suited[position][lane].is_some())
                     };
                     answers[batch.tenants[position]].extend((0..lanes).map(lane));
                 });

@@ -10,7 +10,8 @@
 //! 2. **Judge** ([`gates`]). The gates become one number that says how far a row comes.
 //! 3. **Split** ([`split`]). What depends on cards and routes alone is computed once for a row; what it leaves is all that
 //!    tenants' rules read ([`Cards`]).
-//! 4. **Plan** ([`program`], [`tenants`]). Tenants who have much in common are put into one program.
+//! 4. **Plan** ([`program`], [`tenants`]). Tenants who have much in common are put into one program. Where only signals are
+//!    asked for, those who differ in limits alone are even asked as one ([`kinds`]).
 //! 5. **Run** ([`machine`], [`registers`]). Each instruction is a loop over a block of rows.
 //!
 //! It answers verdicts only: [`Answer`]. A formula that can't be lowered is left to the interpreter ([`Lowered::refused`]):
@@ -52,7 +53,7 @@ use rustc_hash::FxHashMap;
 
 pub use self::{
     answer::Answer,
-    kinds::Suits,
+    kinds::{Kinds, Left, Part, Suits, add_marked},
     machine::{LANES, Machine},
     refusal::Refusal,
     registers::{Column, Slice},
@@ -67,7 +68,7 @@ use self::{
     program::{Planner, Program},
     registers::Source,
     split::{Split, nodes_of},
-    tenants::{Class, Tenant},
+    tenants::{Class, Counts, Tenant},
     value::Shape,
 };
 use super::{
@@ -110,6 +111,9 @@ pub struct Lowered {
     /// For each term how many tenants have it, and for each condition of counting how many classes.
     popularity: FxHashMap<NodeId, u32>,
     batches: Vec<Batch>,
+    kinds: Kinds,
+    /// By aggregate: who counts alike.
+    counting: Vec<Kinds>,
 }
 
 /// A pack that the columns can't judge.
@@ -150,6 +154,8 @@ impl Lowered {
             class_of: FxHashMap::default(),
             popularity: FxHashMap::default(),
             batches: Vec::new(),
+            kinds: Kinds::default(),
+            counting: Vec::new(),
         };
         lowered.counted = pack.aggregates.iter().map(|_| lowered.state.counted()).collect();
         let mut builder = Builder::new(pack, &mut lowered.state);
@@ -169,6 +175,7 @@ impl Lowered {
         lowered.split(&screen, &groups, &read);
         lowered.count_terms();
         lowered.form_batches();
+        lowered.form_kinds();
         Ok(lowered)
     }
 
@@ -181,7 +188,7 @@ impl Lowered {
             let classes = (0..pack.aggregates.len()).map(|aggregate| self.class_for(aggregate, None)).collect();
             return Tenant::new(gates::Terms { terms: vec![open], score: None }, classes);
         }
-        let counts: Vec<Option<NodeId>> = pack.aggregates.iter().map(|aggregate| counts(&mut builder, aggregate.count_where)).collect();
+        let counts: Vec<Option<Counts>> = pack.aggregates.iter().map(|aggregate| counts(&mut builder, aggregate.count_where)).collect();
         let classes: Vec<usize> = counts.into_iter().enumerate().map(|(aggregate, counts)| self.class_for(aggregate, counts)).collect();
         let mut builder = Builder::new(pack, &mut self.state);
         // it went well before
@@ -193,13 +200,14 @@ impl Lowered {
         Tenant::new(builder.terms(), classes)
     }
 
-    fn class_for(&mut self, aggregate: usize, counts: Option<NodeId>) -> usize {
+    fn class_for(&mut self, aggregate: usize, counts: Option<Counts>) -> usize {
+        let class = Class::of(&mut self.state.dag, aggregate, counts);
         let next = self.classes.len();
-        let class = counts.map_or(next, |node| *self.class_of.entry((aggregate, node)).or_insert(next));
-        if class == next {
-            self.classes.push(Class { aggregate, counts });
+        let number = class.counts.map_or(next, |node| *self.class_of.entry((aggregate, node)).or_insert(next));
+        if number == next {
+            self.classes.push(class);
         }
-        class
+        number
     }
 
     fn count_terms(&mut self) {
@@ -237,7 +245,8 @@ impl Lowered {
 
     /// Every node that a tenant's programs compute in the end.
     fn asked<'a>(&'a self, tenant: &'a Tenant) -> impl Iterator<Item = NodeId> + 'a {
-        let counts = tenant.classes.iter().filter_map(|class| self.classes[*class].counts);
+        let classes = tenant.classes.iter().map(|class| &self.classes[*class]);
+        let counts = classes.flat_map(|class| class.counts.into_iter().chain(class.terms.terms.iter().copied()));
         tenant.terms.terms.iter().copied().chain(tenant.terms.score.map(|(node, _)| node)).chain(counts)
     }
 
@@ -253,6 +262,7 @@ impl Lowered {
             return Err(Unprepared);
         }
         self.tenants[tenant] = changed;
+        self.change_kind(tenant);
         for batch in 0..self.batches.len() {
             if self.batches[batch].tenants.contains(&tenant) {
                 self.plan_batch(batch);
@@ -273,6 +283,16 @@ impl Lowered {
     /// The tenants, in batches that are planned together.
     pub fn batches(&self) -> &[Batch] {
         &self.batches
+    }
+
+    /// The tenants, by who holds the same facts against limits.
+    pub const fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// The tenants, by who counts an aggregate alike: what is left is counted.
+    pub fn counting(&self, aggregate: usize) -> &Kinds {
+        &self.counting[aggregate]
     }
 
     /// What the columns of counts stand for: the aggregate, and whether columns can count it.
@@ -331,8 +351,8 @@ impl Lowered {
     }
 }
 
-/// Where a row counts: 1, where only the interpreter can tell: 2; nothing if that is everywhere.
-fn counts(builder: &mut Builder<'_>, fact: FactId) -> Option<NodeId> {
+/// Where a row counts; nothing if only the interpreter can tell, wherever it is.
+fn counts(builder: &mut Builder<'_>, fact: FactId) -> Option<Counts> {
     let outcome = builder.fact(fact).ok()?;
     let dag = &mut builder.state.dag;
     let truth = match outcome.value.shape {
@@ -341,8 +361,7 @@ fn counts(builder: &mut Builder<'_>, fact: FactId) -> Option<NodeId> {
     };
     let sound = dag.not(outcome.fault);
     let told = dag.and(outcome.value.known, sound);
-    let (counts, open) = (dag.and(told, truth), dag.constant(2));
-    dag.put(Op::Select(outcome.doubt, open, counts)).ok()
+    Some(Counts { truth: dag.and(told, truth), doubt: outcome.doubt })
 }
 
 /// The number of a row's group: that of the text that is counted over, where it is known.

@@ -1,14 +1,16 @@
 //! Judges every route for every tenant in columns, as [`super::judge`] means it.
 //!
 //! 1. Routes become rows; what depends on no tenant is computed once for each ([`Side`]). Most rows stop there.
-//!    Where only some cards are asked for, what none of their signals can hang on is left out ([`hopes`]).
 //! 2. The rows that are left are laid out in blocks ([`blocks`]).
 //! 3. Batch by batch, tenants count what aggregates count ([`groups`]) and judge the blocks, then the rows that are counted
 //!    together ([`grouped`]), and of each card the best route is kept ([`tally`]).
 //!
+//! Where only some cards are asked for, only their signals are told, from what these can hang on ([`hopes`]).
+//!
 //! The interpreter is asked where columns can't tell: single rows, single tenants, single formulas.
 
 mod blocks;
+mod counts;
 mod grouped;
 mod groups;
 mod hopes;
@@ -24,6 +26,7 @@ use self::{
     blocks::{Block, Layout},
     grouped::Grouped,
     groups::{Counted, Groups},
+    hopes::Hopes,
     tally::{Closed, Seat, Tally, Told},
     work::Work,
 };
@@ -107,36 +110,40 @@ impl Prepared {
 
     /// Judges every route of the case for every tenant. Up to `keep` near misses are kept for each.
     pub fn judge(&self, case: &Case<'_>, keep: usize, progress: &(dyn Fn(usize) + Sync)) -> Findings {
-        self.judge_cards(case, None, keep, progress)
-    }
-
-    /// Judges some cards. The other routes of the case are there for what is counted, and judged only where it hangs on them.
-    pub fn judge_part(&self, case: &Case<'_>, cards: &BTreeSet<CardIndex>) -> Findings {
-        let mut findings = self.judge_cards(case, Some(cards), 0, &|_| ());
-        findings.forget_stops();
-        findings
-    }
-
-    fn judge_cards(
-        &self,
-        case: &Case<'_>,
-        asked: Option<&BTreeSet<CardIndex>>,
-        keep: usize,
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Findings {
-        let judged = |direction: Direction| Side::asked(case, &self.0[direction as usize], direction, asked).judge(keep, progress);
         let mut findings = Findings::new(case.pack, case.profiles.len());
-        if case.routes.len() <= FEW {
-            let (eu_us, us_eu) = rayon::join(|| judged(Direction::EuUs), || judged(Direction::UsEu));
-            eu_us.settle(&mut findings);
-            us_eu.settle(&mut findings);
-        } else {
-            for direction in Direction::ALL {
-                judged(*direction).settle(&mut findings);
-            }
+        for told in both(case, |direction| self.side(case, direction).judge(keep, progress)) {
+            told.settle(&mut findings);
         }
         findings.settle(case.routes, keep);
         findings
+    }
+
+    /// The signals of some cards. The other routes of the case are there for what is counted.
+    pub fn judge_part(&self, case: &Case<'_>, cards: &BTreeSet<CardIndex>) -> Findings {
+        let is_asked = |card: CardIndex| cards.contains(&card);
+        if case.routes.len() > FEW {
+            let mut findings = self.judge(case, 0, &|_| ());
+            findings.narrow(|route| is_asked(case.routes[route].card));
+            return findings;
+        }
+        let mut findings = Findings::new(case.pack, case.profiles.len());
+        let signals = both(case, |direction| Hopes::of(self.side(case, direction), is_asked).signals());
+        signals.iter().flatten().for_each(|one| findings.found(one));
+        findings.settle(case.routes, 0);
+        findings
+    }
+
+    fn side<'a>(&'a self, case: &'a Case<'a>, direction: Direction) -> Side<'a> {
+        Side::of(case, &self.0[direction as usize], direction)
+    }
+}
+
+/// Does it for both directions.
+fn both<T: Send>(case: &Case<'_>, work: impl Fn(Direction) -> T + Sync) -> [T; 2] {
+    if case.routes.len() <= FEW {
+        rayon::join(|| work(Direction::EuUs), || work(Direction::UsEu)).into()
+    } else {
+        [work(Direction::EuUs), work(Direction::UsEu)]
     }
 }
 
@@ -188,19 +195,9 @@ struct Side<'a> {
     /// The route of each row.
     routes: Vec<usize>,
     cards: Cards,
-    /// If only some cards are asked for and only their signals: which rows may be one. The others are there for what is counted.
-    hoping: Option<Vec<bool>>,
 }
 
 impl<'a> Side<'a> {
-    fn asked(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction, asked: Option<&BTreeSet<CardIndex>>) -> Self {
-        let all = Self::of(case, lowered, direction);
-        match asked {
-            Some(asked) => all.narrowed(|card| asked.contains(&card)),
-            None => all,
-        }
-    }
-
     fn of(case: &'a Case<'a>, lowered: &'a Lowered, direction: Direction) -> Self {
         let mut routes: Vec<usize> = (0..case.routes.len()).filter(|route| case.routes[*route].direction == direction).collect();
         // a card's routes stand together; among themselves they keep their order, which settles ties
@@ -212,17 +209,15 @@ impl<'a> Side<'a> {
         for mut part in screened {
             cards.append(&mut part);
         }
-        Self { case, lowered, direction, batches: lowered.batches().iter().collect(), routes, cards, hoping: None }
+        Self { case, lowered, direction, batches: lowered.batches().iter().collect(), routes, cards }
     }
 
     fn judge(mut self, keep: usize, progress: &(dyn Fn(usize) + Sync)) -> Told<'a> {
         let groups = Groups::of(&self);
         let layout = Layout::of(&self, &groups);
-        let grouped = Grouped::of(&self, &layout.grouped, &groups);
-        if self.hoping.is_none() {
-            // laid out anew for those who read them
-            self.cards.columns = Vec::new();
-        }
+        let grouped = Grouped::of(&self, &layout.grouped, &groups, |_| true);
+        // laid out anew for those who read them
+        self.cards.columns = Vec::new();
         let closed = self.closed(&layout, keep);
         let tallies = self.judge_all(&groups, &layout, (&grouped, &closed), keep, progress);
         Told { side: self, closed, tallies }
@@ -254,7 +249,7 @@ impl<'a> Side<'a> {
                     Counted::nothing(batch)
                 } else {
                     let counted = groups.count(self, batch, machine);
-                    grouped.judge(self, batch, machine, (&counted, groups), layout, &mut tally);
+                    grouped.judge(self, batch, machine, (&counted, groups), &mut tally);
                     counted
                 };
                 tally.take_closed(self, closed);
@@ -302,18 +297,8 @@ impl<'a> Side<'a> {
         Closed { cards: cards.into_iter().collect(), behind, furthest }
     }
 
-    /// Whether a row is judged, and not only there for what is counted.
-    fn is_hoping(&self, row: usize) -> bool {
-        self.hoping.as_ref().is_none_or(|hoping| hoping[row])
-    }
-
     fn card_of(&self, row: usize) -> CardIndex {
         self.case.routes[self.routes[row]].card
-    }
-
-    /// What the cards' columns hold of some rows.
-    fn pick(&self, rows: &[usize]) -> Vec<Column> {
-        self.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect()
     }
 
     /// Whether a row is counted together with others.

@@ -69,7 +69,7 @@ impl Findings {
                 findings.stand_behind(one.route, code, one.tenant, 1);
             }
             match one.answer {
-                Answer::Signal { .. } => findings.signals.push(one.tenant, one.route, one.score, &one.aggregates),
+                Answer::Signal { .. } => findings.found(&one),
                 Answer::Rejected(_) => findings.near_misses.push(one),
                 Answer::Unknown(_) | Answer::Failed(_) | Answer::Open(_) => {}
             }
@@ -98,6 +98,11 @@ impl Findings {
                 self.count(tenant, direction, code, cards);
             }
         }
+    }
+
+    /// Takes a signal over.
+    pub fn found(&mut self, signal: &Judged) {
+        self.signals.push(signal.tenant, signal.route, signal.score, &signal.aggregates);
     }
 
     /// Takes signals over that were found for these tenants.

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 
 use super::dag::{Dag, NodeId, Op};
 
-/// So many clauses a condition is taken apart into; of what would be more, nothing is.
-const MOST: usize = 16;
+/// So many clauses a condition is taken apart into; what would be more stays whole.
+const MOST: usize = 64;
 
 /// Conditions of conditions are taken apart so far down.
 const DEPTH: usize = 32;
@@ -26,14 +26,14 @@ pub struct Clause {
 }
 
 /// What a clause says but for its limits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shape {
     pub truths: Vec<NodeId>,
     pub facts: Vec<Fact>,
 }
 
 /// A number that is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fact {
     pub node: NodeId,
     /// It is the negated number that is below its limit.
@@ -68,50 +68,48 @@ impl Clause {
 /// Takes conditions apart. What was taken apart once is known.
 #[derive(Debug, Default)]
 pub struct Clauses {
-    known: FxHashMap<(NodeId, bool), Option<Vec<Clause>>>,
+    known: FxHashMap<(NodeId, bool), Vec<Clause>>,
 }
 
 impl Clauses {
-    /// Clauses one of which holds where the truth does. Nodes that `is_given` are computed already and not taken apart.
-    pub fn of(&mut self, dag: &mut Dag, truth: NodeId, is_given: &impl Fn(NodeId) -> bool) -> Vec<Clause> {
-        self.apart(dag, truth, true, is_given, DEPTH).unwrap_or_else(|| vec![Clause::of(truth)])
+    /// Clauses one of which holds where the truth does, or where it does not. Nodes that `is_given` are computed already and
+    /// not taken apart.
+    pub fn of(&mut self, dag: &mut Dag, truth: NodeId, holds: bool, is_given: &impl Fn(NodeId) -> bool) -> Vec<Clause> {
+        self.apart(dag, truth, holds, is_given, DEPTH)
     }
 
-    /// Clauses for where a truth holds, or does not; nothing if they would be too many.
-    fn apart(
-        &mut self,
-        dag: &mut Dag,
-        truth: NodeId,
-        holds: bool,
-        is_given: &impl Fn(NodeId) -> bool,
-        depth: usize,
-    ) -> Option<Vec<Clause>> {
+    fn apart(&mut self, dag: &mut Dag, truth: NodeId, holds: bool, is_given: &impl Fn(NodeId) -> bool, depth: usize) -> Vec<Clause> {
         if let Some(known) = self.known.get(&(truth, holds)) {
             return known.clone();
         }
         let is_whole = depth == 0 || is_given(truth);
-        let clauses = match (dag.constant_of(truth), dag.op(truth)) {
-            (Some(value), _) => Some(if (value != 0) == holds { vec![Clause::default()] } else { Vec::new() }),
+        let mut clauses = match (dag.constant_of(truth), dag.op(truth)) {
+            (Some(value), _) if (value != 0) == holds => vec![Clause::default()],
+            (Some(_), _) => Vec::new(),
             (None, Op::Not(one)) if !is_whole => self.apart(dag, one, !holds, is_given, depth - 1),
             (None, Op::And(one, two) | Op::Or(one, two)) if !is_whole => {
                 let both = matches!(dag.op(truth), Op::And(..)) == holds;
-                let (one, two) = (self.apart(dag, one, holds, is_given, depth - 1), self.apart(dag, two, holds, is_given, depth - 1));
-                one.zip(two).map(|(one, two)| if both { each_with_each(&one, &two) } else { [one, two].concat() })
+                let [one, two] = [one, two].map(|part| self.apart(dag, part, holds, is_given, depth - 1));
+                if both { each_with_each(&one, &two) } else { [one, two].concat() }
             }
             (None, op) => {
                 let clause = if is_whole { None } else { compared(dag, op, holds) };
-                Some(vec![clause.unwrap_or_else(|| Clause::of(if holds { truth } else { dag.not(truth) }))])
+                vec![clause.unwrap_or_else(|| Clause::of(literal(dag, truth, holds)))]
             }
         };
-        let clauses = clauses.map(|mut clauses| {
-            clauses.sort_unstable();
-            clauses.dedup();
-            clauses
-        });
-        let clauses = clauses.filter(|clauses| clauses.len() <= MOST);
+        clauses.sort_unstable();
+        clauses.dedup();
+        if clauses.len() > MOST {
+            clauses = vec![Clause::of(literal(dag, truth, holds))];
+        }
         self.known.insert((truth, holds), clauses.clone());
         clauses
     }
+}
+
+/// A truth or its negation. Compared with nothing, it is not taken apart: what it is made of may be given to nobody.
+pub fn literal(dag: &mut Dag, truth: NodeId, holds: bool) -> NodeId {
+    if holds { truth } else { dag.equals(truth, 0) }
 }
 
 fn each_with_each(one: &[Clause], two: &[Clause]) -> Vec<Clause> {
@@ -155,7 +153,7 @@ mod tests {
             let is_sound = dag.and(good, few);
             let is_bad = dag.not(is_sound);
             let stops = dag.and(is_offer, is_bad);
-            Clauses::default().of(&mut dag, stops, &|_| false)
+            Clauses::default().of(&mut dag, stops, true, &|_| false)
         };
         let (one, two) = (asked(3, 5), asked(4, 9));
         let shapes = |clauses: &[Clause]| clauses.iter().map(|clause| clause.shape.clone()).collect::<Vec<_>>();
@@ -172,7 +170,7 @@ mod tests {
         let far = dag.input(Range { low: 0, high: 1 << 70 });
         let limit = dag.constant(1 << 65);
         let stops = dag.put(Op::Less(far, limit)).unwrap();
-        assert_eq!(Clauses::default().of(&mut dag, stops, &|_| false), [Clause::of(stops)]);
+        assert_eq!(Clauses::default().of(&mut dag, stops, true, &|_| false), [Clause::of(stops)]);
     }
 
     /// Whether a node holds of a row.
@@ -217,7 +215,7 @@ mod tests {
             }
             let condition = truths[truths.len() - 1];
             let row = [(x, row.0), (y, row.1)];
-            let clauses = Clauses::default().of(&mut dag, condition, &|_| false);
+            let clauses = Clauses::default().of(&mut dag, condition, true, &|_| false);
             let is_met = |clause: &Clause| {
                 let below = |(fact, limit): (&Fact, &i64)| {
                     let value = holds(&dag, fact.node, row);

@@ -1,40 +1,48 @@
-//! Signals alone, where nobody asks why the other rows are none: a row is one for whom no gate stops it.
+//! Tenants in kinds, who hold the same facts against limits of their own.
 //!
-//! Then tenants don't have to be asked one by one. A batch has few *kinds* of tenants, who hold the same facts against
-//! limits of their own ([`super::clauses`]). What a kind has in common is computed once for a block of rows
-//! ([`Kinds::hope`] needs no more: a row that misses the easiest limit misses all), and then each row that is left is held
-//! against all limits of a fact in one loop over tenants ([`Kinds::signals`]).
+//! Where only signals are asked for, nobody asks why the other rows are none: a row is a signal for those for whom no gate
+//! stops it. Then tenants don't have to be judged one by one. What stops rows is taken apart into clauses
+//! ([`super::clauses`]), and tenants whose clauses differ in limits alone are a kind: what these have in common is computed
+//! once for a block of rows, and then each row is held against the limits of all in one loop over tenants ([`left`]).
+
+mod left;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulp::Arch;
-use rust_decimal::Decimal;
+use rustc_hash::FxHashMap;
 
+pub use self::left::{Left, Part, Suits, add_marked};
 use super::{
-    clauses::{Clause, Clauses, Shape},
+    clauses::{Clause, Clauses, Shape, literal},
     dag::{Dag, NodeId, Op},
     gates::{Terms, code, kind, passed},
-    loops::{Lanes, each_also},
-    machine::{Machine, Told},
     program::{Outside, Planner, Program},
-    registers::{Slice, Source},
 };
 
-/// The kinds of a batch.
-#[derive(Debug, Clone, Default)]
+/// Kinds that are planned together: what they have in common is computed once.
+const TOGETHER: usize = 4;
+
+/// All tenants, by kind.
+#[derive(Debug, Default)]
 pub struct Kinds {
-    /// An answer for each kind: whether a row stops for all, whether only the interpreter can tell, whether it has no score,
-    /// the score, then what its stops read.
-    program: Program,
-    kinds: Vec<Kind>,
+    gates: usize,
+    all: Vec<Kind>,
+    known: FxHashMap<Common, usize>,
+    /// By tenant.
+    kind_of: Vec<usize>,
+    /// By so many kinds as are planned together: an answer for each, whether a row stops for all, whether only the interpreter
+    /// can tell, whether it has no score, the score, then what its stops read.
+    programs: Vec<Program>,
+    /// Columns that are read.
+    reads: BTreeSet<usize>,
 }
 
 /// Tenants who hold the same facts against limits.
 #[derive(Debug, Clone)]
 struct Kind {
-    /// Their positions in the batch.
-    positions: Vec<usize>,
+    tenants: Vec<u32>,
     stops: Vec<Stop>,
+    question: Vec<NodeId>,
     /// The decimal places of the score.
     places: u32,
 }
@@ -53,21 +61,13 @@ struct Limits {
     /// Where the answer tells it.
     output: usize,
     negated: bool,
-    easiest: i64,
     /// By tenant of the kind.
     of: Vec<i64>,
-}
-
-/// What a row that nothing stops is to a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Suits {
-    Signal(Option<Decimal>),
-    /// Only the interpreter can tell.
-    Open,
+    easiest: i64,
 }
 
 /// What tenants of a kind have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Common {
     stops: Vec<Shape>,
     /// Where only the interpreter can tell.
@@ -78,112 +78,134 @@ struct Common {
 }
 
 impl Kinds {
-    /// Plans a batch of tenants. `given` tells the column of a node that is computed already.
-    pub fn of(dag: &mut Dag, planner: &mut Planner, gates: usize, tenants: &[&Terms], given: Outside<'_>) -> Self {
+    /// Plans tenants, whose gates' terms these are. `given` tells the column of a node that is computed already.
+    pub fn of<'t>(dag: &mut Dag, gates: usize, tenants: impl Iterator<Item = &'t Terms>, given: Outside<'_>) -> Self {
         let mut clauses = Clauses::default();
-        let mut alike: BTreeMap<Common, Vec<(usize, Vec<Vec<i64>>)>> = BTreeMap::new();
-        for (position, terms) in tenants.iter().enumerate() {
+        let mut alike: BTreeMap<Common, Vec<(usize, Vec<i64>)>> = BTreeMap::new();
+        for (tenant, terms) in tenants.enumerate() {
             let (common, limits) = common(dag, &mut clauses, gates, terms, given);
-            alike.entry(common).or_default().push((position, limits));
+            alike.entry(common).or_default().push((tenant, limits));
         }
-        let (questions, kinds): (Vec<_>, Vec<_>) = alike.into_iter().map(|(common, tenants)| Kind::of(dag, &common, tenants)).unzip();
-        Self { program: planner.plan(dag, given, &questions), kinds }
-    }
-
-    /// The columns that are read.
-    pub fn inputs(&self) -> impl Iterator<Item = usize> + '_ {
-        self.program.inputs()
-    }
-
-    /// Tells the lanes that may hold a signal for one of the tenants, some of them several times; no other does.
-    pub fn hope(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, mut hoping: impl FnMut(usize)) {
-        let mut room = Room::default();
-        machine.run(&self.program, columns, lanes, |kind, answer, told| {
-            self.kinds[kind].left(told, &answer.outputs, lanes, &mut room).into_iter().for_each(&mut hoping);
-        });
-    }
-
-    /// Tells by a tenant's position what suits it of a block of rows, and how; the lanes of a tenant ascend.
-    pub fn signals(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, mut found: impl FnMut(usize, usize, Suits)) {
-        let mut room = Room::default();
-        machine.run(&self.program, columns, lanes, |number, answer, told| {
-            let (kind, outputs) = (&self.kinds[number], &answer.outputs);
-            let holds = |output: usize, lane: usize| told.read(outputs[output], lane) != 0;
-            for lane in kind.left(told, outputs, lanes, &mut room) {
-                let suits = if holds(DOUBT, lane) {
-                    Suits::Open
-                } else if holds(UNSCORED, lane) {
-                    Suits::Signal(None)
-                } else {
-                    Suits::Signal(Some(Decimal::from_i128_with_scale(told.read(outputs[SCORE], lane), kind.places)))
-                };
-                let stopped = kind.stopped(told, outputs, lane, &mut room);
-                let suited = kind.positions.iter().zip(stopped).filter(|(_, stopped)| **stopped == 0);
-                suited.for_each(|(position, _)| found(*position, lane, suits));
+        let mut kinds = Self { gates, kind_of: vec![0; alike.values().map(Vec::len).sum()], ..Self::default() };
+        for (common, tenants) in alike {
+            let number = kinds.add(dag, common);
+            for (tenant, limits) in tenants {
+                kinds.kind_of[tenant] = number;
+                kinds.all[number].push(tenant, &limits);
             }
-        });
+        }
+        let mut planner = Planner::default();
+        for first in (0..kinds.all.len()).step_by(TOGETHER) {
+            kinds.plan(dag, &mut planner, first, given);
+        }
+        kinds
+    }
+
+    /// Gives a tenant other terms.
+    pub fn set(&mut self, dag: &mut Dag, tenant: usize, terms: &Terms, given: Outside<'_>) {
+        let (common, limits) = common(dag, &mut Clauses::default(), self.gates, terms, given);
+        self.all[self.kind_of[tenant]].remove(tenant);
+        let number = if let Some(number) = self.known.get(&common) {
+            *number
+        } else {
+            let number = self.add(dag, common);
+            self.plan(dag, &mut Planner::default(), number, given);
+            number
+        };
+        self.kind_of[tenant] = number;
+        self.all[number].push(tenant, &limits);
+    }
+
+    /// The kinds in parts that may be asked side by side.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        self.all.chunks(TOGETHER).zip(&self.programs).map(|(kinds, program)| Part { kinds, program }).collect()
+    }
+
+    /// Whether a column is read; it may be empty otherwise.
+    pub fn reads(&self, column: usize) -> bool {
+        self.reads.contains(&column)
+    }
+
+    fn add(&mut self, dag: &mut Dag, common: Common) -> usize {
+        let number = self.all.len();
+        self.all.push(Kind::of(dag, &common));
+        self.known.insert(common, number);
+        number
+    }
+
+    /// Plans the part that a kind is in.
+    fn plan(&mut self, dag: &Dag, planner: &mut Planner, number: usize, given: Outside<'_>) {
+        let part = number / TOGETHER;
+        let kinds = self.all.iter().skip(part * TOGETHER).take(TOGETHER);
+        let program = planner.plan(dag, given, &kinds.map(|kind| kind.question.clone()).collect::<Vec<_>>());
+        self.reads.extend(program.inputs());
+        if part < self.programs.len() {
+            self.programs[part] = program;
+        } else {
+            self.programs.push(program);
+        }
     }
 }
 
-const STOPPED: usize = 0;
-const DOUBT: usize = 1;
-const UNSCORED: usize = 2;
-const SCORE: usize = 3;
-
-/// What a tenant has in common with others, and by clause the limits of its own.
-fn common(dag: &mut Dag, clauses: &mut Clauses, gates: usize, terms: &Terms, given: Outside<'_>) -> (Common, Vec<Vec<i64>>) {
+/// What a tenant has in common with others, and the limits of its own.
+fn common(dag: &mut Dag, clauses: &mut Clauses, gates: usize, terms: &Terms, given: Outside<'_>) -> (Common, Vec<i64>) {
     let is_given = |node: NodeId| given(node).is_some();
-    let ways: Vec<(i64, NodeId)> = terms.terms.iter().map(|term| way(dag, gates, *term)).collect();
-    let doubts: BTreeSet<(i64, NodeId)> =
-        ways.iter().filter(|(code, _)| code % i64::from(kind::COUNT) == kind::OPEN).map(|(code, holds)| (*code, *holds)).collect();
+    let is_open = |code: i64| code % i64::from(kind::COUNT) == kind::OPEN;
+    let gate = |code: i64| code / i64::from(kind::COUNT);
+    let ways: Vec<Way> = terms.terms.iter().map(|term| Way::of(dag, gates, *term)).collect();
+    let mut literals = |is_it: &dyn Fn(&Way) -> bool| -> BTreeSet<(i64, NodeId)> {
+        ways.iter().filter(|way| is_it(way)).map(|way| (way.code, literal(dag, way.truth, way.holds))).collect()
+    };
     let signal = code(gates, kind::UNKNOWN);
+    let doubts = literals(&|way| is_open(way.code));
+    let unscored = literals(&|way| way.code == signal).into_iter().map(|(_, truth)| truth).collect();
     let mut stops: Vec<Clause> = Vec::new();
-    for (code, holds) in ways.iter().filter(|(code, _)| *code < signal && code % i64::from(kind::COUNT) != kind::OPEN) {
+    for way in ways.iter().filter(|way| way.code < signal && !is_open(way.code)) {
         // what stops a row is sure only where the gate's own facts are
-        let of_gate = doubts.iter().filter(|(doubt, _)| doubt / i64::from(kind::COUNT) == code / i64::from(kind::COUNT));
-        let sure = of_gate.fold(dag.truth(true), |sure, (_, doubt)| {
-            let no_doubt = dag.not(*doubt);
-            dag.and(sure, no_doubt)
-        });
-        let sure = if dag.constant_of(sure) == Some(1) { Clause::default() } else { Clause::of(sure) };
-        stops.extend(clauses.of(dag, *holds, &is_given).iter().map(|clause| clause.and(&sure)));
+        let of_gate = doubts.iter().filter(|(doubt, _)| gate(*doubt) == gate(way.code));
+        let sure = of_gate.fold(Clause::default(), |sure, (_, doubt)| sure.and(&Clause::of(literal(dag, *doubt, false))));
+        stops.extend(clauses.of(dag, way.truth, way.holds, &is_given).iter().map(|clause| clause.and(&sure)));
     }
     stops.sort_unstable();
     stops.dedup();
-    let unscored = ways.iter().filter(|(code, _)| *code == signal).map(|(_, holds)| *holds).collect();
-    let (stops, limits) = stops.into_iter().map(|clause| (clause.shape, clause.limits)).unzip();
+    let (stops, limits): (_, Vec<Vec<i64>>) = stops.into_iter().map(|clause| (clause.shape, clause.limits)).unzip();
     let doubts = doubts.into_iter().map(|(_, holds)| holds).collect();
-    (Common { stops, doubts, unscored, score: terms.score }, limits)
+    (Common { stops, doubts, unscored, score: terms.score }, limits.concat())
 }
 
-/// What a term says of a row, and where.
-fn way(dag: &mut Dag, gates: usize, term: NodeId) -> (i64, NodeId) {
-    let value = |node: NodeId| dag.constant_of(node).and_then(|value| i64::try_from(value).ok());
-    let through = Some(passed(gates));
-    let (code, holds) = match (value(term), dag.op(term)) {
-        (Some(code), _) => (Some(code), None),
-        (None, Op::Select(holds, one, two)) if value(two) == through => (value(one), Some((holds, true))),
-        (None, Op::Select(holds, one, two)) if value(one) == through => (value(two), Some((holds, false))),
-        _ => (None, None),
-    };
-    let holds = match holds {
-        Some((holds, true)) => holds,
-        Some((holds, false)) => dag.not(holds),
-        None => dag.truth(true),
-    };
-    // of what has another form, only the interpreter can tell
-    code.map_or_else(|| (self::code(0, kind::OPEN), dag.truth(true)), |code| (code, holds))
+/// What a term says of a row, and where: where a truth holds, or where it does not.
+struct Way {
+    code: i64,
+    truth: NodeId,
+    holds: bool,
+}
+
+impl Way {
+    fn of(dag: &mut Dag, gates: usize, term: NodeId) -> Self {
+        let value = |node: NodeId| dag.constant_of(node).and_then(|value| i64::try_from(value).ok());
+        let through = Some(passed(gates));
+        let chosen = match dag.op(term) {
+            Op::Select(truth, one, two) if value(two) == through => value(one).map(|code| (code, truth, true)),
+            Op::Select(truth, one, two) if value(one) == through => value(two).map(|code| (code, truth, false)),
+            _ => None,
+        };
+        if let Some((code, truth, holds)) = chosen {
+            return Self { code, truth, holds };
+        }
+        // of what has another form, only the interpreter can tell
+        Self { code: value(term).unwrap_or(self::code(0, kind::OPEN)), truth: dag.truth(true), holds: true }
+    }
 }
 
 impl Kind {
-    /// The question that its tenants ask, and the kind.
-    fn of(dag: &mut Dag, common: &Common, tenants: Vec<(usize, Vec<Vec<i64>>)>) -> (Vec<NodeId>, Self) {
+    /// A kind of nobody yet.
+    fn of(dag: &mut Dag, common: &Common) -> Self {
         let never = dag.truth(false);
         let all = |dag: &mut Dag, truths: &[NodeId]| fold(dag, truths, Op::Min);
         let any = |dag: &mut Dag, truths: &[NodeId]| fold(dag, truths, Op::Max).unwrap_or(never);
         let mut stopped = Vec::new();
         let (mut read, mut stops) = (Vec::new(), Vec::new());
-        for (number, shape) in common.stops.iter().enumerate() {
+        for shape in &common.stops {
             let guard = all(dag, &shape.truths);
             if shape.facts.is_empty() {
                 stopped.push(guard.unwrap_or_else(|| dag.truth(true)));
@@ -191,73 +213,39 @@ impl Kind {
             }
             let mut output = |node: NodeId| {
                 read.push(node);
-                SCORE + read.len()
+                left::SCORE + read.len()
             };
             let guard = guard.map(&mut output);
-            let numbers = shape.facts.iter().enumerate().map(|(place, fact)| {
-                let of: Vec<i64> = tenants.iter().map(|(_, limits)| limits[number][place]).collect();
-                let easiest = of.iter().copied().min().unwrap_or(i64::MIN);
-                Limits { output: output(fact.node), negated: fact.negated, easiest, of }
-            });
+            let facts = shape.facts.iter();
+            let numbers = facts.map(|fact| Limits { output: output(fact.node), negated: fact.negated, of: Vec::new(), easiest: i64::MAX });
             stops.push(Stop { guard, numbers: numbers.collect() });
         }
         let (stopped, doubt, unscored) = (any(dag, &stopped), any(dag, &common.doubts), any(dag, &common.unscored));
         let (score, places) = common.score.unwrap_or((never, 0));
         let question = [stopped, doubt, unscored, score].into_iter().chain(read).collect();
-        (question, Self { positions: tenants.into_iter().map(|(position, _)| position).collect(), stops, places })
+        Self { tenants: Vec::new(), stops, question, places }
     }
 
-    /// By tenant whether something stops the row of a lane.
-    fn stopped<'r>(&self, told: Told<'_>, outputs: &[Source], lane: usize, room: &'r mut Room) -> &'r [u8] {
-        let Room { stopped, held, .. } = room;
-        fill(stopped, self.positions.len(), 0);
-        for stop in &self.stops {
-            if stop.guard.is_some_and(|guard| told.read(outputs[guard], lane) == 0) {
-                continue;
-            }
-            fill(held, stopped.len(), 1);
-            for numbers in &stop.numbers {
-                let number = Lanes::Splat(numbers.number(told, outputs, lane));
-                Arch::new().dispatch(Below { one: number, two: Lanes::Column(&numbers.of), held: &mut *held });
-            }
-            stopped.iter_mut().zip(held.iter()).for_each(|(stopped, held)| *stopped |= held);
-        }
-        stopped
+    fn limits(&mut self) -> impl Iterator<Item = &mut Limits> {
+        self.stops.iter_mut().flat_map(|stop| &mut stop.numbers)
     }
 
-    /// The lanes of rows that nothing stops that is easy for one of the tenants.
-    fn left(&self, told: Told<'_>, outputs: &[Source], lanes: usize, room: &mut Room) -> Vec<usize> {
-        let Room { stopped, held, numbers } = room;
-        truths(told, outputs[STOPPED], lanes, stopped);
-        for stop in &self.stops {
-            match stop.guard {
-                Some(guard) => truths(told, outputs[guard], lanes, held),
-                None => fill(held, lanes, 1),
-            }
-            for limits in &stop.numbers {
-                limits.numbers(told, outputs, lanes, numbers);
-                Arch::new().dispatch(Below { one: Lanes::Column(numbers), two: Lanes::Splat(limits.easiest), held: &mut *held });
-            }
-            stopped.iter_mut().zip(held.iter()).for_each(|(stopped, held)| *stopped |= held);
-        }
-        (0..lanes).filter(|lane| stopped[*lane] == 0).collect()
-    }
-}
-
-impl Limits {
-    fn numbers(&self, told: Told<'_>, outputs: &[Source], lanes: usize, room: &mut Vec<i64>) {
-        room.clear();
-        match told.numbers(outputs[self.output]) {
-            Some(numbers) if !self.negated => room.extend_from_slice(numbers),
-            _ => room.extend((0..lanes).map(|lane| self.number(told, outputs, lane))),
+    fn push(&mut self, tenant: usize, limits: &[i64]) {
+        // a case has at most as many tenants as fit into memory
+        self.tenants.push(u32::try_from(tenant).unwrap_or(u32::MAX));
+        for (of, limit) in self.limits().zip(limits) {
+            of.of.push(*limit);
+            of.easiest = of.easiest.min(*limit);
         }
     }
 
-    fn number(&self, told: Told<'_>, outputs: &[Source], lane: usize) -> i64 {
-        let number = told.read(outputs[self.output], lane);
-        // limits are nearer than what 64 bits may not hold
-        let nearest = i64::try_from(number).unwrap_or(if number < 0 { -i64::MAX } else { i64::MAX }).max(-i64::MAX);
-        if self.negated { -nearest } else { nearest }
+    fn remove(&mut self, tenant: usize) {
+        let Some(position) = self.tenants.iter().position(|one| *one as usize == tenant) else { return };
+        self.tenants.swap_remove(position);
+        for limits in self.limits() {
+            limits.of.swap_remove(position);
+            limits.easiest = limits.of.iter().copied().min().unwrap_or(i64::MAX);
+        }
     }
 }
 
@@ -268,47 +256,15 @@ fn fold(dag: &mut Dag, truths: &[NodeId], join: fn(NodeId, NodeId) -> Op) -> Opt
     Some(others.iter().fold(*first, |joined, truth| dag.put(join(joined, *truth)).unwrap_or(joined)))
 }
 
-/// Room for the lanes of a block, or the tenants of a kind.
-#[derive(Debug, Default)]
-struct Room {
-    stopped: Vec<u8>,
-    held: Vec<u8>,
-    numbers: Vec<i64>,
-}
-
-fn fill(room: &mut Vec<u8>, count: usize, value: u8) {
-    room.clear();
-    room.resize(count, value);
-}
-
-fn truths(told: Told<'_>, source: Source, lanes: usize, room: &mut Vec<u8>) {
-    room.clear();
-    match told.bytes(source) {
-        Some(truths) => room.extend_from_slice(truths),
-        None => room.extend((0..lanes).map(|lane| u8::from(told.read(source, lane) != 0))),
-    }
-}
-
-/// Leaves what is held where one is below the other.
-struct Below<'a> {
-    one: Lanes<'a, i64>,
-    two: Lanes<'a, i64>,
-    held: &'a mut [u8],
-}
-
-impl pulp::NullaryFnOnce for Below<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        each_also(self.held, self.one, self.two, |held, one, two| held & u8::from(one < two));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
-    use super::{super::dag::Range, *};
+    use rust_decimal::Decimal;
+
+    use super::{
+        super::{dag::Range, machine::Machine, registers::Slice},
+        *,
+    };
 
     const GATES: usize = 2;
 
@@ -329,16 +285,21 @@ mod tests {
         let facts = [(); 2].map(|()| dag.input(Range { low: 0, high: 100 }));
         let terms = tenants(&mut dag, facts);
         let given = |node| facts.iter().position(|fact| *fact == node).map(|column| (u32::try_from(column).unwrap(), false));
-        let kinds = Kinds::of(&mut dag, &mut Planner::default(), GATES, &terms.iter().collect::<Vec<_>>(), &given);
+        let kinds = Kinds::of(&mut dag, GATES, terms.iter(), &given);
         let columns = [0, 1].map(|fact| rows.iter().map(|row| row[fact]).collect::<Vec<i64>>());
         let columns = columns.each_ref().map(|column| Slice::Numbers(column));
         let (mut machine, mut suited, mut hoping) = (Machine::default(), Vec::new(), Vec::new());
-        kinds.signals(&mut machine, &columns, rows.len(), |position, lane, suits| suited.push((position, lane, suits)));
-        kinds.hope(&mut machine, &columns, rows.len(), |lane| hoping.push(lane));
-        suited.sort_unstable_by_key(|(position, lane, _)| (*position, *lane));
+        for part in kinds.parts() {
+            let tenants = part.tenants();
+            part.left(&mut machine, &columns, rows.len(), |left| {
+                suited.extend(left.places().map(|place| (tenants[place], left.lane, left.suits)));
+            });
+            part.hope(&mut machine, &columns, rows.len(), |lane| hoping.push(lane));
+        }
+        suited.sort_unstable_by_key(|(tenant, lane, _)| (*tenant, *lane));
         hoping.sort_unstable();
         hoping.dedup();
-        (kinds.kinds.len(), suited, hoping)
+        (kinds.all.len(), suited, hoping)
     }
 
     fn unscored(terms: Vec<NodeId>) -> Terms {

@@ -8,8 +8,8 @@ use rustc_hash::FxHashMap;
 use super::{
     Lowered,
     dag::{Dag, NodeId, Op},
-    gates::{Terms, code, kind},
-    kinds::{Kinds, Suits},
+    gates::{Terms, code, kind, passed},
+    kinds::Kinds,
     machine::{Machine, Told},
     program::{Planner, Program},
     registers::{Slice, Source},
@@ -24,6 +24,38 @@ pub struct Class {
     pub aggregate: usize,
     /// 1 where a row counts, 2 where only the interpreter can tell; nothing if it has to be asked for every row.
     pub counts: Option<NodeId>,
+    /// What keeps a row from being counted, as if a gate stopped it.
+    pub terms: Terms,
+}
+
+/// Whether a row counts is told by one gate.
+const COUNTING: usize = 1;
+
+/// The conditions under which a row counts, and under which only the interpreter can tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Counts {
+    pub truth: NodeId,
+    pub doubt: NodeId,
+}
+
+impl Class {
+    /// Nothing where the interpreter has to be asked for every row.
+    pub fn of(dag: &mut Dag, aggregate: usize, counts: Option<Counts>) -> Self {
+        let through = dag.constant(passed(COUNTING).into());
+        let stop = |dag: &mut Dag, holds: NodeId, how: i64| {
+            let stopped = dag.constant(code(0, how).into());
+            // codes are small
+            dag.put(Op::Select(holds, stopped, through)).unwrap_or(through)
+        };
+        let (doubt, missed) = match counts {
+            Some(counts) => (counts.doubt, dag.not(counts.truth)),
+            None => (dag.truth(true), dag.truth(false)),
+        };
+        let terms = vec![stop(dag, doubt, kind::OPEN), stop(dag, missed, kind::TOLD)];
+        let open = dag.constant(2);
+        let node = counts.and_then(|counts| dag.put(Op::Select(counts.doubt, open, counts.truth)).ok());
+        Self { aggregate, counts: node, terms: Terms { terms, score: None } }
+    }
 }
 
 /// A tenant in the graph.
@@ -56,7 +88,6 @@ pub struct Batch {
     pub alike: Vec<usize>,
     /// No row suits any of its tenants, whatever is counted.
     pub hopeless: bool,
-    kinds: Kinds,
     /// An answer for each class: whether a row counts.
     counts: Program,
     /// An answer for each tenant: code and score.
@@ -106,17 +137,6 @@ impl Batch {
                 counted(position, codes(told, *output));
             }
         });
-    }
-
-    /// Tells the lanes that may hold a signal for one of the tenants; no other does. `columns` are as for [`Batch::judge`].
-    pub fn hope(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, hoping: impl FnMut(usize)) {
-        self.kinds.hope(machine, columns, lanes, hoping);
-    }
-
-    /// Tells by position what suits a tenant of a block of rows: the lane, and how. `columns` are as for [`Batch::judge`],
-    /// which tells of every row what becomes of it.
-    pub fn signals(&self, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize, found: impl FnMut(usize, usize, Suits)) {
-        self.kinds.signals(machine, columns, lanes, found);
     }
 
     /// Judges a block of rows for every tenant of the batch. `columns` are the cards' and, behind them, for each aggregate
@@ -171,6 +191,28 @@ impl Lowered {
         }
     }
 
+    /// Puts tenants who hold the same facts against limits into one kind: for judging, and for each aggregate for counting.
+    pub(super) fn form_kinds(&mut self) {
+        let given = |node| given(&self.cut, &self.counted, node);
+        let (dag, tenants, classes) = (&mut self.state.dag, &self.tenants, &self.classes);
+        self.kinds = Kinds::of(dag, self.gates, tenants.iter().map(|tenant| &tenant.terms), &given);
+        let counting = |aggregate: usize| {
+            let terms = tenants.iter().map(|tenant| &classes[tenant.classes[aggregate]].terms);
+            Kinds::of(dag, COUNTING, terms, &given)
+        };
+        self.counting = (0..self.aggregates).map(counting).collect();
+    }
+
+    /// Puts a tenant who has changed into its kinds.
+    pub(super) fn change_kind(&mut self, tenant: usize) {
+        let given = |node| given(&self.cut, &self.counted, node);
+        let changed = &self.tenants[tenant];
+        self.kinds.set(&mut self.state.dag, tenant, &changed.terms, &given);
+        for (counting, class) in self.counting.iter_mut().zip(&changed.classes) {
+            counting.set(&mut self.state.dag, tenant, &self.classes[*class].terms, &given);
+        }
+    }
+
     /// Plans a batch again, after one of its tenants has changed.
     pub(super) fn plan_batch(&mut self, batch: usize) {
         let tenants = std::mem::take(&mut self.batches[batch].tenants);
@@ -190,11 +232,8 @@ impl Lowered {
                 vec![fold(&mut self.state.dag, &ranked(&self.popularity, &conditions), Dag::and)]
             })
             .collect();
-        let terms: Vec<&Terms> = tenants.iter().map(|tenant| &self.tenants[*tenant].terms).collect();
         let mut planner = Planner::default();
-        let (cut, counted) = (&self.cut, &self.counted);
-        let given = |node| given(cut, counted, node);
-        let kinds = Kinds::of(&mut self.state.dag, &mut planner, self.gates, &terms, &given);
+        let given = |node| given(&self.cut, &self.counted, node);
         let (counts, judges) = (planner.plan(&self.state.dag, &given, &counts), planner.plan(&self.state.dag, &given, &questions));
         let mut first = FxHashMap::default();
         let alike = questions.iter().enumerate().map(|(position, question)| *first.entry(question).or_insert(position)).collect();
@@ -205,10 +244,10 @@ impl Lowered {
         let places = tenants.iter().map(|tenant| self.tenants[*tenant].terms.score.map_or(0, |(_, places)| places)).collect();
         let hopeless = questions.iter().all(never_passes) && !judges.inputs().any(|column| column >= self.cut.len());
         let mut reads = vec![false; self.cut.len()];
-        for column in kinds.inputs().chain(judges.inputs()).filter(|column| *column < self.cut.len()) {
+        for column in judges.inputs().filter(|column| *column < self.cut.len()) {
             reads[column] = true;
         }
-        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, kinds, counts, judges, reads };
+        self.batches[batch] = Batch { tenants, classes, class_of, places, alike, hopeless, counts, judges, reads };
     }
 }
 

@@ -158,12 +158,12 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
             let counted: Vec<Vec<i64>> = counted.collect();
             let columns: Vec<Slice<'_>> =
                 columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-            let (suited, hopes) = suited(batch, &mut machine, &columns, lanes);
+            let (suited, hopes) = suited(&lowered, tenants.len(), &columns, lanes);
+            assert_counts(&lowered, tenants.len(), batch, &columns, lanes);
             hopeless += lanes - hopes;
             batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
                 let tenant = batch.tenants[position];
-                for lane in 0..lanes {
-                    let suits = suited[position][lane];
+                for (lane, suits) in suited[tenant].iter().copied().enumerate() {
                     let code = codes.of(lane).into();
                     assert!(agree(suits, Answer::of(code, pack.gates.len()), scores.of(lane)), "row {}, tenant {tenant}", first + lane);
                     let screened = cards.codes[first + lane];
@@ -177,16 +177,47 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
     [signals, rejected, other, open, hopeless]
 }
 
-/// What suits the tenants of a batch, by position and lane, and how many lanes there is hope for.
-fn suited(batch: &Batch, machine: &mut Machine, columns: &[Slice<'_>], lanes: usize) -> (Vec<Vec<Option<Suits>>>, usize) {
+/// What suits each tenant, by lane, and how many lanes there is hope for.
+fn suited(lowered: &Lowered, tenants: usize, columns: &[Slice<'_>], lanes: usize) -> (Vec<Vec<Option<Suits>>>, usize) {
+    let mut machine = Machine::default();
     let mut hoping = vec![false; lanes];
-    batch.hope(machine, columns, lanes, |lane| hoping[lane] = true);
-    let mut suited = vec![vec![None; lanes]; batch.tenants.len()];
-    batch.signals(machine, columns, lanes, |position, lane, suits| {
-        assert!(hoping[lane], "what suits somebody was hoped for");
-        assert!(suited[position][lane].replace(suits).is_none(), "it is told once");
-    });
+    let mut suited = vec![vec![None; lanes]; tenants];
+    for part in lowered.kinds().parts() {
+        let (mut hoped, of_part) = (vec![false; lanes], part.tenants());
+        part.hope(&mut machine, columns, lanes, |lane| hoped[lane] = true);
+        part.left(&mut machine, columns, lanes, |left| {
+            assert!(hoped[left.lane], "what suits somebody was hoped for");
+            for tenant in left.places().map(|place| of_part[place]) {
+                assert!(suited[tenant][left.lane].replace(left.suits).is_none(), "it is told once");
+            }
+        });
+        hoping.iter_mut().zip(hoped).for_each(|(hoping, hoped)| *hoping |= hoped);
+    }
     (suited, hoping.iter().filter(|hoping| **hoping).count())
+}
+
+/// What all tenants count at once is what they count batch by batch: which rows, and which only the interpreter can tell.
+fn assert_counts(lowered: &Lowered, tenants: usize, batch: &Batch, columns: &[Slice<'_>], lanes: usize) {
+    let mut machine = Machine::default();
+    for aggregate in 0..lowered.aggregates {
+        let mut counted = vec![vec![0; lanes]; tenants];
+        for part in lowered.counting(aggregate).parts() {
+            let of_part = part.tenants();
+            part.left(&mut machine, columns, lanes, |left| {
+                for place in left.places() {
+                    counted[of_part[place]][left.lane] = if left.suits == Suits::Open { 2 } else { 1 };
+                }
+            });
+        }
+        batch.count(&mut machine, columns, lanes, |position, codes| {
+            let class = batch.classes[position];
+            let (_, in_columns) = lowered.class(class);
+            let code = |lane: usize| if in_columns { codes.of(lane) } else { 2 };
+            for tenant in batch.tenants.iter().filter(|tenant| lowered.classes_of(**tenant)[aggregate] == class) {
+                assert!((0..lanes).map(code).eq(counted[*tenant].iter().copied()), "tenant {tenant} counts other rows");
+            }
+        });
+    }
 }
 
 /// Whether what is told of a row for a tenant is what judging answers. What only the interpreter can tell may be told to stop.

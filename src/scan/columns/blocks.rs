@@ -29,8 +29,6 @@ pub struct Layout {
     pub blocks: Vec<Block>,
     /// The open rows of each card of which one is counted together with others.
     pub grouped: Vec<Vec<usize>>,
-    /// Of each card that may be no signal that is asked for, the open rows that are counted together with others.
-    pub beside: Vec<Vec<usize>>,
     /// Cards none of whose routes is open: the code and row of the one that came furthest.
     pub closed: Vec<(u8, usize)>,
 }
@@ -44,12 +42,8 @@ impl Layout {
         let mut first = 0;
         while first < side.routes.len() {
             let count = (first..side.routes.len()).take_while(|row| side.card_of(*row) == side.card_of(first)).count();
-            let open_rows = (first..first + count).filter(|row| side.cards.codes[*row] == through);
-            let rows: Vec<usize> = open_rows.clone().filter(|row| side.is_hoping(*row)).collect();
-            if side.hoping.is_some() && rows.is_empty() {
-                let beside: Vec<usize> = open_rows.filter(|row| groups.place(*row).is_some()).collect();
-                layout.beside.extend((!beside.is_empty()).then_some(beside));
-            } else if rows.is_empty() {
+            let rows: Vec<usize> = (first..first + count).filter(|row| side.cards.codes[*row] == through).collect();
+            if rows.is_empty() {
                 let furthest = (first..first + count).map(|row| (u8::try_from(side.cards.codes[row]).unwrap_or(u8::MAX), row));
                 layout.closed.extend(furthest.reduce(|best, next| if next.0 > best.0 { next } else { best }));
             } else if rows.iter().any(|row| groups.place(*row).is_some()) {

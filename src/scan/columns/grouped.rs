@@ -7,8 +7,8 @@
 //!
 //! [`variants`]: super::variants
 
-mod beside;
 mod fallen;
+pub mod signals;
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -16,7 +16,6 @@ use rust_decimal::Decimal;
 
 use super::{
     Side,
-    blocks::Layout,
     groups::{self, Counted, Groups},
     tally::{Seat, Tally, best_of, code, is_open},
     variants::{Lanes, Variants},
@@ -79,8 +78,8 @@ struct Again {
 }
 
 impl Grouped {
-    /// `cards` are rows by card.
-    pub fn of(side: &Side<'_>, cards: &[Vec<usize>], groups: &Groups) -> Self {
+    /// `cards` are rows by card; only some columns are read.
+    pub fn of(side: &Side<'_>, cards: &[Vec<usize>], groups: &Groups, is_read: impl Fn(usize) -> bool) -> Self {
         let mut by_count: BTreeMap<usize, Vec<&Vec<usize>>> = BTreeMap::new();
         cards.iter().filter(|rows| !rows.is_empty()).for_each(|rows| by_count.entry(rows.len()).or_default().push(rows));
         let (mut rows, mut shelves) = (Vec::new(), Vec::new());
@@ -97,11 +96,14 @@ impl Grouped {
             };
             shelves.iter().flat_map(|shelf| shelf.rows.clone().map(move |row| of(shelf, row).unwrap_or(row))).collect()
         };
+        let pick = |(number, column): (usize, &Column)| {
+            if is_read(number) { column.pick(rows.iter().copied()) } else { Column::new(true) }
+        };
         Self {
             first_of: group_of.iter().map(first_of).collect(),
             shelves,
             group_of,
-            columns: side.cards.columns.iter().map(|column| column.pick(rows.iter().copied())).collect(),
+            columns: side.cards.columns.iter().enumerate().map(pick).collect(),
             rows,
         }
     }
@@ -118,43 +120,17 @@ impl Grouped {
         batch: &Batch,
         machine: &mut Machine,
         (counted, groups): (&Counted<'_>, &Groups),
-        layout: &Layout,
         tally: &mut Tally,
     ) {
         if self.rows.is_empty() {
             return;
         }
-        let all = vec![true; batch.tenants.len()];
-        if side.hoping.is_some() {
-            let hoping = self.hoping(side, batch, machine, (counted, groups), &layout.grouped, &all);
-            hoping.judge_hoping(side, batch, machine, (counted, groups), (layout, &all), tally);
-        } else {
-            self.judge_hoping(side, batch, machine, (counted, groups), (layout, &all), tally);
-        }
-    }
-
-    /// Judges rows for all tenants.
-    fn judge_hoping(
-        &self,
-        side: &Side<'_>,
-        batch: &Batch,
-        machine: &mut Machine,
-        (counted, groups): (&Counted<'_>, &Groups),
-        (layout, all): (&Layout, &[bool]),
-        tally: &mut Tally,
-    ) {
-        if self.rows.is_empty() {
-            return;
-        }
-        let mut told = self.first(side, batch, machine, (counted, groups), all, tally);
-        let (near, others) = self.beside(side, batch, machine, (counted, groups), (&layout.beside, &told.passing), tally);
-        let (lanes, mut again) = self.fallen(batch, (counted, groups), &told.passing, (&near, &others));
+        let mut told = self.first(side, batch, machine, (counted, groups), tally);
+        let counts = |position: usize, aggregate: usize, group: usize| counted.sizes(position, aggregate).get(group).copied().unwrap_or(0);
+        let (lanes, mut again) = self.fallen(groups, counts, &told.passing, None);
         self.judge_again(side, batch, machine, &lanes, &mut again);
         let mut best = Vec::new();
         for (position, tenant) in batch.tenants.iter().enumerate() {
-            if side.hoping.is_some() && told.passing[position].is_empty() {
-                continue;
-            }
             let seat = Seat { position, tenant: *tenant };
             let codes = &mut told.codes[position * self.rows.len()..][..self.rows.len()];
             again[position].iter().for_each(|one| codes[one.row] = one.code);
@@ -206,10 +182,9 @@ impl Grouped {
         batch: &Batch,
         machine: &mut Machine,
         (counted, groups): (&Counted<'_>, &Groups),
-        whose: &[bool],
         tally: &Tally,
     ) -> Told {
-        let (variants, lanes) = Variants::of(counted, groups, self, whose);
+        let (variants, lanes) = Variants::of(counted, groups, self);
         let choices = variants.choices(batch, counted);
         let tenants = batch.tenants.len();
         let mut told = Told { codes: vec![0; tenants * self.rows.len()], passing: vec![Vec::new(); tenants], open: vec![false; tenants] };
@@ -218,9 +193,6 @@ impl Grouped {
         for block in &blocks {
             own.clear();
             self.run(batch, machine, &lanes, block.lanes.clone(), |position, codes, scores| {
-                if !whose[position] {
-                    return;
-                }
                 let target = &mut told.codes[position * self.rows.len()..][block.rows.clone()];
                 if block.lanes.len() > block.rows.len() || own.len() != block.rows.len() {
                     variants.own(choices.of(position), block, &mut own);
@@ -305,9 +277,14 @@ impl Grouped {
                 }
             });
         }
-        for (again, tenant) in again.iter_mut().zip(&batch.tenants) {
+        self.ask_again(side, batch.tenants.iter().copied(), lanes, again);
+    }
+
+    /// Asks the interpreter where only it can tell.
+    fn ask_again(&self, side: &Side<'_>, tenants: impl IntoIterator<Item = usize>, lanes: &Lanes, again: &mut [Vec<Again>]) {
+        for (again, tenant) in again.iter_mut().zip(tenants) {
             for one in again.iter_mut().filter(|one| is_open(one.code)) {
-                let judged = side.case.judge_one(side.routes[self.rows[one.row]], *tenant, self.counts_again(side, lanes, one));
+                let judged = side.case.judge_one(side.routes[self.rows[one.row]], tenant, self.counts_again(side, lanes, one));
                 one.code = code(judged.answer, side.case.pack.gates.len());
                 one.score = judged.score;
             }

@@ -70,6 +70,11 @@ impl Groups {
         self.members.iter().map(Vec::len)
     }
 
+    /// The rows of an aggregate's groups, each with its group.
+    pub fn members(&self, aggregate: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.rows.iter().zip(&self.group_of[aggregate]).filter_map(|(row, group)| Some((*row, (*group)?)))
+    }
+
     /// Counts for the tenants of a batch.
     pub fn count<'b>(&self, side: &Side<'_>, batch: &'b Batch, machine: &mut Machine) -> Counted<'b> {
         let empty = |class: &usize| vec![Size::default(); self.members[side.lowered.class(*class).0].len()];
@@ -135,11 +140,11 @@ impl<'b> Counted<'b> {
         Self { batch, sizes: Vec::new() }
     }
 
-    /// For each group of an aggregate, by size from 0 on: whether one of these tenants of the batch counted so many.
-    pub fn sizes_seen(&self, aggregate: usize, groups: &Groups, whose: &[bool]) -> Vec<Vec<bool>> {
+    /// For each group of an aggregate, by size from 0 on: whether a tenant of the batch counted so many.
+    pub fn sizes_seen(&self, aggregate: usize, groups: &Groups) -> Vec<Vec<bool>> {
         let mut seen: Vec<Vec<bool>> = groups.members[aggregate].iter().map(|places| vec![false; places + 1]).collect();
         let mut classes = vec![false; self.sizes.len()];
-        let of_tenants = (0..whose.len()).filter(|position| whose[*position]);
+        let of_tenants = 0..self.batch.tenants.len();
         of_tenants.filter_map(|position| self.batch.class_of(position, aggregate)).for_each(|class| classes[class] = true);
         for (sizes, _) in self.sizes.iter().zip(classes).filter(|(_, is_theirs)| *is_theirs) {
             for (seen, size) in seen.iter_mut().zip(sizes) {

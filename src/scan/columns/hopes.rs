@@ -1,50 +1,102 @@
-//! Leaves out of a side what no signal of the cards that are asked for can hang on.
+//! Judges some cards for their signals alone. What none of them can hang on is left out.
 //!
-//! Few rows suit anybody, whatever is counted for them. So before anything is counted, each batch is asked which rows may
-//! suit one of its tenants ([`Batch::hope`]), with every number that may be counted. Only such rows, those that are counted
-//! together with them, and the batches that have hope are left.
+//! Few rows suit anybody, whatever is counted for them. So before anything is counted, it is asked which rows may suit
+//! somebody, with every number that may be counted. Only such rows and those that are counted together with them are left.
+//! Then all tenants count at once ([`super::counts`]), and are asked at once, by kind ([`Kinds`]), what suits them.
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Side, variants::Lanes};
+use super::{
+    Side,
+    counts::Sizes,
+    grouped::{
+        Grouped,
+        signals::{Counted, Laid},
+    },
+    groups::Groups,
+    variants::Lanes,
+};
 use crate::{
     domain::book::CardIndex,
-    rules::lower::{ALONE, Answer, Batch, Column, LANES, Machine, Slice},
+    rules::lower::{ALONE, Answer, Column, Kinds, LANES, Machine, Part, Slice},
+    scan::judge::Judged,
 };
 
 /// So many rows, each with every number that may be counted for it, are asked about. Where there are more, it is cheaper to
 /// count first.
 const MOST: usize = 2 * LANES;
 
+/// The part of a side that matters to the signals of some cards.
+pub struct Hopes<'a> {
+    /// The rows that there is hope for, and those that are counted together with one of them.
+    side: Side<'a>,
+    /// By card: the rows that may suit somebody.
+    rows: Vec<Vec<usize>>,
+    /// By card that is not asked for: the rows that are there for what is counted.
+    beside: Vec<Vec<usize>>,
+}
+
+impl<'a> Hopes<'a> {
+    pub fn of(side: Side<'a>, is_asked: impl Fn(CardIndex) -> bool) -> Self {
+        let through = Answer::Signal { scored: true }.code(side.case.pack.gates.len());
+        let is_open = |row: &usize| side.cards.codes[*row] == through;
+        let open: Vec<usize> = (0..side.routes.len()).filter(is_open).filter(|row| is_asked(side.card_of(*row))).collect();
+        let mut is_hoping = vec![false; side.routes.len()];
+        let hoping = side.possible(&open).map_or(open, |lanes| side.hoped(&lanes));
+        for row in hoping {
+            is_hoping[row] = true;
+        }
+        let kept = side.kept(&is_hoping);
+        let side = side.keep(&kept);
+        let rows = side.by_card(&(0..kept.len()).filter(|row| is_hoping[kept[*row]]).collect::<Vec<_>>());
+        let is_beside = |row: &usize| side.cards.codes[*row] == through && !is_asked(side.card_of(*row));
+        let beside = side.by_card(&(0..kept.len()).filter(is_beside).collect::<Vec<_>>());
+        Self { side, rows, beside }
+    }
+
+    /// The signals of the cards.
+    pub fn signals(self) -> Vec<Judged> {
+        let Self { side, rows, beside } = self;
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let groups = Groups::of(&side);
+        // columns are picked as they are read
+        let [rows, beside] = [rows, beside].map(|rows| Grouped::of(&side, &rows, &groups, |_| false));
+        let sizes = Sizes::of(&side, &groups);
+        let counted = Counted { side: &side, groups: &groups, sizes: &sizes };
+        let [rows, beside] = [&rows, &beside].map(|rows| Laid::of(rows, counted));
+        let parts = side.lowered.kinds().parts();
+        let signals = |machine: &mut Machine, part: &Part<'_>| Grouped::signals(counted, part, machine, &rows, &beside);
+        parts.par_iter().map_init(Machine::default, |machine, part| signals(machine, part)).flatten_iter().collect()
+    }
+}
+
 impl Side<'_> {
-    /// The part of the side that matters to the cards' signals.
-    pub fn narrowed(mut self, is_asked: impl Fn(CardIndex) -> bool) -> Self {
-        let through = Answer::Signal { scored: true }.code(self.case.pack.gates.len());
-        let is_open = |row: &usize| self.cards.codes[*row] == through && is_asked(self.card_of(*row));
-        let rows: Vec<usize> = (0..self.routes.len()).filter(is_open).collect();
-        let mut hoping = vec![false; self.routes.len()];
-        let Some(lanes) = self.possible(&rows) else {
-            for row in rows {
-                hoping[row] = true;
-            }
-            return self.keep(&hoping);
-        };
-        let blocks: Vec<Vec<Column>> = lanes.blocks().into_iter().map(|block| self.pick(&lanes.rows[block])).collect();
-        let asked = |machine: &mut Machine, batch: &Batch| {
-            let mut rows = Vec::new();
+    /// The rows that there is hope for.
+    fn hoped(&self, lanes: &Lanes) -> Vec<usize> {
+        let kinds = self.lowered.kinds();
+        let blocks: Vec<Vec<Column>> = lanes.blocks().into_iter().map(|block| self.pick_read(kinds, &lanes.rows[block])).collect();
+        let hoped = kinds.parts().into_par_iter().map_init(Machine::default, |machine, part| {
+            let mut hoping = Vec::new();
             for (columns, block) in blocks.iter().zip(lanes.blocks()) {
                 let counts = lanes.counts.iter().map(|counts| Slice::Numbers(&counts[block.clone()]));
                 let columns: Vec<Slice<'_>> = columns.iter().map(Column::slice).chain(counts).collect();
-                batch.hope(machine, &columns, block.len(), |lane| rows.push(lanes.rows[block.start + lane]));
+                part.hope(machine, &columns, block.len(), |lane| hoping.push(lanes.rows[block.start + lane]));
             }
-            rows.dedup();
-            rows
+            hoping.dedup();
+            hoping
+        });
+        hoped.flatten_iter().collect()
+    }
+
+    /// What the cards' columns hold of some rows, where kinds read it.
+    pub fn pick_read(&self, kinds: &Kinds, rows: &[usize]) -> Vec<Column> {
+        let pick = |(number, column): (usize, &Column)| {
+            if kinds.reads(number) { column.pick(rows.iter().copied()) } else { Column::new(true) }
         };
-        let hoped: Vec<Vec<usize>> = self.batches.par_iter().map_init(Machine::default, |machine, batch| asked(machine, batch)).collect();
-        self.batches = self.batches.into_iter().zip(&hoped).filter(|(_, rows)| !rows.is_empty()).map(|(batch, _)| batch).collect();
-        hoped.into_iter().flatten().for_each(|row| hoping[row] = true);
-        self.keep(&hoping)
+        self.cards.columns.iter().enumerate().map(pick).collect()
     }
 
     /// Rows with every number that may be counted for them, unless there are too many.
@@ -81,17 +133,22 @@ impl Side<'_> {
         cards.into_iter().map(|(group, (count, _))| (group, count)).collect()
     }
 
-    /// Keeps the rows that there is hope for and those that are counted together with one of them.
-    fn keep(mut self, hoping: &[bool]) -> Self {
+    /// The rows that there is hope for and those that are counted together with one of them.
+    fn kept(&self, hoping: &[bool]) -> Vec<usize> {
         let of_hoping = |groups: &Vec<i64>| {
             groups.iter().zip(hoping).filter(|(group, hoping)| **hoping && **group != ALONE).map(|(group, _)| *group).collect()
         };
         let wanted: Vec<FxHashSet<i64>> = self.cards.groups.iter().map(of_hoping).collect();
         let is_counted = |row: usize| self.cards.groups.iter().zip(&wanted).any(|(groups, wanted)| wanted.contains(&groups[row]));
-        let rows: Vec<usize> = (0..self.routes.len()).filter(|row| hoping[*row] || is_counted(*row)).collect();
-        self.routes = rows.iter().map(|row| self.routes[*row]).collect();
-        self.cards = self.cards.pick(&rows);
-        self.hoping = Some(rows.into_iter().map(|row| hoping[row]).collect());
-        self
+        (0..self.routes.len()).filter(|row| hoping[*row] || is_counted(*row)).collect()
+    }
+
+    fn keep(self, rows: &[usize]) -> Self {
+        Self { routes: rows.iter().map(|row| self.routes[*row]).collect(), cards: self.cards.pick(rows), ..self }
+    }
+
+    /// Rows, in their order, by card.
+    fn by_card(&self, rows: &[usize]) -> Vec<Vec<usize>> {
+        rows.chunk_by(|one, next| self.card_of(*one) == self.card_of(*next)).map(<[usize]>::to_vec).collect()
     }
 }

@@ -26,7 +26,7 @@ use crate::{
 /// What the tenants of a batch came to, by position in the batch.
 #[derive(Debug)]
 pub struct Tally {
-    /// How many cards stopped where; nothing where only signals are asked for.
+    /// How many cards stopped where.
     stops: Vec<u32>,
     codes: usize,
     signals: Signals,
@@ -75,7 +75,7 @@ impl Tally {
         let codes = Answer::codes(gates);
         let says_more = (0..).take(codes).map(|code| says_more(Answer::of(code, gates), side.case.pack)).collect();
         Self {
-            stops: vec![0; if side.hoping.is_none() { codes * batch.tenants.len() } else { 0 }],
+            stops: vec![0; codes * batch.tenants.len()],
             codes,
             signals: Signals::new(batch.tenants.len()),
             nearest: vec![BinaryHeap::new(); if keep > 0 { batch.tenants.len() } else { 0 }],
@@ -152,16 +152,11 @@ impl Tally {
 
     /// Counts cards that stopped alike.
     pub fn count(&mut self, seat: Seat, code: u8, cards: usize) {
-        if let Some(stops) = self.stops.get_mut(seat.position * self.codes + usize::from(code)) {
-            *stops += u32::try_from(cards).unwrap_or(u32::MAX);
-        }
+        self.stops[seat.position * self.codes + usize::from(code)] += u32::try_from(cards).unwrap_or(u32::MAX);
     }
 
     /// Counts cards by their codes.
     pub fn count_all(&mut self, seat: Seat, codes: &[u8]) {
-        if self.stops.is_empty() {
-            return;
-        }
         let stops = &mut self.stops[seat.position * self.codes..][..self.codes];
         for code in codes {
             stops[usize::from(*code)] += 1;

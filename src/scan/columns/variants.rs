@@ -75,8 +75,8 @@ impl Choices {
 }
 
 impl Variants {
-    /// Lanes for what some tenants of a batch counted; `whose` tells which.
-    pub fn of(counted: &Counted<'_>, groups: &Groups, grouped: &Grouped, whose: &[bool]) -> (Self, Lanes) {
+    /// Lanes for what the tenants of a batch counted.
+    pub fn of(counted: &Counted<'_>, groups: &Groups, grouped: &Grouped) -> (Self, Lanes) {
         let alone = vec![1];
         let mut values: Vec<Vec<i64>> = Vec::new();
         let mut before = 0;
@@ -84,7 +84,7 @@ impl Variants {
         for ((aggregate, count), of) in groups.counts().enumerate().zip(&grouped.group_of) {
             let mut of_aggregate = Vec::with_capacity(count + 1);
             let mut place = Vec::with_capacity(count + 1);
-            for of_size in counted.sizes_seen(aggregate, groups, whose) {
+            for of_size in counted.sizes_seen(aggregate, groups) {
                 // a group of nobody is one of one
                 let found: Vec<i64> = of_size.iter().zip(0..).filter(|(seen, _)| **seen).map(|(_, size)| size).collect();
                 let mut next = 0;

@@ -21,6 +21,9 @@ struct Signal {
 
 const SCORED: u32 = 1 << 31;
 
+/// Room for so many more may stay.
+const SPARE: usize = 8;
+
 /// Signals by tenant.
 #[derive(Debug, Clone)]
 pub struct Signals {
@@ -64,7 +67,10 @@ impl Signals {
     pub fn sort(&mut self, routes: &[Route]) {
         self.of.par_iter_mut().for_each(|signals| {
             signals.sort_by_key(|one| (routes[one.route as usize].card, routes[one.route as usize].direction));
-            signals.shrink_to_fit();
+            // a few bytes are not worth an allocation
+            if signals.capacity() - signals.len() > SPARE {
+                signals.shrink_to_fit();
+            }
         });
     }
 

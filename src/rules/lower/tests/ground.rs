@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{
-    agree,
+    agree, assert_counts,
     dice::{Dice, TEXTS, TODAY},
     fuzz::Seen,
     generator::inputs,
@@ -21,6 +21,9 @@ use crate::rules::{
 };
 
 pub type Facts = Vec<(FactId, Value)>;
+
+/// An answer and its score, and whether it is told among what suits the tenant.
+type Answered = ((Answer, Option<Decimal>), bool);
 
 /// A pack with rows and tenants to judge.
 pub struct Ground<'p> {
@@ -210,8 +213,8 @@ impl<'p> Ground<'p> {
         (lowered, cards)
     }
 
-    /// By tenant and row, and whether it is told among what suits the tenant.
-    fn answers(&self, lowered: &Lowered, cards: &Cards) -> Vec<Vec<((Answer, Option<Decimal>), bool)>> {
+    /// By tenant and row.
+    fn answers(&self, lowered: &Lowered, cards: &Cards) -> Vec<Vec<Answered>> {
         let gates = self.pack.gates.len();
         let through = Answer::Signal { scored: true }.code(gates);
         let mut answers = vec![Vec::new(); self.tenants.len()];
@@ -225,15 +228,18 @@ impl<'p> Ground<'p> {
                 let counted: Vec<Vec<i64>> = counted.collect();
                 let columns: Vec<Slice<'_>> =
                     columns.iter().map(Column::slice).chain(counted.iter().map(|column| Slice::Numbers(column))).collect();
-                let (suited, _) = suited(batch, &mut machine, &columns, lanes);
+                assert_counts(lowered, self.tenants.len(), batch, &columns, lanes);
+                let (suited, _) = suited(lowered, self.tenants.len(), &columns, lanes);
                 batch.judge(&mut machine, &columns, lanes, |position, codes, scores| {
-                    let agrees = |lane: usize| agree(suited[position][lane], Answer::of(codes.of(lane).into(), gates), scores.of(lane));
+                    let agrees = |lane: usize| {
+                        agree(suited[batch.tenants[position]][lane], Answer::of(codes.of(lane).into(), gates), scores.of(lane))
+                    };
                     assert!((0..lanes).all(agrees), "signals that are told alone are others");
                     let lane = |lane: usize| {
                         let code = cards.codes[first + lane];
                         let answer = Answer::of(if code == through { codes.of(lane).into() } else { code }, gates);
                         let score = if answer == (Answer::Signal { scored: true }) { scores.of(lane) } else { None };
-                        ((answer, score), suited[position][lane].is_some())
+                        ((answer, score), suited[batch.tenants[position]][lane].is_some())
                     };
                     answers[batch.tenants[position]].extend((0..lanes).map(lane));
                 });

@@ -3,13 +3,9 @@
 use rustc_hash::FxHashMap;
 
 use super::{
-    super::{
-        groups::{Counted, Groups},
-        variants::Lanes,
-    },
+    super::{groups::Groups, variants::Lanes},
     Again, Grouped, Passing,
 };
-use crate::rules::lower::Batch;
 
 /// By aggregate and row the last tenant for whom its card was counted there.
 struct Seen(Vec<Vec<Option<usize>>>);
@@ -31,42 +27,41 @@ impl Seen {
 }
 
 impl Grouped {
-    /// Signals of groups of which other cards fell through, with the count that is left, by tenant. `others` pass, too, of the
-    /// cards beside.
+    /// Signals of groups of which other cards fell through, with the count that is left, by tenant. `size` tells what a
+    /// tenant counted for an aggregate's group. Of rows beside these some
+    /// may pass, too.
     pub(super) fn fallen(
         &self,
-        batch: &Batch,
-        (counted, groups): (&Counted<'_>, &Groups),
+        groups: &Groups,
+        size: impl Fn(usize, usize, usize) -> i64,
         passing: &[Vec<Passing>],
-        (beside, others): (&Self, &[Vec<Passing>]),
+        beside: Option<(&Self, &[Vec<Passing>])>,
     ) -> (Lanes, Vec<Vec<Again>>) {
         let aggregates = self.group_of.len();
         let mut lanes = Lanes::new(aggregates);
         let mut known: FxHashMap<(usize, Vec<i64>), usize> = FxHashMap::default();
         if passing.iter().all(Vec::is_empty) {
-            return (lanes, batch.tenants.iter().map(|_| Vec::new()).collect());
+            return (lanes, passing.iter().map(|_| Vec::new()).collect());
         }
         // by aggregate and group: the cards that are left
         let mut left: Vec<Vec<i64>> = groups.counts().map(|count| vec![0; count]).collect();
-        let (mut own, mut foreign) = (Seen::of(self), Seen::of(beside));
-        let again = batch.tenants.iter().enumerate().map(|(position, tenant)| {
-            let passing = &passing[position];
+        let (mut own, mut foreign) = (Seen::of(self), beside.map(|(rows, passing)| (Seen::of(rows), rows, passing)));
+        let again = passing.iter().enumerate().map(|(tenant, passing)| {
             if passing.is_empty() {
                 return Vec::new();
             }
-            let others = others.get(position).map_or(&[][..], Vec::as_slice);
             for (aggregate, left) in left.iter_mut().enumerate() {
-                let groups = self.groups_of(aggregate, passing).chain(beside.groups_of(aggregate, others));
-                groups.for_each(|group| left[group] = 0);
-                own.count(self, aggregate, *tenant, passing, left);
-                foreign.count(beside, aggregate, *tenant, others, left);
+                self.groups_of(aggregate, passing).for_each(|group| left[group] = 0);
+                own.count(self, aggregate, tenant, passing, left);
+                if let Some((seen, rows, others)) = &mut foreign {
+                    seen.count(rows, aggregate, tenant, others.get(tenant).map_or(&[], Vec::as_slice), left);
+                }
             }
-            let sizes: Vec<&[i64]> = (0..aggregates).map(|aggregate| counted.sizes(position, aggregate)).collect();
             let mut again = Vec::new();
             for passing in passing {
                 let shrunk = |aggregate: usize| {
                     let group = self.group_of[aggregate][passing.row];
-                    group.is_some_and(|group| sizes[aggregate].get(group).is_some_and(|size| *size > left[aggregate][group]))
+                    group.is_some_and(|group| size(tenant, aggregate, group) > left[aggregate][group])
                 };
                 if !(0..aggregates).any(shrunk) {
                     continue;

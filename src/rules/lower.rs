@@ -111,9 +111,16 @@ pub struct Lowered {
     /// For each term how many tenants have it, and for each condition of counting how many classes.
     popularity: FxHashMap<NodeId, u32>,
     batches: Vec<Batch>,
-    kinds: Kinds,
-    /// By aggregate: who counts alike.
-    counting: Vec<Kinds>,
+    /// For who asks for signals alone.
+    kinds: Option<ByKind>,
+}
+
+/// All tenants, by who holds the same facts against limits.
+#[derive(Debug)]
+pub struct ByKind {
+    pub judging: Kinds,
+    /// By aggregate, by who counts alike: what is left is counted.
+    pub counting: Vec<Kinds>,
 }
 
 /// A pack that the columns can't judge.
@@ -154,8 +161,7 @@ impl Lowered {
             class_of: FxHashMap::default(),
             popularity: FxHashMap::default(),
             batches: Vec::new(),
-            kinds: Kinds::default(),
-            counting: Vec::new(),
+            kinds: None,
         };
         lowered.counted = pack.aggregates.iter().map(|_| lowered.state.counted()).collect();
         let mut builder = Builder::new(pack, &mut lowered.state);
@@ -175,7 +181,6 @@ impl Lowered {
         lowered.split(&screen, &groups, &read);
         lowered.count_terms();
         lowered.form_batches();
-        lowered.form_kinds();
         Ok(lowered)
     }
 
@@ -285,14 +290,9 @@ impl Lowered {
         &self.batches
     }
 
-    /// The tenants, by who holds the same facts against limits.
-    pub const fn kinds(&self) -> &Kinds {
-        &self.kinds
-    }
-
-    /// The tenants, by who counts an aggregate alike: what is left is counted.
-    pub fn counting(&self, aggregate: usize) -> &Kinds {
-        &self.counting[aggregate]
+    /// The tenants by kind, once they are formed: see [`Lowered::form_kinds`].
+    pub const fn kinds(&self) -> Option<&ByKind> {
+        self.kinds.as_ref()
     }
 
     /// What the columns of counts stand for: the aggregate, and whether columns can count it.

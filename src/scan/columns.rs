@@ -53,7 +53,7 @@ use crate::{
 
 /// Routes that are encoded at a time: their facts are in a core's own memory together.
 const AT_ONCE: usize = 512;
-/// So few routes leave a core idle one side after the other.
+/// So few routes leave a core idle one side after the other. The signals of more are as cheap to find among all answers.
 const FEW: usize = 2_048;
 /// Fewer are not worth a thread of their own.
 const FEWEST: usize = 32;
@@ -118,16 +118,27 @@ impl Prepared {
         findings
     }
 
+    /// Makes ready for [`Prepared::judge_part`] of few routes, which otherwise judges them whole.
+    #[must_use]
+    pub fn for_parts(mut self) -> Self {
+        self.0.par_iter_mut().for_each(Lowered::form_kinds);
+        self
+    }
+
     /// The signals of some cards. The other routes of the case are there for what is counted.
     pub fn judge_part(&self, case: &Case<'_>, cards: &BTreeSet<CardIndex>) -> Findings {
         let is_asked = |card: CardIndex| cards.contains(&card);
-        if case.routes.len() > FEW {
+        let kinds = self.0.each_ref().map(Lowered::kinds);
+        let (Some(eu_us), Some(us_eu), true) = (kinds[0], kinds[1], case.routes.len() <= FEW) else {
             let mut findings = self.judge(case, 0, &|_| ());
             findings.narrow(|route| is_asked(case.routes[route].card));
             return findings;
-        }
+        };
         let mut findings = Findings::new(case.pack, case.profiles.len());
-        let signals = both(case, |direction| Hopes::of(self.side(case, direction), is_asked).signals());
+        let signals = both(case, |direction| {
+            let kinds = if direction == Direction::EuUs { eu_us } else { us_eu };
+            Hopes::of(self.side(case, direction), kinds, is_asked).signals()
+        });
         signals.iter().flatten().for_each(|one| findings.found(one));
         findings.settle(case.routes, 0);
         findings

@@ -43,7 +43,7 @@ impl Ready {
             let made = Prepared::new(case).inspect_err(|refused| {
                 tracing::info!(event = "interpreted", pack = %case.pack.hash, "the pack is judged by the interpreter: {refused}");
             });
-            (made.ok(), of.profiles.len())
+            (made.ok().map(Prepared::for_parts), of.profiles.len())
         };
         if changed > 0 {
             let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -80,7 +80,7 @@ fn main() {
         let ground = Ground::of(&book, &windows, &pack, &settings()).unwrap();
         let case = ground.case(&pack, &book, &ground.routes, &profiles);
         let start = Instant::now();
-        let mut prepared = Prepared::new(&case).unwrap();
+        let mut prepared = Prepared::new(&case).unwrap().for_parts();
         let ready = start.elapsed();
         let (start, cpu) = (Instant::now(), processor_time());
         let findings = prepared.judge(&case, 0, &|_| ());

@@ -104,11 +104,12 @@ impl Kinds {
     /// Gives a tenant other terms.
     pub fn set(&mut self, dag: &mut Dag, tenant: usize, terms: &Terms, given: Outside<'_>) {
         let (common, limits) = common(dag, &mut Clauses::default(), self.gates, terms, given);
-        self.all[self.kind_of[tenant]].remove(tenant);
+        let before = self.kind_of[tenant];
+        self.all[before].remove(tenant);
         let number = if let Some(number) = self.known.get(&common) {
             *number
         } else {
-            let number = self.add(dag, common);
+            let number = if self.all[before].tenants.is_empty() { self.replace(dag, before, common) } else { self.add(dag, common) };
             self.plan(dag, &mut Planner::default(), number, given);
             number
         };
@@ -129,6 +130,14 @@ impl Kinds {
     fn add(&mut self, dag: &mut Dag, common: Common) -> usize {
         let number = self.all.len();
         self.all.push(Kind::of(dag, &common));
+        self.known.insert(common, number);
+        number
+    }
+
+    /// Puts a kind in the place of one that all have left: changes of one tenant don't pile up.
+    fn replace(&mut self, dag: &mut Dag, number: usize, common: Common) -> usize {
+        self.known.retain(|_, known| *known != number);
+        self.all[number] = Kind::of(dag, &common);
         self.known.insert(common, number);
         number
     }
@@ -347,5 +356,33 @@ mod tests {
         };
         let (_, suited, _) = asked(&[[7, 0], [7, 8], [6, 0]], doubted);
         assert_eq!(suited, [(0, 0, Suits::Open)]);
+    }
+
+    #[test]
+    fn a_tenant_who_changes_again_and_again_leaves_no_kinds_behind() {
+        let mut dag = Dag::default();
+        let facts = [(); 2].map(|()| dag.input(Range { low: 0, high: 100 }));
+        let given = |node| facts.iter().position(|fact| *fact == node).map(|column| (u32::try_from(column).unwrap(), false));
+        let mut of_sum = |costs: i128| {
+            let costs = dag.constant(costs);
+            let after = dag.put(Op::Subtract(facts[0], costs)).unwrap();
+            unscored(vec![below(&mut dag, after, 10)])
+        };
+        let terms: Vec<Terms> = (1..5).map(&mut of_sum).collect();
+        let mut kinds = Kinds::of(&mut dag, GATES, terms[..2].iter(), &given);
+        for changed in &terms[2..] {
+            kinds.set(&mut dag, 0, changed, &given);
+        }
+        assert_eq!((kinds.all.len(), kinds.known.len()), (2, 2));
+        let column = [13, 14];
+        let columns = [Slice::Numbers(&column), Slice::Numbers(&column)];
+        let mut suited = Vec::new();
+        for part in kinds.parts() {
+            let tenants = part.tenants();
+            part.left(&mut Machine::default(), &columns, 2, |left| suited.extend(left.places().map(|place| (tenants[place], left.lane))));
+        }
+        suited.sort_unstable();
+        // costs are 4 by now for the first, and 2 for the second
+        assert_eq!(suited, [(0, 1), (1, 0), (1, 1)]);
     }
 }

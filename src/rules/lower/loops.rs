@@ -11,30 +11,13 @@ pub enum Lanes<'a, T> {
     Splat(T),
 }
 
-/// One loop for each way in which operands stand, so that each is as plain as can be.
+/// The loop for an operation of two.
 #[inline(always)]
 pub fn each<T: Copy, U: Copy>(target: &mut [U], one: Lanes<'_, T>, two: Lanes<'_, T>, apply: impl Fn(T, T) -> U) {
-    match (one, two) {
-        (Lanes::Column(one), Lanes::Column(two)) => {
-            for ((target, one), two) in target.iter_mut().zip(one).zip(two) {
-                *target = apply(*one, *two);
-            }
-        }
-        (Lanes::Column(one), Lanes::Splat(two)) => {
-            for (target, one) in target.iter_mut().zip(one) {
-                *target = apply(*one, two);
-            }
-        }
-        (Lanes::Splat(one), Lanes::Column(two)) => {
-            for (target, two) in target.iter_mut().zip(two) {
-                *target = apply(one, *two);
-            }
-        }
-        (Lanes::Splat(one), Lanes::Splat(two)) => target.fill(apply(one, two)),
-    }
+    each_also(target, one, two, |_, one, two| apply(one, two));
 }
 
-/// As [`each`], with what was there before.
+/// As [`each`], with what was there before: one loop for each way in which operands stand, so that each is as plain as can be.
 #[inline(always)]
 pub fn each_also<T: Copy, U: Copy>(target: &mut [U], one: Lanes<'_, T>, two: Lanes<'_, T>, apply: impl Fn(U, T, T) -> U) {
     match (one, two) {

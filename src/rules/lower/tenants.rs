@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rustc_hash::FxHashMap;
 
 use super::{
-    Lowered,
+    ByKind, Lowered,
     dag::{Dag, NodeId, Op},
     gates::{Terms, code, kind, passed},
     kinds::Kinds,
@@ -192,23 +192,25 @@ impl Lowered {
     }
 
     /// Puts tenants who hold the same facts against limits into one kind: for judging, and for each aggregate for counting.
-    pub(super) fn form_kinds(&mut self) {
+    /// It costs as much as a scan of a small market, so that it is only done for who asks for signals alone.
+    pub fn form_kinds(&mut self) {
         let given = |node| given(&self.cut, &self.counted, node);
         let (dag, tenants, classes) = (&mut self.state.dag, &self.tenants, &self.classes);
-        self.kinds = Kinds::of(dag, self.gates, tenants.iter().map(|tenant| &tenant.terms), &given);
+        let judging = Kinds::of(dag, self.gates, tenants.iter().map(|tenant| &tenant.terms), &given);
         let counting = |aggregate: usize| {
             let terms = tenants.iter().map(|tenant| &classes[tenant.classes[aggregate]].terms);
             Kinds::of(dag, COUNTING, terms, &given)
         };
-        self.counting = (0..self.aggregates).map(counting).collect();
+        self.kinds = Some(ByKind { judging, counting: (0..self.aggregates).map(counting).collect() });
     }
 
-    /// Puts a tenant who has changed into its kinds.
+    /// Puts a tenant who has changed into its kinds, where they are formed.
     pub(super) fn change_kind(&mut self, tenant: usize) {
+        let Some(kinds) = &mut self.kinds else { return };
         let given = |node| given(&self.cut, &self.counted, node);
         let changed = &self.tenants[tenant];
-        self.kinds.set(&mut self.state.dag, tenant, &changed.terms, &given);
-        for (counting, class) in self.counting.iter_mut().zip(&changed.classes) {
+        kinds.judging.set(&mut self.state.dag, tenant, &changed.terms, &given);
+        for (counting, class) in kinds.counting.iter_mut().zip(&changed.classes) {
             counting.set(&mut self.state.dag, tenant, &self.classes[*class].terms, &given);
         }
     }

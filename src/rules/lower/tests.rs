@@ -116,7 +116,8 @@ fn compare(folder: &str, seed: u64, rows: usize, tenants: usize) -> [usize; 5] {
     let as_settings =
         |facts: &Vec<(FactId, Value)>| -> Settings { facts.iter().map(|(id, value)| (*id, Setting::Is(value.clone()))).collect() };
     let settings: Vec<Settings> = tenants.iter().map(as_settings).collect();
-    let lowered = Lowered::new(&pack, "2026-07-15".parse().unwrap(), &constants, &settings).unwrap();
+    let mut lowered = Lowered::new(&pack, "2026-07-15".parse().unwrap(), &constants, &settings).unwrap();
+    lowered.form_kinds();
     let data: Vec<Vec<(FactId, Value)>> = (0..rows).map(|_| row(&pack, &mut random)).collect();
     let mut filling = lowered.rows(0);
     for row in &data {
@@ -182,7 +183,7 @@ fn suited(lowered: &Lowered, tenants: usize, columns: &[Slice<'_>], lanes: usize
     let mut machine = Machine::default();
     let mut hoping = vec![false; lanes];
     let mut suited = vec![vec![None; lanes]; tenants];
-    for part in lowered.kinds().parts() {
+    for part in lowered.kinds().unwrap().judging.parts() {
         let (mut hoped, of_part) = (vec![false; lanes], part.tenants());
         part.hope(&mut machine, columns, lanes, |lane| hoped[lane] = true);
         part.left(&mut machine, columns, lanes, |left| {
@@ -201,7 +202,7 @@ fn assert_counts(lowered: &Lowered, tenants: usize, batch: &Batch, columns: &[Sl
     let mut machine = Machine::default();
     for aggregate in 0..lowered.aggregates {
         let mut counted = vec![vec![0; lanes]; tenants];
-        for part in lowered.counting(aggregate).parts() {
+        for part in lowered.kinds().unwrap().counting[aggregate].parts() {
             let of_part = part.tenants();
             part.left(&mut machine, columns, lanes, |left| {
                 for place in left.places() {

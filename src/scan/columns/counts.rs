@@ -12,7 +12,7 @@ use crate::{
     domain::book::CardIndex,
     rules::{
         graph::FactId,
-        lower::{Column, LANES, Machine, Part, Slice, Suits, add_marked},
+        lower::{Column, Kinds, LANES, Machine, Part, Slice, Suits, add_marked},
     },
 };
 
@@ -21,14 +21,13 @@ use crate::{
 pub struct Sizes(Vec<Vec<Vec<u32>>>);
 
 impl Sizes {
-    pub fn of(side: &Side<'_>, groups: &Groups) -> Self {
+    pub fn of(side: &Side<'_>, counting: &[Kinds], groups: &Groups) -> Self {
         let of_aggregate = |(aggregate, count): (usize, usize)| {
             // rows of a group stand in the order of their cards
             let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
             groups.members(aggregate).for_each(|(row, group)| members[group].push(row));
-            let parts: Vec<(Part<'_>, Vec<usize>)> =
-                side.lowered.counting(aggregate).parts().into_iter().map(|part| (part, part.tenants())).collect();
-            let counted = |machine: &mut Machine, rows: &[usize]| counted(side, aggregate, &parts, machine, rows);
+            let parts: Vec<(Part<'_>, Vec<usize>)> = counting[aggregate].parts().into_iter().map(|part| (part, part.tenants())).collect();
+            let counted = |machine: &mut Machine, rows: &[usize]| counted(side, (aggregate, &counting[aggregate]), &parts, machine, rows);
             members.par_iter().map_init(Machine::default, |machine, rows| counted(machine, rows)).collect()
         };
         Self(groups.counts().enumerate().map(of_aggregate).collect())
@@ -62,8 +61,13 @@ impl Sizes {
 }
 
 /// How many cards of a group count, by tenant.
-fn counted(side: &Side<'_>, aggregate: usize, parts: &[(Part<'_>, Vec<usize>)], machine: &mut Machine, rows: &[usize]) -> Vec<u32> {
-    let kinds = side.lowered.counting(aggregate);
+fn counted(
+    side: &Side<'_>,
+    (aggregate, kinds): (usize, &Kinds),
+    parts: &[(Part<'_>, Vec<usize>)],
+    machine: &mut Machine,
+    rows: &[usize],
+) -> Vec<u32> {
     let mut sizes = vec![0; side.case.profiles.len()];
     for (part, tenants) in parts {
         let (mut sums, mut marked) = (vec![0; tenants.len()], vec![0; tenants.len()]);

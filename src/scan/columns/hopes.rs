@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::book::CardIndex,
-    rules::lower::{ALONE, Answer, Column, Kinds, LANES, Machine, Part, Slice},
+    rules::lower::{ALONE, Answer, ByKind, Column, Kinds, LANES, Machine, Part, Slice},
     scan::judge::Judged,
 };
 
@@ -31,6 +31,7 @@ const MOST: usize = 2 * LANES;
 pub struct Hopes<'a> {
     /// The rows that there is hope for, and those that are counted together with one of them.
     side: Side<'a>,
+    kinds: &'a ByKind,
     /// By card: the rows that may suit somebody.
     rows: Vec<Vec<usize>>,
     /// By card that is not asked for: the rows that are there for what is counted.
@@ -38,12 +39,12 @@ pub struct Hopes<'a> {
 }
 
 impl<'a> Hopes<'a> {
-    pub fn of(side: Side<'a>, is_asked: impl Fn(CardIndex) -> bool) -> Self {
+    pub fn of(side: Side<'a>, kinds: &'a ByKind, is_asked: impl Fn(CardIndex) -> bool) -> Self {
         let through = Answer::Signal { scored: true }.code(side.case.pack.gates.len());
         let is_open = |row: &usize| side.cards.codes[*row] == through;
         let open: Vec<usize> = (0..side.routes.len()).filter(is_open).filter(|row| is_asked(side.card_of(*row))).collect();
         let mut is_hoping = vec![false; side.routes.len()];
-        let hoping = side.possible(&open).map_or(open, |lanes| side.hoped(&lanes));
+        let hoping = side.possible(&open).map_or(open, |lanes| side.hoped(&kinds.judging, &lanes));
         for row in hoping {
             is_hoping[row] = true;
         }
@@ -52,22 +53,22 @@ impl<'a> Hopes<'a> {
         let rows = side.by_card(&(0..kept.len()).filter(|row| is_hoping[kept[*row]]).collect::<Vec<_>>());
         let is_beside = |row: &usize| side.cards.codes[*row] == through && !is_asked(side.card_of(*row));
         let beside = side.by_card(&(0..kept.len()).filter(is_beside).collect::<Vec<_>>());
-        Self { side, rows, beside }
+        Self { side, kinds, rows, beside }
     }
 
     /// The signals of the cards.
     pub fn signals(self) -> Vec<Judged> {
-        let Self { side, rows, beside } = self;
+        let Self { side, kinds, rows, beside } = self;
         if rows.is_empty() {
             return Vec::new();
         }
         let groups = Groups::of(&side);
         // columns are picked as they are read
         let [rows, beside] = [rows, beside].map(|rows| Grouped::of(&side, &rows, &groups, |_| false));
-        let sizes = Sizes::of(&side, &groups);
-        let counted = Counted { side: &side, groups: &groups, sizes: &sizes };
+        let sizes = Sizes::of(&side, &kinds.counting, &groups);
+        let counted = Counted { side: &side, kinds: &kinds.judging, groups: &groups, sizes: &sizes };
         let [rows, beside] = [&rows, &beside].map(|rows| Laid::of(rows, counted));
-        let parts = side.lowered.kinds().parts();
+        let parts = kinds.judging.parts();
         let signals = |machine: &mut Machine, part: &Part<'_>| Grouped::signals(counted, part, machine, &rows, &beside);
         parts.par_iter().map_init(Machine::default, |machine, part| signals(machine, part)).flatten_iter().collect()
     }
@@ -75,8 +76,7 @@ impl<'a> Hopes<'a> {
 
 impl Side<'_> {
     /// The rows that there is hope for.
-    fn hoped(&self, lanes: &Lanes) -> Vec<usize> {
-        let kinds = self.lowered.kinds();
+    fn hoped(&self, kinds: &Kinds, lanes: &Lanes) -> Vec<usize> {
         let blocks: Vec<Vec<Column>> = lanes.blocks().into_iter().map(|block| self.pick_read(kinds, &lanes.rows[block])).collect();
         let hoped = kinds.parts().into_par_iter().map_init(Machine::default, |machine, part| {
             let mut hoping = Vec::new();

@@ -200,9 +200,11 @@ impl<'p> Ground<'p> {
         let before: Vec<Settings> = self.tenants.iter().map(|tenant| tenant.before.clone()).collect();
         let now: Vec<Settings> = self.tenants.iter().map(|tenant| tenant.settings.clone()).collect();
         let mut lowered = Lowered::new(self.pack, today(), &self.constants, &before).unwrap();
+        lowered.form_kinds();
         let changed = (0..now.len()).all(|tenant| lowered.set_tenant(self.pack, tenant, &now[tenant]).is_ok());
         if !changed {
             lowered = Lowered::new(self.pack, today(), &self.constants, &now).unwrap();
+            lowered.form_kinds();
         }
         let interpreted: Vec<FactId> = lowered.interpreted().collect();
         let mut filling = lowered.rows(0);

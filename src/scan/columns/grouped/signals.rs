@@ -8,7 +8,7 @@ use super::{
     Again, Grouped, Passing,
 };
 use crate::{
-    rules::lower::{Answer, Column, Left, Machine, Part, Slice, Suits},
+    rules::lower::{Answer, Column, Kinds, Left, Machine, Part, Slice, Suits},
     scan::judge::Judged,
 };
 
@@ -16,6 +16,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Counted<'s> {
     pub side: &'s Side<'s>,
+    pub kinds: &'s Kinds,
     pub groups: &'s Groups,
     pub sizes: &'s Sizes,
 }
@@ -28,14 +29,14 @@ pub struct Laid<'g> {
 }
 
 impl<'g> Laid<'g> {
-    pub fn of(rows: &'g Grouped, Counted { side, sizes, .. }: Counted<'_>) -> Self {
-        Self::new(rows, side, rows.lanes(sizes))
+    pub fn of(rows: &'g Grouped, counted: Counted<'_>) -> Self {
+        Self::new(rows, counted, rows.lanes(counted.sizes))
     }
 
-    fn new(rows: &'g Grouped, side: &Side<'_>, lanes: Lanes) -> Self {
+    fn new(rows: &'g Grouped, Counted { side, kinds, .. }: Counted<'_>, lanes: Lanes) -> Self {
         let blocks = lanes.blocks().into_iter().map(|block| {
             let picked: Vec<usize> = lanes.rows[block.clone()].iter().map(|row| rows.rows[*row]).collect();
-            (block, side.pick_read(side.lowered.kinds(), &picked))
+            (block, side.pick_read(kinds, &picked))
         });
         Self { rows, blocks: blocks.collect(), lanes }
     }
@@ -52,7 +53,7 @@ impl<'g> Laid<'g> {
     /// What some tenants of a part make of the rows with what they counted, by place in the part and in the order of the rows.
     fn passing(
         &self,
-        Counted { side, groups, sizes }: Counted<'_>,
+        Counted { side, groups, sizes, .. }: Counted<'_>,
         (part, tenants): (&Part<'_>, &[usize]),
         machine: &mut Machine,
         is_asked: impl Fn(usize) -> bool,
@@ -86,7 +87,7 @@ impl<'g> Laid<'g> {
 impl Grouped {
     /// For tenants of a part the best signal of each card. Rows beside are there to be counted.
     pub fn signals(counted: Counted<'_>, part: &Part<'_>, machine: &mut Machine, asked: &Laid<'_>, beside: &Laid<'_>) -> Vec<Judged> {
-        let Counted { side, groups, sizes } = counted;
+        let Counted { side, groups, sizes, .. } = counted;
         let (rows, tenants) = (asked.rows, part.tenants());
         let passing = asked.passing(counted, (part, &tenants), machine, |_| true);
         if passing.iter().all(Vec::is_empty) {
@@ -96,7 +97,7 @@ impl Grouped {
         let others = beside.passing(counted, (part, &tenants), machine, |place| passing[place].iter().any(is_counted));
         let size = |place: usize, aggregate: usize, group: usize| sizes.get(aggregate, group, tenants[place]);
         let (lanes, mut again) = rows.fallen(groups, size, &passing, Some((beside.rows, &others)));
-        let again_laid = Laid::new(rows, side, lanes);
+        let again_laid = Laid::new(rows, counted, lanes);
         again_laid.pass_again(side, (part, &tenants), machine, &mut again);
         let signal = code(Answer::Signal { scored: false }, side.case.pack.gates.len());
         let mut signals = Vec::new();
